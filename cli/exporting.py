@@ -45,7 +45,11 @@ def export(
     safe_for_spreadsheets: SafeForSpreadsheets = False,
     structure: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="PDB or mmCIF file (or compressed) onto which the protein is mapped."),
+        typer.Option(
+            metavar="FILE|DIR",
+            help="PDB or mmCIF file (or compressed) onto which the protein is mapped, or a folder with one named "
+            "after the protein.",
+        ),
     ] = None,
     chain: Annotated[
         str | None, typer.Option(metavar="NAME", help="Chain of the structure; default: every chain that fits.")

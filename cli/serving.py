@@ -41,7 +41,7 @@ def serve(
     reach them unless `--host` says otherwise. Nothing is written.
     """
     _require_extra()
-    from attlas.serve.app import WARM_UP, make_app
+    from attlas.serve.app import WARM_UP, make_app, read_first_page
     from attlas.serve.server import is_loopback, names_of, open_socket, run
 
     with open_socket(host, port) as listening:
@@ -52,12 +52,12 @@ def serve(
             memory_limit=memory,
             shown_place=directory if is_loopback(host) else "DIR",  # others need not know where it lies
         )
+        read_first_page(app)
         url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
-        print_lines([f"{directory} is served at {url}", "Ctrl-C stops it."])
         if not is_loopback(host):
             sql_words = ", and ask in SQL" if sql else ""
             note(f"whoever reaches {host} can read this atlas{sql_words}: there is no password and no encryption")
-        run(app, listening)
+        run(app, listening, announce=lambda: print_lines([f"{directory} is served at {url}", "Ctrl-C stops it."]))
     note("stopped")
     if any(thread.name == WARM_UP for thread in threading.enumerate()):
         # A thread that still prepares answers holds objects of DuckDB, which would complain of them at the end.

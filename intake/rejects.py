@@ -160,6 +160,15 @@ class Account:
         ends = (record.begin, record.end)
         self._write((kind, item.detail, record.id, type, *ends, record.description, line, record.file))
 
+    def n_to_add(self, kind: str) -> int | None:
+        """Return how many records of a kind it still shows, further ones being only counted; None: it writes all."""
+        return None if self.out is not None else max(N_OFFENDERS_SHOWN - len(self.examples.get(kind, ())), 0)
+
+    def count(self, kind: str, n: int, id: str) -> None:
+        """Count `n` records of a kind, all of one protein, beside those that are added."""
+        self.counts[kind] += n
+        self.proteins.setdefault(kind, set()).update({id} - {""})
+
     def lines(self, *, prefix: str = "", only_counted: Container[str] = ()) -> Iterator[str]:
         """Yield for each kind the number of records and proteins, and the first ten records unless only counted."""
         for kind, n in self.counts.most_common():

@@ -24,8 +24,9 @@ from attlas.serve.limits import Limits
 from attlas.serve.long_proteins import LongProteins
 from attlas.serve.pages.error_page import error_page
 from attlas.serve.pages.layout import Frame
-from attlas.serve.pages.routes import page_routes
+from attlas.serve.pages.routes import examples, page_routes
 from attlas.serve.problems import add_handlers
+from attlas.serve.protein_page import protein_page
 from attlas.serve.service import Service
 from attlas.serve.worker_pool import BusyError, WorkerPool
 
@@ -34,6 +35,8 @@ LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 """Names of this machine for itself, by which a server is always called."""
 MEMORY_SHARE = 50
 """Percent of the machine's memory that all workers may take together, unless it is said otherwise."""
+QUIET_S = 3.0
+"""Seconds without a request after which a server makes what nobody waits for yet."""
 WARM_UP = "attlas-warm-up"
 """Name of the thread that prepares the first answers."""
 
@@ -87,7 +90,7 @@ def make_app(
     app.state.service = service
     add_handlers(app, lambda problem: error_page(_frame(service), problem.status, problem.fault))
     _add_routes(app, service)
-    app.add_middleware(Guard, hosts=(*LOCAL_NAMES, *hosts), limits=service.limits)
+    app.add_middleware(Guard, hosts=(*LOCAL_NAMES, *hosts), limits=service.limits, traffic=service.traffic)
     return app
 
 
@@ -107,8 +110,27 @@ def open_service(
     return Service(current, pool, limits, LongProteins(limits), has_sql, shown_place)
 
 
+def read_first_page(app: FastAPI) -> None:
+    """Read the page of a protein, which loads what those of all need, so that the first visitor does not wait for it.
+
+    An error is told to whoever asks for a page.
+    """
+    service: Service = app.state.service
+    with suppress(Fault):
+        edition = service.current.edition()
+        for accession in examples(edition)[:1]:
+            list(protein_page(edition.atlas, accession, place=service.place).pieces())
+
+
 def _warm_up(service: Service) -> None:
-    """Begin what others will soon ask for; whoever asks for it is told of an error."""
+    """Start a worker, and with it what others will soon ask for, once nobody has asked for anything for `QUIET_S`.
+
+    Its start takes a second of a processor, which the browser of the first visitor needs. Whoever asks for what it
+    makes is told of an error.
+    """
+    while (left_s := QUIET_S - service.traffic.quiet_s()) > 0:
+        if service.pool.wait_for_closing(left_s):
+            return
     with suppress(Fault, BusyError):
         service.pool.start()
 

@@ -15,6 +15,7 @@ from attlas.schema import QuestionError
 from attlas.serve.limits import Limits
 from attlas.serve.problems import Problem, problem_response
 from attlas.serve.security_headers import POLICY_HEADER, SECURITY_HEADERS
+from attlas.serve.traffic import Traffic
 
 METHODS_WITHOUT_BODY = ("GET", "HEAD")
 MOST_THROWN_AWAY = 50
@@ -28,18 +29,23 @@ class ClientTooSlowError(Exception):
 class Guard:
     """An ASGI app before another one: refuses what is not for it, and adds headers to what it says."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], limits: Limits, traffic: Traffic | None = None) -> None:
         """Guard an app. `hosts` are the names by which browsers may call the server; `*` is any."""
         self._app = app
         self._hosts = frozenset(host.lower().strip("[]") for host in hosts)
         self._limits = limits
+        self._traffic = traffic or Traffic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        with self._traffic.request():
+            await self._answer_http(scope, receive, send)
 
+    async def _answer_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or say why not."""
         answer = _with_headers(self._hurry(send), has_body=scope["method"] != "HEAD")
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}

@@ -23,11 +23,18 @@ LOOPBACK_NAMES = ("localhost", "::1")
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which ends the workers at once when it is told to stop."""
+    """uvicorn's server, which says when it answers, and ends the workers at once when it is told to stop."""
 
-    def __init__(self, config: uvicorn.Config, end: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, *, announce: Callable[[], None], end: Callable[[], None]) -> None:
         super().__init__(config)
+        self._announce = announce
         self._end = end
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End: first the workers, whose answers others wait for."""
@@ -118,8 +125,8 @@ def names_of(host: str) -> tuple[str, ...]:
     return (name, *sorted(addresses))
 
 
-def run(app: FastAPI, listening: socket.socket) -> None:
-    """Serve an application until Ctrl-C or the signal TERM."""
+def run(app: FastAPI, listening: socket.socket, *, announce: Callable[[], None] = lambda: None) -> None:
+    """Serve an application until Ctrl-C or the signal TERM; `announce` is called when it answers."""
     service: Service = app.state.service
     config = uvicorn.Config(
         app,
@@ -132,8 +139,7 @@ def run(app: FastAPI, listening: socket.socket) -> None:
         timeout_keep_alive=HEAD_S,
     )
 
-    server = Server(config, service.pool.close)
-
+    server = Server(config, announce=announce, end=service.pool.close)
     try:
         server.run(sockets=[listening])
     except KeyboardInterrupt:  # uvicorn raises it again when all is closed

@@ -1,10 +1,11 @@
 """`Service`: what every route answers from, the atlas in its current edition, the workers and the limits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from attlas.serve.current_atlas import CurrentAtlas
 from attlas.serve.limits import Limits
 from attlas.serve.long_proteins import LongProteins
+from attlas.serve.traffic import Traffic
 from attlas.serve.worker_pool import WorkerPool
 
 
@@ -20,6 +21,7 @@ class Service:
     """Whether users may ask in SQL of their own."""
     place: str
     """What the command lines on the pages call the atlas: its directory or URL."""
+    traffic: Traffic = field(default_factory=Traffic)
 
     def close(self) -> None:
         """End the workers and close the files."""

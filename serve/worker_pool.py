@@ -94,6 +94,10 @@ class WorkerPool:
         """Have a function called when the server starts: it begins what others will soon ask for."""
         self._beginnings.append(begin)
 
+    def wait_for_closing(self, timeout_s: float) -> bool:
+        """Wait until the pool is closed, at most so long; return whether it is."""
+        return self._is_closed.wait(timeout_s)
+
     def carry_out(self, task: Task, *, timeout_s: float, has_left: Callable[[], bool] = lambda: False) -> FileAnswer:
         """Return the answer to a task.
 

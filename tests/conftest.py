@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,6 +37,13 @@ SLOW = (
 )
 """Files of ten seconds or more: begun first, so that none of them is left to one process at the end."""
 
+NOT_SLOW = "not slow"
+"""What `make check` selects."""
+ALL_SLOW = re.compile(
+    r"^pytestmark = \[?pytest\.mark\.(slow|thorough|browser|cluster|interop|workflows)\b", re.MULTILINE
+)
+"""Says in a file that all of its tests are left out of `make check`."""
+
 # Until the tests are collected: modules and tests are there to stay, and were looked through again and again.
 gc.disable()
 
@@ -47,6 +55,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cluster", action="store_true", help="run the tests on a real SLURM, too")
     parser.addoption("--interop", action="store_true", help="run the tests of other engines, too")
     parser.addoption("--workflows", action="store_true", help="run the tests by workflow tools, too")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files of slow tests alone where none of them is run: their imports take a quarter of the collecting."""
+    if config.option.markexpr != NOT_SLOW or collection_path.suffix != ".py":
+        return None
+    return True if ALL_SLOW.search(collection_path.read_text(encoding="utf-8")) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -113,7 +113,7 @@ FLOORS = {
         ("evaluating",),
     ),
     "serve": (
-        ("limits", "protein_page", "security_headers", "tasks"),
+        ("limits", "protein_page", "security_headers", "tasks", "traffic"),
         ("current_atlas", "performing", "worker"),
         ("etags", "made_once", "worker_pool", "working"),
         ("long_proteins",),

@@ -68,6 +68,11 @@ class DraftTable:
         if len(self._rows) >= CHUNK_ROWS:
             self._pack()
 
+    def add_table(self, rows: pa.Table) -> None:
+        """Take many rows."""
+        types = pa.schema([(name, _TYPES.get(name, pa.string())) for name in self._names])
+        self._tables.append(rows.select(self._names).cast(types))
+
     def sorted(self, key: Iterable[str]) -> pa.Table:
         """Return the rows in order; of equal ones, the one that stands first in the source comes first."""
         self._pack()

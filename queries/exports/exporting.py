@@ -14,6 +14,7 @@ from attlas.queries.output_file import open_output
 from attlas.queries.store import Store
 from attlas.queries.text import printable
 from attlas.schema import QuestionError
+from attlas.structures.folder import find_structure
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class ExportOptions:
     output: Path | None = None
     """None where the export goes to stdout."""
     structure: Path | None = None
+    """A file, or a folder that holds a file named after the protein."""
     chain: str | None = None
     partner_chain: str | None = None
     form: str | None = None
@@ -53,6 +55,7 @@ def prepare_export(store: Store, format: str, options: ExportOptions) -> Prepare
     Raises:
         QuestionError: there is no such format, it cannot take what is given, or the output would overwrite a file that
             is read.
+        InputError: the folder of structures holds none of the protein, or several.
     """
     export = export_named(format)
     proteins, faults = _find_proteins(store, options.ids)
@@ -65,10 +68,15 @@ def prepare_export(store: Store, format: str, options: ExportOptions) -> Prepare
         proteins, absent = _split_by_alignment(store, alignment_rows, proteins)
         notes += _absent_note(absent)
 
+    accessions = None if proteins is None else tuple(str(protein["accession"]) for protein in proteins)
+    structure = options.structure
+    if structure is not None and accessions is not None and len(accessions) == 1:
+        structure = find_structure(structure, accessions[0])
+
     # Checked before anything is written: a format that cannot answer is refused with those that can.
     request = Request(
-        accessions=None if proteins is None else tuple(str(protein["accession"]) for protein in proteins),
-        structure=options.structure,
+        accessions=accessions,
+        structure=structure,
         chain=options.chain,
         partner_chain=options.partner_chain,
         form=options.form,
@@ -80,7 +88,7 @@ def prepare_export(store: Store, format: str, options: ExportOptions) -> Prepare
         is_safe_for_spreadsheets=options.is_safe_for_spreadsheets,
     )
     check_request(export, request)
-    _check_output(export, options)
+    _check_output(export, options.output, structure)
     return PreparedExport(export, request, tuple(faults), tuple(notes))
 
 
@@ -181,13 +189,12 @@ def _file_names(export: Export, output: Path | None) -> dict[str, str]:
     return names
 
 
-def _check_output(export: Export, options: ExportOptions) -> None:
+def _check_output(export: Export, output: Path | None, structure: Path | None) -> None:
     """Refuse to write over the structure that is read, or two files under one name."""
-    output = options.output
     if output is None:
         return
     if (companion := companion_of(export, output)) and companion[1] == output:
         message = f"{output} is the name of the file that is written beside it: {companion[0].title}."
         raise QuestionError(message, hint=f"give a name that ends with {export.suffix}")
-    if options.structure is not None and output.resolve() == options.structure.resolve():
+    if structure is not None and output.resolve() == structure.resolve():
         raise QuestionError(f"{output} is the structure itself.", hint="give another file with -o")

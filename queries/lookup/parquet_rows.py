@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attlas.queries.lookup import storage
+from attlas.queries.lookup.empty_table import make_empty_table
 from attlas.queries.lookup.storage import Root
 from attlas.schema import BrokenAtlasError, TableFile
 from attlas.schema.file_list import FileList
@@ -87,7 +88,7 @@ class SequenceRows:
             files = _in_order(self._files.holding(sequence_id, sequence_id))
             parts = [self._read(file, sequence_id, names) for file in files]
         parts = [part for part in parts if part is not None]
-        rows = pa.concat_tables(parts) if parts else self._schema.empty_table()
+        rows = pa.concat_tables(parts) if parts else make_empty_table(self._schema)
         return rows.select(list(columns))
 
     def of_many(self, sequence_ids: Iterable[int], columns: Sequence[str]) -> tuple[pa.Table, dict[int, range]]:
@@ -101,7 +102,7 @@ class SequenceRows:
         with self._lock:
             files = _in_order(self._files.holding_any(ordered_ids))
             parts = [part for file in files for part in self._read_many(file, ordered_ids, names)]
-        rows = pa.concat_tables(parts).combine_chunks() if parts else self._schema.empty_table()
+        rows = pa.concat_tables(parts).combine_chunks() if parts else make_empty_table(self._schema)
         ids = _int32_values(rows.column("sequence_id")) if parts else []
         return rows.select(list(columns)), {n: range(bisect_left(ids, n), bisect_right(ids, n)) for n in ordered_ids}
 

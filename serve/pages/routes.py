@@ -57,17 +57,8 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
     for name, data in read_static_files().items():
         _add_static(router, name, data)
 
-    service.pool.when_started(lambda: _make_ready(service, glance))
+    service.pool.when_started(lambda: glance.begin(service.current.edition()))
     return router
-
-
-def _make_ready(service: Service, glance: MadeOnce[str]) -> None:
-    """Make what the first visitors ask for, before they come."""
-    edition = service.current.edition()
-    glance.begin(edition)
-    # The page of any protein loads what those of all need.
-    for accession in examples(edition)[:1]:
-        list(protein_page(edition.atlas, accession, place=service.place).pieces())
 
 
 def _frame(service: Service, edition: Edition) -> Frame:

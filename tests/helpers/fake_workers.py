@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from attlas.pipeline.plan import Shard
-from attlas.pipeline.workers import dask_runner
+from attlas.pipeline.workers import dask_runner, roster
 from attlas.pipeline.workers.dask_client import WorkerEnded
 from attlas.pipeline.workers.dask_runner import run_dask
 from attlas.pipeline.workers.joining import WorkerReport, join
@@ -20,6 +20,9 @@ from attlas.schema import AtlasPaths, Fault, Receipt
 
 DIES = "the worker dies"
 IS_REPLACED = "another process has come at the same address"
+
+TASK_S = 1.0
+"""Seconds that a task takes, by the clock of the workers."""
 
 Outcome = Receipt | Exception | str | dict[int, str]
 
@@ -38,6 +41,9 @@ def shards_of(n_shards: int) -> list[Shard]:
 @dataclass
 class FakeWorkers:
     """Stands for `DaskWorkers`: tasks end in the order in which they were sent.
+
+    Its clock is the build's: a task takes TASK_S, and who waits in vain waits as long as it was told to. So no test
+    waits, nor depends on how fast this machine is.
 
     Args:
         behave: returns what becomes of a worker's shard, by the worker's address and the shard's index.
@@ -62,8 +68,13 @@ class FakeWorkers:
     n_joined: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     shown: list[int] = field(default_factory=list)
     _queue: deque[tuple[str, str, Callable[[], Outcome | WorkerReport]]] = field(default_factory=deque)
+    clock_s: float = 0.0
     _n_tasks: int = 0
     _n_ended: int = 0
+
+    def monotonic(self) -> float:
+        """Return the time, as the module `time` does."""
+        return self.clock_s
 
     def count_threads(self) -> dict[str, int]:
         return dict(self.threads)
@@ -97,7 +108,9 @@ class FakeWorkers:
 
     def wait(self, seconds: float) -> tuple[str, object] | None:
         if not self._queue:
+            self.clock_s += seconds
             return None
+        self.clock_s += TASK_S
         key, worker, outcome = self._queue.popleft()
         result = outcome()
         self._n_ended += 1
@@ -148,6 +161,7 @@ def run_fake(
 
     monkeypatch.setattr(dask_runner, "open_cluster", open_cluster)
     monkeypatch.setattr(dask_runner, "DaskWorkers", lambda client, is_own: workers)
+    monkeypatch.setattr(roster, "time", workers)
     n_workers = 0 if scheduler else len(workers.threads)
     options = {"n_workers": n_workers, "scheduler": scheduler, "device": "cpu", "task": task or EncodeTask()}
     return list(run_dask(root, shards, **options))

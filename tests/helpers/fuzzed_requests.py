@@ -92,9 +92,10 @@ def _path(dice: random.Random, ids: Sequence[str], questions: Questions) -> tupl
         (f"{API}/{dice.choice(PLACES)}", NAMES),
         (f"{dice.choice(PAGES)}", ("q", "offset", "query", "proteins")),
         (f"/protein/{_quoted(dice, id)}", NAMES),
+        (dice.choice(("/pair", "/pairs")), ("id", "partner", "form")),
         (f"/{_quoted(dice, dice.choice(TEXTS))}", NAMES),
     )
-    return dice.choices(paths, (28, 18, 12, 4, 7, 6, 8, 8, 8))[0]
+    return dice.choices(paths, (28, 18, 12, 4, 7, 6, 8, 8, 4, 8))[0]
 
 
 def _target(dice: random.Random, path: str, names: Sequence[str], ids: Sequence[str]) -> bytes:

@@ -102,7 +102,7 @@ def test_a_directory_that_is_no_atlas_is_refused(attlas: Run, tmp_path: Path) ->
 
 
 def test_other_machines_are_warned_of(attlas: Run, atlas_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "run", lambda app, listening: app.state.service.close())
+    monkeypatch.setattr(server, "run", lambda app, listening, announce: app.state.service.close())
     outcome = attlas("serve", atlas_dir, "--host", "0.0.0.0", "--port", 0, "--sql")
     assert outcome.code == 0
     assert "whoever reaches 0.0.0.0 can read this atlas, and ask in SQL: there is no password" in outcome.err

@@ -28,7 +28,7 @@ class ValueCheck:
     def check(self, record: ValueRecord) -> Iterator[ValueRow | Rejected]:
         """Yield a row for each residue that a value is of, in each protein of its sequence; or why there is none."""
         value = read_number(record.value)
-        for about in self._find(record):
+        for about in self.find(record.id, record.claim):
             problem = record.problem or about.problem or _position_problem(record, about)
             if problem is None and value is None:
                 problem = Problem(Reason.NO_VALUE, f"`{record.value[:40]}`")
@@ -48,12 +48,13 @@ class ValueCheck:
                     line=record.line,
                 )
 
-    def _find(self, record: ValueRecord) -> Sequence[ProteinOfEntry]:
+    def find(self, id: str, claim: SequenceClaim) -> Sequence[ProteinOfEntry]:
+        """Return the proteins that an id names, as `find_proteins`."""
         # Most sources claim nothing, and the hash of a claim costs as much as all other checks.
-        key = record.id if record.claim is NO_CLAIM else (record.id, record.claim)
+        key = id if claim is NO_CLAIM else (id, claim)
         abouts = self._abouts.get(key)
         if abouts is None:
-            abouts = self._abouts[key] = find_proteins(record.id, record.claim, self._proteins)
+            abouts = self._abouts[key] = find_proteins(id, claim, self._proteins)
         return abouts
 
     def _rejected(self, record: ValueRecord, about: ProteinOfEntry, problem: Problem) -> Rejected:

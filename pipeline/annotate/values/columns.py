@@ -47,6 +47,11 @@ class ValueColumns:
         return not _CLAIMS.isdisjoint(self.places)
 
     @cached_property
+    def all_places(self) -> tuple[int, ...]:
+        """Places of the columns that are read."""
+        return tuple(sorted({*self.places.values(), self.value}))
+
+    @cached_property
     def is_of_variants(self) -> bool:
         """The values are those of variants; else those of residues."""
         return "variant" in self.places or "substitute" in self.places

@@ -36,6 +36,10 @@ class DraftValues:
         """Take a row."""
         self._draft.add(row)
 
+    def add_table(self, rows: pa.Table) -> None:
+        """Take rows with the columns of `ValueRow`."""
+        self._draft.add_table(rows)
+
     def finish(self, series: Series) -> tuple[pa.Table, list[Rejected]]:
         """Return the values by residue or variant, each once, and what was left out.
 

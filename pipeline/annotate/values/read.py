@@ -1,6 +1,6 @@
 """A source of numbers → the rows of a track or of variants that fit the atlas, and the account of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from attlas.intake.files import open_file
@@ -14,8 +14,9 @@ from attlas.pipeline.annotate.structures.assign import Assignment
 from attlas.pipeline.annotate.values.b_column import StructureTrack, read_b_columns
 from attlas.pipeline.annotate.values.bedgraph import is_bedgraph, read_bedgraph
 from attlas.pipeline.annotate.values.check import ValueCheck
+from attlas.pipeline.annotate.values.check_blocks import check_block
 from attlas.pipeline.annotate.values.gather import DraftValues, mean_over_variants, series_rows
-from attlas.pipeline.annotate.values.read_tables import read_table
+from attlas.pipeline.annotate.values.read_tables import TableBlock, read_table
 from attlas.pipeline.annotate.values.records import ValueRecord
 from attlas.pipeline.annotate.values.table_rows import PARQUET_MARK, table_delimiter
 from attlas.schema import TRACKS, VARIANTS, InputError
@@ -102,14 +103,23 @@ def _import_records(
     n_rejected_before = rejected.counts.total()
     n_values = 0
     is_of_variants = False
-    for record in _records(source, series, format):
-        is_of_variants = is_of_variants or record.substitute is not None
-        for outcome in check.check(record):
-            if isinstance(outcome, Rejected):
-                rejected.add(outcome)
-            else:
-                draft.add(outcome)
-                n_values += 1
+    for part in _parts(source, series, format):
+        records: Iterable[ValueRecord] = [part] if isinstance(part, ValueRecord) else []
+        if isinstance(part, TableBlock):
+            block = check_block(part.block, part.columns, check, rejected, accession=part.accession)
+            draft.add_table(block.rows)
+            n_values += block.rows.num_rows
+            is_of_variants = is_of_variants or (part.columns.is_of_variants and block.rows.num_rows > 0)
+            records = map(part.record, block.unclear)
+
+        for record in records:
+            is_of_variants = is_of_variants or record.substitute is not None
+            for outcome in check.check(record):
+                if isinstance(outcome, Rejected):
+                    rejected.add(outcome)
+                else:
+                    draft.add(outcome)
+                    n_values += 1
     n_records = n_values + rejected.counts.total() - n_rejected_before
 
     rows, left_out = draft.finish(series)
@@ -136,7 +146,7 @@ def _no_variants(path: Path) -> InputError:
     )
 
 
-def _records(source: AnnotationSource, series: Series, format: str) -> Iterator[ValueRecord]:
+def _parts(source: AnnotationSource, series: Series, format: str) -> Iterator[ValueRecord | TableBlock]:
     if format == "bedgraph":
         return read_bedgraph(source.path)
     accession = source.accessions[0] if source.accessions else None

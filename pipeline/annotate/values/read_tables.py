@@ -2,19 +2,35 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from attlas.intake.claims import NO_CLAIM, SequenceClaim, whole_number
 from attlas.intake.rejects import Problem, Reason
 from attlas.pipeline.annotate.imports import Series
+from attlas.pipeline.annotate.values.blocks import Block
 from attlas.pipeline.annotate.values.columns import ValueColumns, header_columns, is_header, usual_columns
 from attlas.pipeline.annotate.values.records import ValueRecord
 from attlas.pipeline.annotate.values.substitutions import read_substitution
-from attlas.pipeline.annotate.values.table_rows import read_rows
+from attlas.pipeline.annotate.values.table_rows import read_pieces
 from attlas.schema import InputError
 
 
-def read_table(path: Path, format: str, series: Series, *, accession: str | None) -> Iterator[ValueRecord]:
-    """Yield the values of a table, row by row.
+class TableBlock(NamedTuple):
+    """Many rows of a table that says nothing of its sequences, with its columns."""
+
+    block: Block
+    columns: ValueColumns
+    accession: str | None
+    """The protein of rows that name none."""
+
+    def record(self, i: int) -> ValueRecord:
+        """Return a row by itself; the first is 0."""
+        line, cells = self.block.row(i)
+        return _record(cells, self.columns, line, self.accession)
+
+
+def read_table(path: Path, format: str, series: Series, *, accession: str | None) -> Iterator[ValueRecord | TableBlock]:
+    """Yield the values of a table, many at once where its rows are plain.
 
     Args:
         path: the table.
@@ -26,15 +42,20 @@ def read_table(path: Path, format: str, series: Series, *, accession: str | None
         InputError: it cannot be read, or it is not plain what its columns are.
     """
     columns: ValueColumns | None = None
-    for line, cells in read_rows(path, format):
-        if columns is None:
-            if is_header(cells):
-                columns = header_columns(cells, series, has_accession=accession is not None, name=path.name)
-                continue
-            columns = usual_columns(cells, has_accession=accession is not None)
+    for piece in read_pieces(path, format):
+        if columns is not None and not columns.has_claim and (block := piece.cut(columns)) is not None:
+            yield TableBlock(block, columns, accession)
+            continue
+
+        for line, cells in piece.rows():
             if columns is None:
-                raise _not_such_a_table(cells, path)
-        yield _record(cells, columns, line, accession)
+                if is_header(cells):
+                    columns = header_columns(cells, series, has_accession=accession is not None, name=path.name)
+                    continue
+                columns = usual_columns(cells, has_accession=accession is not None)
+                if columns is None:
+                    raise _not_such_a_table(cells, path)
+            yield _record(cells, columns, line, accession)
 
 
 def _not_such_a_table(cells: Sequence[str], path: Path) -> InputError:

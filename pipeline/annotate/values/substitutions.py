@@ -33,11 +33,12 @@ def read_substitution(text: str) -> Substitution | None:
     if match is None:
         return None
 
-    residue, substitute = _one_letter(match[2]), _one_letter(match[4])
+    residue, substitute = one_letter(match[2]), one_letter(match[4])
     if residue is None or substitute not in AMINO_ACIDS or residue == substitute:
         return None
     return Substitution(residue, int(match[3]), substitute)
 
 
-def _one_letter(code: str) -> str | None:
+def one_letter(code: str) -> str | None:
+    """Return the letter of a residue by a code of one or three letters; None where there is no such code."""
     return code.upper() if len(code) == 1 else _LETTERS.get(code.lower())

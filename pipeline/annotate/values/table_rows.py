@@ -1,14 +1,18 @@
-"""A table of numbers as text rows: CSV and TSV, packed or not, and Parquet."""
+"""A table of numbers in pieces, each as rows of text or, where it is plain, as a block: CSV, TSV, Parquet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attlas.intake.rows import NumberedRow, read_quoted_rows, read_tab_rows, split_row
-from attlas.pipeline.annotate.source import first_lines, source_lines
-from attlas.pipeline.annotate.values.columns import is_header
+from attlas.pipeline.annotate.source import first_lines, open_source
+from attlas.pipeline.annotate.values.blocks import Block, Chunk, cut_batch, cut_chunk, text_chunks
+from attlas.pipeline.annotate.values.columns import ValueColumns, is_header
 from attlas.schema import InputError
 
 PARQUET_MARK = b"PAR1"
@@ -17,8 +21,71 @@ _DELIMITERS = ",;\t"
 _BATCH_ROWS = 65_536
 
 
-def read_rows(path: Path, format: str) -> Iterator[NumberedRow]:
-    """Yield the rows of a table, its header first where it has one.
+class Piece(Protocol):
+    """Some rows of a table, to be read in one of two ways."""
+
+    def rows(self) -> Iterator[NumberedRow]:
+        """Yield the rows with the lines they stand on."""
+        ...
+
+    def cut(self, columns: ValueColumns) -> Block | None:
+        """Return the rows as a block; None where they are not plain."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Header:
+    """A header that does not stand where the rows of the table begin."""
+
+    cells: list[str]
+
+    def rows(self) -> Iterator[NumberedRow]:
+        yield 0, self.cells
+
+    def cut(self, columns: ValueColumns) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class _TextPiece:
+    """Some lines of a table of text."""
+
+    chunk: Chunk
+    later_chunks: Iterator[Chunk]
+    """Those that nobody has read yet."""
+    delimiter: str
+    name: str
+
+    def rows(self) -> Iterator[NumberedRow]:
+        """Yield the rows; where a quoted cell may go over several lines, those of all later chunks, too."""
+        if self.delimiter == "\t":
+            return read_tab_rows(self.chunk.numbered_lines())
+        chunks = chain([self.chunk], self.later_chunks if b'"' in self.chunk.data else ())
+        lines = (line for chunk in chunks for line in chunk.numbered_lines())
+        return read_quoted_rows(lines, self.delimiter, name=self.name)
+
+    def cut(self, columns: ValueColumns) -> Block | None:
+        return cut_chunk(self.chunk, delimiter=self.delimiter, n_columns=columns.n, places=columns.all_places)
+
+
+@dataclass(frozen=True)
+class _ParquetPiece:
+    """Some rows of a Parquet file, numbered from 1; what is null is an empty text."""
+
+    batch: pa.RecordBatch
+    first_row: int
+
+    def rows(self) -> Iterator[NumberedRow]:
+        rows = zip(*(column.to_pylist() for column in self.batch.columns), strict=True)
+        for number, row in enumerate(rows, start=self.first_row):
+            yield number, ["" if value is None else str(value) for value in row]
+
+    def cut(self, columns: ValueColumns) -> Block | None:
+        return cut_batch(self.batch, first_row=self.first_row, places=columns.all_places, value=columns.value)
+
+
+def read_pieces(path: Path, format: str) -> Iterator[Piece]:
+    """Yield a table piece by piece, its header first where it has one; the rows of a piece before the next is read.
 
     Args:
         path: the table.
@@ -27,7 +94,7 @@ def read_rows(path: Path, format: str) -> Iterator[NumberedRow]:
     Raises:
         InputError: it cannot be read.
     """
-    return _parquet_rows(path) if format == "parquet" else _text_rows(path, format)
+    return _parquet_pieces(path) if format == "parquet" else _text_pieces(path, format)
 
 
 def table_delimiter(line: str) -> str:
@@ -35,31 +102,36 @@ def table_delimiter(line: str) -> str:
     return max(_DELIMITERS, key=line.count)
 
 
-def _text_rows(path: Path, format: str) -> Iterator[NumberedRow]:
+def _text_pieces(path: Path, format: str) -> Iterator[Piece]:
     lines = first_lines(path)
     first_line = next((line for line in lines if not line.startswith("#")), "")
     delimiter = "\t" if format == "tsv" else table_delimiter(first_line)
 
     # Some tables have their header in a comment, such as `#CHROM  POS  ...` of AlphaMissense.
     if not is_header(split_row(first_line, delimiter)):
-        headers = [split_row(line.lstrip("#"), delimiter) for line in lines if line.startswith("#")]
-        yield from ((0, header) for header in headers[-1:] if is_header(header))
+        yield from map(_Header, _header_in_comments(lines, delimiter))
 
-    numbered = source_lines(path)
-    yield from read_tab_rows(numbered) if delimiter == "\t" else read_quoted_rows(numbered, delimiter, name=path.name)
+    with open_source(path) as handle:
+        chunks = text_chunks(handle, name=path.name)
+        for chunk in chunks:
+            yield _TextPiece(chunk, chunks, delimiter, path.name)
 
 
-def _parquet_rows(path: Path) -> Iterator[NumberedRow]:
-    """Yield the names of the columns, then the rows, numbered from 1; what is null is an empty text."""
+def _header_in_comments(lines: Iterable[str], delimiter: str) -> Sequence[list[str]]:
+    """Return the last comment as the header that it is; nothing where it is none."""
+    comments = [split_row(line.lstrip("#"), delimiter) for line in lines if line.startswith("#")]
+    return [cells for cells in comments[-1:] if is_header(cells)]
+
+
+def _parquet_pieces(path: Path) -> Iterator[Piece]:
     try:
         with pq.ParquetFile(path) as file:
-            yield 0, list(file.schema_arrow.names)
+            yield _Header(list(file.schema_arrow.names))
 
-            number = 0
+            first_row = 1
             for batch in file.iter_batches(batch_size=_BATCH_ROWS):
-                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    number += 1
-                    yield number, ["" if value is None else str(value) for value in row]
+                yield _ParquetPiece(batch, first_row)
+                first_row += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             f"{path.name} cannot be read as Parquet.",

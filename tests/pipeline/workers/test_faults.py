@@ -1,10 +1,18 @@
 """Whose fault it is when something fails: of a protein, a shard, a worker or the build; workers that come and go."""
 
-import time
 from pathlib import Path
 
 import pytest
-from helpers.fake_workers import DIES, IS_REPLACED, FakeWorkers, IndivisibleTask, make_receipt, run_fake, shards_of
+from helpers.fake_workers import (
+    DIES,
+    IS_REPLACED,
+    TASK_S,
+    FakeWorkers,
+    IndivisibleTask,
+    make_receipt,
+    run_fake,
+    shards_of,
+)
 
 from attlas.pipeline.workers import faults
 from attlas.pipeline.workers.runners import (
@@ -88,8 +96,6 @@ def test_a_shard_that_three_workers_fail_ends_the_build_for_a_fault_and_is_given
 def test_two_workers_that_failed_different_shards_try_each_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(faults, "PATIENCE_S", 2.0)
-
     # `a` has a bad mount; shard 2 is bad itself.
     def behave(worker: str, index: int) -> object:
         if worker == "a":
@@ -311,8 +317,6 @@ def test_workers_that_lack_something_are_left_out_before_their_first_shard_and_n
 def test_where_no_worker_will_do_each_is_named_with_what_it_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduler: str | None
 ) -> None:
-    if scheduler:
-        monkeypatch.setattr(faults, "PATIENCE_S", 1.0)
     lacks = {name: EnvironmentFault(f"It lacks {name}.", hint=f"give it {name}") for name in ("a disk", "a GPU")}
     workers = FakeWorkers(lambda worker, index: make_receipt(index), dict.fromkeys(lacks, 1), faults=dict(lacks))
     what = "no worker of the Dask scheduler" if scheduler else "No worker is left"
@@ -340,21 +344,13 @@ def test_a_bad_worker_of_a_scheduler_that_stays_alone_ends_the_build_after_the_p
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run(scheduler: str | None) -> float:
-        start = time.monotonic()
+        workers = FakeWorkers(lambda worker, index: FULL, {"bad": 1})
         with pytest.raises(EnvironmentFault, match="disk is full"):
-            run_fake(
-                FakeWorkers(lambda worker, index: FULL, {"bad": 1}),
-                shards_of(4),
-                tmp_path,
-                monkeypatch,
-                scheduler=scheduler,
-            )
-        return time.monotonic() - start
+            run_fake(workers, shards_of(4), tmp_path, monkeypatch, scheduler=scheduler)
+        return workers.clock_s
 
-    monkeypatch.setattr(faults, "PATIENCE_S", 0.3)
-    assert run("tcp://scheduler") >= 0.3
-    monkeypatch.setattr(faults, "PATIENCE_S", 1e9)
-    run(None)
+    assert run("tcp://scheduler") > faults.PATIENCE_S
+    assert run(None) < faults.PATIENCE_S / 10
 
 
 def test_of_two_workers_on_one_gpu_the_second_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -379,27 +375,23 @@ def test_workers_that_end_again_and_again_while_they_are_checked_end_the_build(
         run_fake(workers, shards_of(5), tmp_path, monkeypatch, scheduler=None)
 
     # Others may join those of a scheduler.
-    monkeypatch.setattr(faults, "PATIENCE_S", 0.05)
     workers = FakeWorkers(lambda worker, index: make_receipt(index), {"a": 1}, endless=True)
-    with pytest.raises(EnvironmentFault, match=r"(?s)end while they are checked.*\d\d of them"):
+    with pytest.raises(EnvironmentFault, match=rf"(?s)end while they are checked.*{faults.PATIENCE_S + 1:.0f} of them"):
         run_fake(workers, shards_of(5), tmp_path, monkeypatch)
 
 
 def test_a_worker_that_computes_shards_of_no_time_is_never_taken_for_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def behave(worker: str, index: int) -> object:
-        time.sleep(0.05)
-        return make_receipt(index)
-
-    monkeypatch.setattr(faults, "PATIENCE_S", 0.5)
-    events = run_fake(FakeWorkers(behave, {"a": 1}), shards_of(20), tmp_path, monkeypatch)
+    monkeypatch.setattr(faults, "PATIENCE_S", 5 * TASK_S)
+    workers = FakeWorkers(lambda worker, index: make_receipt(index), {"a": 1})
+    events = run_fake(workers, shards_of(20), tmp_path, monkeypatch)
     assert len(finished(events)) == 20
+    assert workers.clock_s > faults.PATIENCE_S
 
 
 def test_without_a_worker_the_build_stops_after_its_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faults, "PATIENCE_S", 0.05)
     workers = FakeWorkers(lambda worker, index: DIES if index == 3 else make_receipt(index), {"a": 1})
-    with pytest.raises(EnvironmentFault, match=r"(?s)no worker of the Dask scheduler tcp://scheduler for 0.05 s"):
+    with pytest.raises(EnvironmentFault, match=r"(?s)no worker of the Dask scheduler tcp://scheduler for 120 s"):
         run_fake(workers, shards_of(5), tmp_path, monkeypatch)
     assert [index for _, index in workers.sent] == [1, 2, 3]

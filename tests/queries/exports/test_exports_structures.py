@@ -774,6 +774,25 @@ def test_the_command_line_says_what_matched_and_writes_the_companion(
     assert parse_defattr(out.read_text())
 
 
+def test_of_a_folder_the_structure_named_after_the_protein_is_taken(
+    tmp_path: Path, case: tuple[Path, Path], attlas: Callable[..., Any]
+) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    model = Path(shutil.copy(case[1], folder / f"AF-{ACCESSION}-F1-model_v6.pdb"))
+    (folder / "AF-P99999-F1-model_v6.pdb").write_text("END\n")
+    out = tmp_path / "x.pml"
+    for place in (folder, model):
+        assert attlas("export", case[0], "pymol", ACCESSION, "--structure", place, "-o", out).code == 0, place
+        out = out.rename(tmp_path / f"{place.name}.pml").with_name("x.pml")
+    assert (tmp_path / "models.pml").read_bytes() == (tmp_path / f"{model.name}.pml").read_bytes()
+
+    model.unlink()
+    run = attlas("export", case[0], "pdb", ACCESSION, "--structure", folder, "-o", tmp_path / "x.pdb")
+    assert run.code == 1
+    assert f"The folder models holds no structure named after {ACCESSION}." in run.err
+
+
 def test_the_command_line_never_writes_over_the_structure(
     tmp_path: Path, case: tuple[Path, Path], attlas: Callable[..., Any]
 ) -> None:

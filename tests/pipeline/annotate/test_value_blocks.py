@@ -1,0 +1,169 @@
+"""Tables of numbers that are read many rows at once: what is stored and what is left out is as row by row."""
+
+import itertools
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from helpers.annotated_case import CALMODULIN, SHORT, written
+from helpers.default_cases import each_nth_by_default
+
+from attlas.intake.rejects import Account
+from attlas.pipeline.annotate import AnnotationSource, Series
+from attlas.pipeline.annotate.check import COLUMNS, Proteins
+from attlas.pipeline.annotate.values import blocks, table_rows
+from attlas.pipeline.annotate.values.read import import_series
+from attlas.schema import TRACKS, VARIANTS, Table
+
+IDS = ["Q00001", "P0DP23", "P0DP24", "X99999", "X99998", "Q00003", "", "sp|Q00001|SHORT_HUMAN", "Q00001-2", " Q00001 "]
+VALUES = ["0.5", "-1.25", "1e-3", "7", "1e39", "nan", "", "+1", ".5", "1.", "1e400", "3.4028235e38", "0.1234567890123"]
+LETTERS = "ACDEFGHIKLMNPQRSTVWY"
+HEADERS = {"variant": "uniprot_id,protein_variant,am_pathogenicity", "parts": "accession,ref,pos,alt,score",
+           "track": "accession,position,residue,score", "bare track": "accession,position,score"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def proteins() -> Proteins:
+    """Return proteins as an atlas has them; Q00003 was not computed."""
+    sequences = {"P0DP23": CALMODULIN, "P0DP24": CALMODULIN, "Q00001": SHORT, "Q00003": "A" * 30}
+    rows = [
+        {"accession": accession, "sequence": sequence, "md5": f"{number:032x}", "crc64": "", "length": len(sequence),
+         "sequence_version": 3, "sequence_id": number, "status": "ok" if accession != "Q00003" else "skipped",
+         "reason": None, "entry_name": "SHORT_HUMAN" if accession == "Q00001" else ""}
+        for number, (accession, sequence) in enumerate(sequences.items())
+    ]  # fmt: skip
+    types = {"length": pa.int32(), "sequence_version": pa.int32(), "sequence_id": pa.int32()}
+    return Proteins.of(
+        pa.table({name: pa.array([row.get(name) for row in rows], types.get(name, pa.string())) for name in COLUMNS})
+    )
+
+
+def random_rows(kind: str, n: int, *, seed: int) -> Iterator[list[str]]:
+    """Yield the cells of rows, most of which fit, and some in every way that does not."""
+    dice = random.Random(seed)
+    for _ in range(n):
+        id = dice.choice([*IDS, *["Q00001", "P0DP23"] * 9])
+        sequence = CALMODULIN if id.startswith("P0DP") else SHORT
+        position = dice.choice([dice.randint(1, len(sequence)) for _ in range(20)] + [0, 10**8, 21, -1])
+        letter = dice.choice([sequence[(position - 1) % len(sequence)]] * 9 + ["W", "w", "Ala", "", "?"])
+        substitute = dice.choice([*LETTERS, "Ala", "*", "U", "=", "trp", "X"])
+        value = dice.choice([*VALUES, *(f"{dice.random():.4f}" for _ in range(30))])
+        prefix = dice.choice(["", "", "", "p.", "c."])
+        yield {
+            "variant": [id, f"{prefix}{letter}{position}{substitute}", value],
+            "parts": [id, letter, str(position), substitute, value],
+            "track": [id, str(position), letter, value],
+            "bare track": [id, dice.choice([str(position), "?", "1.0", "<5"]), value],
+        }[kind]
+
+
+def read(path: Path, format: str, table: Table, proteins: Proteins, *, accession: str | None = None) -> dict:
+    accessions = () if accession is None else (accession,)
+    source = AnnotationSource(path, format=format, accessions=accessions, series=Series(table, "score"))
+    rejected = Account()
+    imported = import_series(source, source.series, proteins, rejected)
+    shown = {kind: [item for item, _ in examples] for kind, examples in rejected.examples.items()}
+    rows = getattr(imported.rows, table.name).to_pylist()
+    return {"rows": rows, "counts": dict(rejected.counts), "proteins": rejected.proteins, "shown": shown,
+            "report": imported.report, "remarks": list(imported.remarks.lines())}  # fmt: skip
+
+
+@pytest.fixture
+def cuts(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Have tables cut into blocks of a few rows, and return whether each piece of them was cut."""
+    were_cut: list[bool] = []
+
+    def noting(cut: object) -> object:
+        def note(*arguments: object, **options: object) -> object:
+            block = cut(*arguments, **options)  # type: ignore[operator]
+            were_cut.append(block is not None)
+            return block
+
+        return note
+
+    monkeypatch.setattr(blocks, "FIRST_BYTES", 30)
+    monkeypatch.setattr(blocks, "CHUNK_BYTES", 400)
+    monkeypatch.setattr(table_rows, "_BATCH_ROWS", 100)
+    monkeypatch.setattr(table_rows, "cut_chunk", noting(table_rows.cut_chunk))
+    monkeypatch.setattr(table_rows, "cut_batch", noting(table_rows.cut_batch))
+    return were_cut
+
+
+def row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cut_chunk", "cut_batch"):
+        monkeypatch.setattr(table_rows, name, lambda *arguments, **options: None)
+
+
+SPOILERS = {
+    "plain": "",
+    "comments": "# a comment\n",
+    "blank lines": "\n  \n\t\n",
+    "a short line": "Q00001,1\n",
+    "a quote": '"Q00001","K2A","1","2"\n',
+    "a quote over lines": 'Q00001,"K\n2A",1\n',
+    "Latin-1": "Q0000é,K2A,1\n",
+    "a line alone that ends as on old Macs": "Q00001,K2A,1\rQ00001,K2C,1\r",
+}
+
+
+CASES = each_nth_by_default(itertools.product(SPOILERS, HEADERS, (",", "\t")), 5)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_blocks_of_text_store_and_leave_out_what_single_rows_do(
+    cuts: list[bool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, proteins: Proteins, case: tuple[str, str, str]
+) -> None:  # fmt: skip
+    spoiler, kind, delimiter = case
+    lines = [f"{','.join(cells)}\n" for cells in random_rows(kind, 300, seed=len(spoiler))]
+    lines.insert(200, SPOILERS[spoiler])
+    text = f"{HEADERS[kind]}\n{''.join(lines)}".replace(",", delimiter)
+    path = tmp_path / "t.txt"
+    path.write_bytes(text.encode("latin-1"))
+    table = VARIANTS if kind in ("variant", "parts") else TRACKS
+    format = "tsv" if delimiter == "\t" else "csv"
+    at_once = read(path, format, table, proteins)
+    assert sum(cuts) > 5
+
+    row_by_row(monkeypatch)
+    assert at_once == read(path, format, table, proteins)
+    assert len(at_once["rows"]) > 10
+
+
+def test_windows_line_ends_a_mean_over_variants_and_a_protein_that_is_said(
+    cuts: list[bool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, proteins: Proteins
+) -> None:
+    lines = [f"{SHORT[i % 20]}{i % 20 + 1}{LETTERS[i // 20]}\t{i / 7:.3f}\r\n" for i in range(380)]
+    path = written(tmp_path, "t.tsv", "variant\tvalue\r\n" + "".join(lines))
+    at_once = read(path, "tsv", TRACKS, proteins, accession="Q00001")
+    assert sum(cuts) > 5
+
+    row_by_row(monkeypatch)
+    assert at_once == read(path, "tsv", TRACKS, proteins, accession="Q00001")
+    assert [row["position"] for row in at_once["rows"]] == list(range(1, 21))
+
+
+@pytest.mark.parametrize("type_", [pa.string(), pa.float64(), pa.float32(), pa.dictionary(pa.int32(), pa.string())])
+def test_batches_of_parquet_store_and_leave_out_what_single_rows_do(
+    cuts: list[bool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, proteins: Proteins, type_: pa.DataType
+) -> None:
+    rows = [cells for cells in random_rows("track", 400, seed=3) if cells[1].lstrip("-").isdecimal()]
+    ids, positions, residues, values = zip(*rows, strict=True)
+    if pa.types.is_floating(type_):
+        values = tuple(None if value in ("", "1e400") else float(value) for value in values)
+    columns = {
+        "accession": pa.array(ids).dictionary_encode(),
+        "position": pa.array(map(int, positions), pa.int32()),
+        "residue": pa.array(residues),
+        "score": pa.array(values).cast(type_),
+    }
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table(columns), path)
+    at_once = read(path, "parquet", TRACKS, proteins)
+    assert sum(cuts) == len(cuts) > 2
+
+    row_by_row(monkeypatch)
+    assert at_once == read(path, "parquet", TRACKS, proteins)
+    assert len(at_once["rows"]) > 10
