@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,11 +109,10 @@ def test_rows_are_those_of_a_fit_that_saves_nothing(root: Path) -> None:
 
 
 @pytest.mark.thorough
-def test_two_workers_give_the_bytes_of_one_process_and_take_up_what_another_has_done(
+def test_two_workers_go_on_where_one_process_stopped_and_give_its_bytes(
     root: Path, small_shards: None, tmp_path: Path
 ) -> None:
-    labels = ("Active site", "Motif", "contacts")
-    settings = FitSettings(labels=labels, by="none", n_folds=N_FOLDS, has_random_weights=True)
+    settings = replace(SETTINGS, has_random_weights=True)
     alone = fit_atlas(root, settings, start=start_silently, n_workers=0)
 
     # It begins in one process, is stopped among the scores of the first model, and goes on with two workers.
@@ -121,18 +121,16 @@ def test_two_workers_give_the_bytes_of_one_process_and_take_up_what_another_has_
         fit_atlas(copy, settings, start=StopPass("trained weights, scores"), n_workers=0)
     counting = StopPass("")
     assert fit_atlas(copy, settings, start=counting, n_workers=2).table.equals(alone.table, check_metadata=True)
-    n_residue_shards, n_contact_shards = count_shards(copy, settings)
-    assert counting.n_finished < 4 * n_residue_shards + 4 * n_contact_shards + 2 - n_residue_shards
-
-    # Two workers from the beginning.
-    other = shutil.copytree(root, tmp_path / "other")
-    assert fit_atlas(other, settings, start=start_silently, n_workers=2).table.equals(alone.table, check_metadata=True)
+    n_shards = len(foretell_fit(copy, settings, n_workers=0).prepared.residue_shards.shards)
+    assert 2 * n_shards < counting.n_finished < 3 * n_shards
 
 
-def count_shards(root: Path, settings: FitSettings) -> tuple[int, int]:
-    """Return the shards of labels of residues, and those of contacts."""
-    prepared = foretell_fit(root, settings, n_workers=0).prepared
-    return len(prepared.residue_shards.shards), len(prepared.contact_shards.shards)
+@pytest.mark.thorough
+def test_two_workers_fit_contacts_to_the_bytes_of_one_process(root: Path, small_shards: None, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, labels=("contacts",))
+    copy = shutil.copytree(root, tmp_path / "atlas")
+    alone = fit_atlas(root, settings, start=start_silently, n_workers=0)
+    assert fit_atlas(copy, settings, start=start_silently, n_workers=2).table.equals(alone.table, check_metadata=True)
 
 
 @given(
