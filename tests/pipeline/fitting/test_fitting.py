@@ -152,6 +152,24 @@ def test_clusters_come_from_a_file(root: Path, tmp_path: Path) -> None:
     assert fitted.grouping.method == "clusters of clusters.tsv"
 
 
+def test_a_table_of_clusters_is_read_whole_or_refused(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "clusters.csv"
+    path.write_bytes("\ufeffaccession,cluster\r\nP00001,C1\r\n".encode())
+    assert read_clusters(path) == [("P00001", "C1")]
+
+    settings = FitSettings(labels=("Active site",), by="cluster40", clusters=path, n_folds=3)
+    for text, match in (
+        ("", "is empty"),
+        ("P00001\n", "1 columns in place of 2"),
+        ("P00001,C1\nP00002\n", "line 2: 1 columns in place of 2"),
+        ("P00001,C1\nP00002,\n", "line 2: P00002"),
+        ("Q9,C1\n", r"names no protein that carries a label(.|\n)*such as P00000"),
+    ):
+        path.write_text(text)
+        with pytest.raises(InputError, match=match):
+            fit_atlas(root, settings, start=start_silently, n_workers=0)
+
+
 def test_clusters_are_computed_where_no_file_is_given(root: Path) -> None:
     paths, choose = AtlasPaths(root), random.Random(4)
     manifest = Manifest.read(paths)
