@@ -88,6 +88,7 @@ def prepare_fit(paths: AtlasPaths, manifest: Manifest, plan: Plan, settings: Fit
         EnvironmentFault: the model is not there.
     """
     settings.refuse_few_folds()
+    settings.refuse_unused()
     residues, contacts = _prepare_probes(paths, manifest, plan, settings)
     model = find_model(plan.model_directory).shape
     shape = Shape(plan.run.n_layers, plan.run.n_heads, model.width)

@@ -40,3 +40,16 @@ class FitSettings:
                 expected=f"{FEWEST_FOLDS} folds or more",
                 found=str(self.n_folds),
             )
+
+    def refuse_unused(self) -> None:
+        """Refuse a table of clusters, or a database, that would not be looked at. Raises InputError."""
+        for option, is_given, rule in (
+            ("--clusters", self.clusters is not None, "cluster40"),
+            ("--database", self.database is not None, "family"),
+        ):
+            if is_given and self.by != rule:
+                raise InputError(
+                    f"{option} is of what is held out by another rule.",
+                    expected=f"--by {rule}",
+                    found=f"--by {self.by}",
+                )

@@ -194,6 +194,8 @@ def test_clusters_are_computed_where_no_file_is_given(root: Path) -> None:
         (FitSettings(by="genus"), "family, cluster40, none"),
         (FitSettings(database="InterPro"), "no families"),
         (FitSettings(n_folds=2), "3 folds or more"),
+        (FitSettings(by="none", database="Pfam"), "expected: --by family"),
+        (FitSettings(clusters=Path("clusters.tsv")), r"--clusters is of (.|\n)*--by cluster40"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(root: Path, settings: FitSettings, match: str) -> None:
