@@ -277,6 +277,8 @@ def test_an_atlas_without_structures_or_with_too_few_is_refused(root: Path, tmp_
     build_here(write_fasta(tmp_path / "one.fasta", random_proteins([30])), tmp_path / "bare", tiny_esm)
     with pytest.raises(InputError, match="no structure with contacts"):
         fit_atlas(tmp_path / "bare", SETTINGS, start=start_silently, n_workers=0)
+    with pytest.raises(InputError, match="no features to fit probes to"):
+        fit_atlas(tmp_path / "bare", FitSettings(), start=start_silently, n_workers=0)
 
 
 def test_predicted_memory_grows_with_pairs_and_maps(probes: ContactProbes) -> None:
