@@ -78,9 +78,9 @@ class ContactProbes:
 
     def predict_input_bytes(self) -> int:
         """Return the bytes of the structures and sampled pairs that are laid on the disk for the workers."""
-        sampled = sum(array.nbytes for sample in self.task.samples for array in vars(sample).values())
+        sampled = sum(int(array.nbytes) for sample in self.task.samples for array in vars(sample).values())
         structures = sum(
-            array.nbytes
+            int(array.nbytes)
             for sequence in self.task.sequences
             for array in vars(sequence.contacts).values()
             if isinstance(array, np.ndarray)
