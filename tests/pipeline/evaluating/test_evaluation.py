@@ -125,6 +125,12 @@ def test_too_few_groups_are_refused(atlas: Path, tmp_path: Path) -> None:
         add_candidates(few, type="Active site", n_first=3)
 
 
+def test_a_rival_without_a_name_is_refused(atlas: Path, attlas: Run) -> None:
+    truth = atlas / "truth.tsv"
+    outcome = attlas("evaluate", "sites", atlas / "atlas", "--truth", truth, "--rival", " ", atlas / "rival.tsv")
+    assert (outcome.code, "--rival has no name" in outcome.err) == (1, True)
+
+
 def test_another_set_that_shares_its_families_is_refused(atlas: Path) -> None:
     same = open_labelled_atlas(atlas / "atlas", atlas / "truth.tsv")
     with pytest.raises(InputError, match=r"what both sets share(.|\n)*found:    0 of 12"):
