@@ -81,7 +81,9 @@ def measure(options: argparse.Namespace, folder: Path) -> str:
     fit_s = 0.0
     for labels in [settings.labels, *([("contacts",)] if options.structures else [])]:
         seconds, fit = time_processor(
-            lambda labels=labels: fit_atlas(folder / "atlas", replace(settings, labels=labels), report=tell)
+            lambda labels=labels: fit_atlas(
+                folder / "atlas", replace(settings, labels=labels), start=announce, n_workers=0
+            )
         )
         fits.append(fit)
         fit_s += seconds
@@ -105,10 +107,10 @@ def cut_fasta(fasta: Path, out: Path) -> Path:
     return out
 
 
-def tell(text: str, n_done: int, n_total: int) -> None:
-    """Say on stderr when a pass is at its end."""
-    if n_done == n_total:
-        print(f"{text}: done", file=sys.stderr, flush=True)
+def announce(text: str) -> Any:
+    """Say on stderr which pass begins, and return what takes its progress."""
+    print(text, file=sys.stderr, flush=True)
+    return lambda plan, shards: lambda event: None
 
 
 def time_processor(run: Callable[[], Any]) -> tuple[float, Any]:

@@ -11,6 +11,7 @@ from attlas.cli.workshop import EXIT_FAILURES
 
 if TYPE_CHECKING:
     from attlas.pipeline.estimate import Estimate
+    from attlas.pipeline.fitting.foretelling import FitCost
     from attlas.pipeline.pairs.foretelling import PairCost
     from attlas.pipeline.proteins.arranging import SkippedProtein
     from attlas.schema import Manifest, TableFile
@@ -89,7 +90,7 @@ def print_estimate(model: str, cost: "Estimate", skipped: "tuple[SkippedProtein,
         print(f"skipped  ... and {cost.n_skipped - N_SKIPPED_SHOWN:,} more")
 
 
-def describe_needs(cost: "Estimate | PairCost") -> list[str]:
+def describe_needs(cost: "Estimate | PairCost | FitCost") -> list[str]:
     """Return the memory, the disk and the time of an estimate, a line each."""
     place = f"{cost.device} in this process" if cost.is_in_process else cost.device
     return [
@@ -99,7 +100,7 @@ def describe_needs(cost: "Estimate | PairCost") -> list[str]:
     ]
 
 
-def _describe_processes(cost: "Estimate | PairCost") -> str:
+def _describe_processes(cost: "Estimate | PairCost | FitCost") -> str:
     """Return where the memory of an estimate is needed."""
     if not cost.is_in_process:
         return f"per worker (workers: {cost.n_workers})"

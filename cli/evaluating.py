@@ -196,6 +196,8 @@ def _refuse_halves(
 
     if (train is None) != (train_truth is None):
         raise InputError("--train and --train-truth go together.", expected="an atlas, and the truth of its proteins")
+    if rival is not None and not rival[0].strip():
+        raise InputError("--rival has no name.", expected="a name for the prediction, then its file")
     if rival is None and rival_training is not None:
         raise InputError("--rival-training goes with --rival.", found=f"--rival-training {rival_training}")
 

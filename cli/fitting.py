@@ -1,21 +1,20 @@
 """The verb that fits probing classifiers: fit."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attlas.cli.asking import Format, choose_format, write_rows
-from attlas.cli.output import Output, refuse_url
-from attlas.cli.progress import say
-from attlas.cli.workshop import Dir, workshop
+from attlas.cli.build_report import describe_needs
+from attlas.cli.output import Output, print_lines, refuse_url
+from attlas.cli.progress import build_progress, say
+from attlas.cli.workshop import Dir, Scheduler, Workers, workshop
 
 if TYPE_CHECKING:
+    from attlas.pipeline.encode import StartProgress
     from attlas.pipeline.fitting.fitting import Fit
-    from attlas.pipeline.fitting.settings import Report
+    from attlas.pipeline.fitting.foretelling import FitCost
 
 Labels = Annotated[
     list[str] | None,
@@ -43,6 +42,7 @@ Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the fold
 RandomWeights = Annotated[
     bool, typer.Option("--random-weights", help="Fit a model of the same shape and random weights, too.")
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would do and cost; write nothing.")]
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -59,6 +59,9 @@ def fit(
     folds: Folds = 5,
     seed: Seed = 1,
     random_weights: RandomWeights = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    dry_run: DryRun = False,
     format: Format = None,
     output: Output = None,
 ) -> None:
@@ -69,12 +72,12 @@ def fit(
 
     The model runs twice over the proteins that carry a label, and nothing is stored for each residue. Beside every
     probe stand a control task, permuted labels and, with --random-weights, a model that was never trained. Negatives
-    come only from proteins that are annotated for the label. The same command goes on after a stop.
+    come only from proteins that are annotated for the label. The same command goes on after a stop, and gives the same
+    rows with any number of workers.
     """
     refuse_url(directory)
     file_format = choose_format(format, output)
     with workshop():
-        from attlas.pipeline.fitting.adding import add_fits
         from attlas.pipeline.fitting.settings import FitSettings
 
         settings = FitSettings(
@@ -86,26 +89,43 @@ def fit(
             seed=seed,
             has_random_weights=random_weights,
         )
-        with _reporting() as report:
-            fitted = add_fits(Path(directory), settings, report=report)
+        if dry_run:
+            from attlas.pipeline.fitting.foretelling import foretell_fit
+
+            print_lines(_describe_cost(foretell_fit(Path(directory), settings, n_workers=workers)))
+            return
+
+        from attlas.pipeline.fitting.adding import add_fits
+
+        with build_progress() as progress:
+
+            def start(text: str) -> "StartProgress":
+                say(text)
+                return progress
+
+            fitted = add_fits(Path(directory), settings, start=start, n_workers=workers, scheduler=scheduler)
     _say_outcome(directory, fitted)
     if output is not None or format is not None:
         write_rows(fitted.table.to_reader(), file_format, output)
 
 
-@contextmanager
-def _reporting() -> "Iterator[Report]":
-    """Yield a function that prints each tenth of a pass on stderr."""
-    last: dict[str, int] = {}
+def _describe_cost(cost: "FitCost") -> list[str]:
+    """Return what a fit will cost, line by line."""
+    from attlas.queries.text import counted
 
-    def report(text: str, n_done: int, n_total: int) -> None:
-        tenth = 10 * n_done // max(n_total, 1)
-        if tenth > last.get(text, 0):
-            last[text] = tenth
-            say(f"{text}: {n_done:,} of {n_total:,} residues")
-
-    yield report
-    sys.stderr.flush()
+    prepared = cost.prepared
+    shards, n_residues = prepared.shards, sum(shard.n_residues for shard in prepared.shards)
+    models = "the model and one of random weights" if prepared.n_models > 1 else "the model"
+    sets = [labels.labels for labels in prepared.residues.sets] if prepared.residues else []
+    labels = [label for of_set in sets for label in of_set] + (["contacts"] if prepared.contacts else [])
+    return [
+        f"labels   {', '.join(labels)}",
+        *(f"left out {text}" for text in prepared.left_out),
+        f"proteins {counted(prepared.n_sequences, 'sequence')}; held out together: {prepared.grouping.method}",
+        f"passes   {models}, twice over {counted(n_residues, 'residue')} in {counted(len(shards), 'shard')}",
+        *describe_needs(cost),
+        f"solving  at most {cost.solving_bytes / 2**30:.1f} GiB in this process, for one set of labels at a time",
+    ]
 
 
 def _say_outcome(directory: Path, fitted: "Fit") -> None:

@@ -87,3 +87,8 @@ def _overlaps(file: TableFile, shard: Shard) -> bool:
     if file.first_sequence_id is None or file.last_sequence_id is None:
         return False
     return file.first_sequence_id < shard.end_sequence_id and file.last_sequence_id >= shard.first_sequence_id
+
+
+def choose_chain(chains: Mapping[Chain, StructureContacts]) -> Chain:
+    """Return the chain with the most residues of a sequence, of equal ones the one at the beginning of their order."""
+    return min(chains, key=lambda chain: (-chains[chain].n_with_coordinates, chain))

@@ -8,14 +8,14 @@ Axis letters: `L` layers, `H` heads, `N` residues, `K` chains, `P` proteins.
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attlas.pipeline.contacts.chains import Atom, Chain, read_chain_contacts
+from attlas.pipeline.contacts.chains import Atom, Chain, choose_chain, read_chain_contacts
 from attlas.pipeline.contacts.head_choice import FORMAT, ChoosingProtein, HeadChoice, RankedHead
 from attlas.pipeline.contacts.pairs import mark_highest
 from attlas.pipeline.contacts.single_heads import ReduceToHeadContacts, score_pairs
@@ -197,11 +197,6 @@ def _find_candidates(paths: AtlasPaths, manifest: Manifest, plan: Plan, settings
             if contacts[chain].n_with_coordinates >= SHORTEST and len(contacts[chain].long_contacts):
                 candidates.append(_Candidate(chain, sequences[sequence_id], contacts[chain]))
     return candidates
-
-
-def choose_chain(chains: Mapping[Chain, StructureContacts]) -> Chain:
-    """Return the chain with the most residues of a sequence, of equal ones the one at the beginning of their order."""
-    return min(chains, key=lambda chain: (-chains[chain].n_with_coordinates, chain))
 
 
 def _rank_on(encoder: Encoder, candidate: _Candidate) -> NDArray[np.float64]:

@@ -19,13 +19,13 @@ from attlas.pipeline.evaluating.calibration import make_probability
 from attlas.pipeline.evaluating.card import make_card
 from attlas.pipeline.evaluating.choosing import ChosenPredictor, choose_predictor
 from attlas.pipeline.evaluating.columns import ProteinColumns, compute_columns
-from attlas.pipeline.evaluating.evaluation import LabelledAtlas, Say
+from attlas.pipeline.evaluating.evaluation import Groups, LabelledAtlas, Say, refuse_few_groups
 from attlas.pipeline.evaluating.homology import transfer
 from attlas.pipeline.evaluating.predictors import EMBEDDING, HEADS, HOMOLOGY, LETTER, PROFILE, SITES, WINDOW
 from attlas.pipeline.evaluating.scoring import LabelledSet
 from attlas.pipeline.evaluating.truth import LabelledProtein
 from attlas.pipeline.pass_task import digest_inputs
-from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, is_alike
+from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method, is_alike
 from attlas.pipeline.relatives.hits import Hit, find_hits, find_hits_to
 from attlas.pipeline.sealed import hold_sealed
 from attlas.schema import CANDIDATE_SITES, AtlasPaths, Computation, Manifest
@@ -119,6 +119,7 @@ def _label(atlas: LabelledAtlas, n_threads: int, say: Say) -> LabelledSet:
     say(f"aligning {len(proteins):,} proteins")
     hits = find_hits([protein.sequence for protein in proteins])
     families = cluster(hits, [protein.accession for protein in proteins], identity=FAMILY_IDENTITY)
+    refuse_few_groups(Groups("40 % clusters", describe_method(FAMILY_IDENTITY), tuple(families)))
     say(f"running the model on {len(proteins):,} proteins")
     columns = compute_columns(atlas.root, proteins, n_threads=n_threads)
     return LabelledSet(proteins, tuple(columns), tuple(map(tuple, hits)), tuple(families))

@@ -23,7 +23,8 @@ from attlas.pipeline.evaluating.predictors import (
     WINDOW,
 )
 from attlas.pipeline.evaluating.truth import LabelledProtein
-from attlas.pipeline.fitting.features import encode_letters, encode_windows, iterate_features
+from attlas.pipeline.fitting.features import iterate_features
+from attlas.pipeline.fitting.letters import encode_letters, encode_windows
 from attlas.pipeline.workers.runners import load_plan_and_model
 from attlas.schema import SITES as SITES_TABLE
 from attlas.schema import AtlasPaths, Manifest

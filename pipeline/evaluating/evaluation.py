@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attlas.intake.claims import NO_CLAIM
+from attlas.intake.two_columns import read_two_columns
 from attlas.pipeline.annotate.check import Proteins
 from attlas.pipeline.annotate.values.check import find_proteins
 from attlas.pipeline.directory import read_plan
@@ -19,7 +20,8 @@ from attlas.pipeline.evaluating.results import Evaluation, HoldOutResult
 from attlas.pipeline.evaluating.rivals import Rival
 from attlas.pipeline.evaluating.scoring import LabelledSet, ProteinScore, find_nearest, score_split
 from attlas.pipeline.evaluating.summary import ScoredSet, summarise
-from attlas.pipeline.evaluating.truth import Truth, read_proteins, read_truth, read_two_columns
+from attlas.pipeline.evaluating.truth import Truth, read_proteins, read_truth
+from attlas.pipeline.fitting.folds import connect
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method
 from attlas.pipeline.relatives.hits import find_hits
 from attlas.schema import AtlasPaths, InputError, Run
@@ -51,6 +53,18 @@ class Groups:
     held_out: str
     method: str
     of_protein: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FamilyTable:
+    """The families that a table gives to labelled proteins."""
+
+    name: str
+    """Name of the file."""
+    of_protein: tuple[str | None, ...]
+    """None: the table does not name the protein."""
+    n_unread: int
+    """Lines that cannot be read."""
 
 
 def open_labelled_atlas(root: Path, truth: Path) -> LabelledAtlas:
@@ -98,15 +112,19 @@ def evaluate(
     labelled = list(atlas.truth.proteins)
     n_test = len(labelled)
     labelled += train.truth.proteins if train is not None else ()
+    table = None if groups is None else read_families(groups, [atlas] if train is None else [atlas, train])
 
     say(f"aligning {len(labelled):,} proteins")
     hits = find_hits([protein.sequence for protein in labelled])
     accessions = [protein.accession for protein in labelled]
     close = cluster(hits, accessions, identity=CLOSE_IDENTITY)
-    families = _group_by_family(groups, atlas, train, cluster(hits, accessions, identity=FAMILY_IDENTITY))
+    families = _group_by_family(table, cluster(hits, accessions, identity=FAMILY_IDENTITY))
     hold_outs = [families, Groups("80 % clusters", describe_method(CLOSE_IDENTITY), tuple(close))]
     for kind in hold_outs:
-        _refuse_few_groups(kind, n_test if train is None else None)
+        if train is None:
+            refuse_few_groups(kind)
+        else:
+            _refuse_shared_groups(kind, n_test)
 
     say(f"running the model on {len(labelled):,} proteins")
     columns = compute_columns(atlas.root, labelled[:n_test], n_threads=n_threads)
@@ -167,49 +185,82 @@ def _number_folds(splits: Sequence[Split], n_test: int) -> NDArray[np.intp]:
     return numbers
 
 
-def _group_by_family(
-    path: Path | None, atlas: LabelledAtlas, train: LabelledAtlas | None, clusters: Sequence[str]
-) -> Groups:
-    """Return the families of a table, of a protein that it does not name its cluster; without a table the clusters."""
-    method = describe_method(FAMILY_IDENTITY)
-    if path is None:
-        return Groups("40 % clusters", method, tuple(clusters))
+def read_families(path: Path, parts: Sequence[LabelledAtlas]) -> FamilyTable:
+    """Return the families of a table for the labelled proteins of atlases, in their order.
 
+    Families that share a protein are one: they are held out together.
+
+    Raises:
+        InputError: as `read_two_columns`, or it names no family of a labelled protein.
+    """
     lines, rejected, _ = read_two_columns(path, expected=EXPECTED_GROUPS)
-    groups: list[str] = []
-    n_named = 0
+    members: dict[str, list[int]] = {}
     begin = 0
-    for part in (atlas, train):
-        if part is None:
-            continue
-        family_of = {
-            about.protein.sequence_id: f"family {line.value}"
-            for line in lines
-            for about in find_proteins(line.id, NO_CLAIM, part.proteins)
-            if about.protein is not None and about.problem is None and line.value
-        }
-        for protein, own_cluster in zip(part.truth.proteins, clusters[begin:], strict=False):
-            family = family_of.get(protein.sequence_id)
-            n_named += family is not None
-            groups.append(family or f"cluster {own_cluster}")
+    for part in parts:
+        places = {protein.sequence_id: begin + i for i, protein in enumerate(part.truth.proteins)}
+        for line in lines:
+            for about in find_proteins(line.id, NO_CLAIM, part.proteins):
+                if line.value and about.problem is None and about.protein is not None:
+                    place = places.get(about.protein.sequence_id)
+                    members.setdefault(line.value, []).extend([] if place is None else [place])
         begin += len(part.truth.proteins)
 
-    if n_named == 0:
-        raise InputError(f"{path} names no family of a labelled protein.", expected=EXPECTED_GROUPS)
-    unread = f", {len(rejected)} lines cannot be read" if rejected else ""
-    method = f"{path.name}: {n_named:,} of {len(groups):,} proteins{unread}; others by {method}"
-    return Groups("families", method, tuple(groups))
+    if not any(members.values()):
+        raise InputError(
+            f"{path} names no family of a labelled protein.",
+            expected=EXPECTED_GROUPS,
+            found=f"{lines[0].id} {lines[0].value}".strip(),
+            hint='its accessions are those of the atlas: `attlas sql DIR "SELECT accession FROM proteins"`',
+        )
+
+    # The name of connected families is that of the one at the beginning of the alphabet.
+    components = connect(begin, members)
+    names: dict[int, str] = {}
+    for family in sorted(members):
+        for place in members[family]:
+            names.setdefault(int(components[place]), family)
+    of_protein = tuple(names.get(int(component)) for component in components)
+    return FamilyTable(path.name, of_protein, len(rejected))
 
 
-def _refuse_few_groups(kind: Groups, n_proteins: int | None) -> None:
+def _group_by_family(table: FamilyTable | None, clusters: Sequence[str]) -> Groups:
+    """Return the families of a table, of a protein that it does not name its cluster; without a table the clusters."""
+    method = describe_method(FAMILY_IDENTITY)
+    if table is None:
+        return Groups("40 % clusters", method, tuple(clusters))
+
+    groups = tuple(
+        f"cluster {own_cluster}" if family is None else f"family {family}"
+        for family, own_cluster in zip(table.of_protein, clusters, strict=True)
+    )
+    n_named = sum(family is not None for family in table.of_protein)
+    unread = f", {table.n_unread:,} lines cannot be read" if table.n_unread else ""
+    method = f"{table.name}: {n_named:,} of {len(groups):,} proteins{unread}; others by {method}"
+    return Groups("families", method, groups)
+
+
+def refuse_few_groups(kind: Groups) -> None:
     """Refuse a set that cannot be cut into folds. Raises InputError."""
     n_groups = len(set(kind.of_protein))
-    if n_proteins is not None and n_groups < 2 * N_FOLDS:
+    if n_groups < 2 * N_FOLDS:
         raise InputError(
             "There are too few groups of labelled proteins to hold some out.",
             expected=f"{2 * N_FOLDS} or more {kind.held_out}",
-            found=f"{n_groups} in {n_proteins:,} proteins",
-            hint="label more proteins, or fit on another atlas with `--train`",
+            found=f"{n_groups} in {len(kind.of_protein):,} proteins",
+            hint="label more proteins, or fit on another atlas with `evaluate sites --train`",
+        )
+
+
+def _refuse_shared_groups(kind: Groups, n_test: int) -> None:
+    """Refuse another set of which too little is left without the groups that both share. Raises InputError."""
+    train_groups = set(kind.of_protein[n_test:])
+    n_left = len(train_groups - set(kind.of_protein[:n_test]))
+    if n_left < N_FOLDS:
+        raise InputError(
+            "Too little of the set to fit on is left without what both sets share.",
+            expected=f"{N_FOLDS} or more {kind.held_out} that are not in the set which is judged",
+            found=f"{n_left} of {len(train_groups)}",
+            hint="fit on a set with other families, or leave --train out: folds then predict each other",
         )
 
 

@@ -49,11 +49,13 @@ def read_rival(name: str, path: Path, proteins: Proteins, *, training: Path | No
     """Return the predictions of a table, checked against the sequences of an atlas.
 
     Raises:
-        InputError: a file cannot be read, no row can be used, or some rows have a probability and some none.
+        InputError: a file cannot be read, no row can be used, some rows have a probability and some none, or a residue
+            has two.
     """
     account = Account()
     probabilities: dict[int, dict[int, float]] = {}
     widths = set()
+    conflicts: list[str] = []
     for number, cells in _read_rows(path):
         record = Record(cells[0], begin=cells[1] if len(cells) > 1 else "", line=number)
         if len(cells) not in (2, 3):
@@ -73,8 +75,20 @@ def read_rival(name: str, path: Path, proteins: Proteins, *, training: Path | No
                 account.add(Rejected(problem.reason, record, problem.detail))
                 continue
             widths.add(len(cells))
-            probabilities.setdefault(about.protein.sequence_id, {})[int(cells[1])] = value
+            of_protein = probabilities.setdefault(about.protein.sequence_id, {})
+            earlier = of_protein.setdefault(int(cells[1]), value)
+            if earlier != value:
+                conflicts.append(
+                    f"{cells[0]} {cells[1]} (line {number}): {value:g}, and {earlier:g} on an earlier line"
+                )
 
+    if conflicts:
+        raise InputError(
+            f"{path} gives residues two probabilities.",
+            expected="one row for each residue, or rows that agree",
+            offenders=conflicts,
+            hint="leave one row of each residue",
+        )
     if len(widths) != 1:
         raise InputError(
             f"{path} cannot be laid beside the others.",

@@ -4,7 +4,7 @@ A protein that the table does not name is no negative: it takes no part.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 
 from attlas.intake.claims import COLUMNS as CHECKED_COLUMNS
 from attlas.intake.claims import NO_CLAIM, StoredProtein, check_position, reject_position
-from attlas.intake.files import read_file
 from attlas.intake.identifiers import NAME_COLUMNS
 from attlas.intake.rejects import Account, Problem, Reason, Record, Rejected
-from attlas.intake.rows import split_row
-from attlas.intake.text import content_lines, numbered_lines
+from attlas.intake.two_columns import read_two_columns
 from attlas.pipeline.annotate.check import Proteins
 from attlas.pipeline.annotate.values.check import find_proteins
 from attlas.schema import AtlasPaths, InputError
@@ -27,7 +25,6 @@ EXPECTED_TABLE = (
     "two columns, separated by a tab or a comma: accession, and positions with `;` between, such as H57;D102"
 )
 _POSITION = re.compile(r"([A-Za-z]?)([0-9]{1,9})")
-_HEADER_WORDS = {"accession", "protein", "protein_id", "uniprot", "entry", "id"}
 
 
 @dataclass(frozen=True)
@@ -61,49 +58,10 @@ class Truth:
     sha256: str
 
 
-@dataclass(frozen=True)
-class TableLine:
-    """A line of a table of two columns."""
-
-    number: int
-    id: str
-    value: str
-
-
 def read_proteins(paths: AtlasPaths) -> Proteins:
     """Return the proteins of an atlas, to be found by any of their names."""
     columns = list(dict.fromkeys((*CHECKED_COLUMNS, *NAME_COLUMNS)))
     return Proteins.of(pq.read_table(paths.proteins, columns=columns))
-
-
-def read_two_columns(path: Path, *, expected: str) -> tuple[list[TableLine], list[Rejected], str]:
-    """Return the lines of a table of two columns, those that are none, and the SHA-256 of the file.
-
-    A first line whose first cell is the name of a column is a header. Blank lines and comments (`#`) are skipped.
-
-    Raises:
-        InputError: the file cannot be read, or has no line of two columns.
-    """
-    file = read_file(path, expected=expected)
-    rows = list(content_lines(numbered_lines(file.text)))
-    is_of_tabs = any("\t" in line for _, line in rows)
-
-    lines, rejected = [], []
-    for place, (number, text) in enumerate(rows):
-        cells = [cell.strip() for cell in split_row(text, "\t" if is_of_tabs else ",")]
-        while len(cells) > 2 and not cells[-1]:
-            cells.pop()
-        if place == 0 and cells[0].lower().replace(" ", "_") in _HEADER_WORDS:
-            continue
-        if len(cells) != 2 or not cells[0]:
-            record = Record(id=cells[0] if cells else "", line=number)
-            rejected.append(Rejected(Reason.UNREADABLE_LINE, record, f"{len(cells)} columns in place of 2"))
-            continue
-        lines.append(TableLine(number, *cells))
-
-    if not lines:
-        raise InputError(f"{file.name} has no line that can be used.", expected=expected, found=_first_text(rows))
-    return lines, rejected, file.sha256
 
 
 def read_truth(path: Path, proteins: Proteins) -> Truth:
@@ -182,7 +140,3 @@ def parse_positions(text: str, sequence: str) -> Iterator[int | Problem]:
 
 def _reject(problem: Problem, record: Record) -> Rejected:
     return Rejected(problem.reason, record, problem.detail)
-
-
-def _first_text(rows: Sequence[tuple[int, str]]) -> str:
-    return rows[0][1][:80] if rows else "no line"

@@ -6,7 +6,8 @@ import pyarrow as pa
 
 from attlas.pipeline.adding import add_files
 from attlas.pipeline.fitting.fitting import Fit, fit_atlas
-from attlas.pipeline.fitting.settings import FitSettings, Report
+from attlas.pipeline.fitting.settings import FitSettings
+from attlas.pipeline.fitting.shard_task import StartPass
 from attlas.pipeline.sealed import hold_sealed
 from attlas.schema import FITS, AtlasPaths, Manifest
 from attlas.schema.json_file import digest
@@ -15,19 +16,28 @@ from attlas.schema.publish import publishing
 from attlas.schema.settings import SETTINGS_KEY
 
 
-def add_fits(root: Path, settings: FitSettings, *, report: Report) -> Fit:
+def add_fits(
+    root: Path,
+    settings: FitSettings,
+    *,
+    start: StartPass,
+    n_workers: int | None = None,
+    scheduler: str | None = None,
+) -> Fit:
     """Fit probes to the labels of a sealed atlas, and add the table `fits`; the same fit again changes nothing.
 
     Args:
         root: directory of the atlas.
         settings: the settings.
-        report: is told how far the passes are.
+        start: is told which pass begins, and returns what takes its progress.
+        n_workers: as in `encode.encode`.
+        scheduler: as in `encode.encode`.
 
     Raises:
         InputError, PlanError, EnvironmentFault: as `fit_atlas`; or another command is writing to the atlas.
     """
     with hold_sealed(root) as (paths, _, _):
-        fitted = fit_atlas(root, settings, report=report)
+        fitted = fit_atlas(root, settings, start=start, n_workers=n_workers, scheduler=scheduler)
         publish_fits(paths, fitted.table)
     return fitted
 

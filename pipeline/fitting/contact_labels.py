@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from attlas.pipeline.contacts.chains import Atom, read_chain_contacts
-from attlas.pipeline.contacts.choosing_heads import choose_chain
+from attlas.pipeline.contacts.chains import Atom, choose_chain, read_chain_contacts
 from attlas.pipeline.contacts.structure_contacts import StructureContacts
 from attlas.pipeline.fitting.label_sets import AtlasSequence, read_sequences_with_accessions
 from attlas.pipeline.plan import Plan

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attlas.pipeline.contacts.structure_contacts import LONG, NEAREST, StructureContacts
-from attlas.pipeline.fitting.features import N_LETTERS, index_letters
+from attlas.pipeline.fitting.letters import N_LETTERS, index_letters
 
 SEPARATION_BEGINS = (6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256)
 """The smallest separation |i - j| of each bin; the last one goes on to the end of the chain."""

@@ -4,7 +4,7 @@ Axis letters: `L` layers, `H` heads, `N` residues, `Q` all pairs of a protein, `
 input, `M` targets, `K` folds, `C` columns of scores, `I` inputs.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from attlas.pipeline.contacts.single_heads import score_pairs
 from attlas.pipeline.contacts.structure_contacts import StructureContacts
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.fitting.contact_labels import ContactSequence
 from attlas.pipeline.fitting.contact_measures import ProteinPrecision, measure_protein
 from attlas.pipeline.fitting.contact_pairs import AllPairs, Floats, PairSample, list_pairs
+from attlas.pipeline.fitting.contact_probes import ContactTask
 from attlas.pipeline.fitting.inputs import ATTENTION_PAIRS, EMBEDDING_PAIRS, SEPARATION, ProbeInput, Shape
 from attlas.pipeline.fitting.pair_features import (
     Directions,
@@ -25,25 +25,12 @@ from attlas.pipeline.fitting.pair_features import (
     make_bilinear,
 )
 from attlas.pipeline.fitting.ridge import FoldProbes
-from attlas.pipeline.fitting.scores import join_probes
 from attlas.pipeline.fitting.sums import Moments, add_moments
-
-CountResidues = Callable[[int], None]
-"""Is told the residues of each sequence that has run through the model."""
 
 Probes = Mapping[ProbeInput, Sequence[FoldProbes]]
 """The probes of every fold left out, by input."""
-
-
-@dataclass(frozen=True)
-class ContactTask:
-    """What is fitted: sequences with structures, the pairs of each, and its fold and group."""
-
-    sequences: tuple[ContactSequence, ...]
-    samples: tuple[PairSample, ...]
-    folds: NDArray[np.int64]
-    groups: NDArray[np.int64]
-    n_folds: int
+Joined = Mapping[ProbeInput, tuple[Floats, Floats]]
+"""The weights (D, C) and the intercepts (C,) by which a fold is scored, by input, in their order."""
 
 
 @dataclass(frozen=True)
@@ -56,29 +43,29 @@ class ContactScores:
     """Of each input, of each sequence: how well all of its pairs are ranked."""
 
 
-def sum_pairs(
-    encoder: Encoder, task: ContactTask, shape: Shape, directions: Directions, *, count: CountResidues
-) -> list[dict[ProbeInput, Moments]]:
-    """Run the model and return the sums of the sampled pairs of each fold, by input."""
-    # Every head of the model once: the sums of a layer are a part of them.
-    layers = range(shape.n_layers)
+def list_summed(shape: Shape) -> list[ProbeInput]:
+    """Return the inputs that are summed: every head once, since the sums of a layer are a part of them."""
     summed = [ProbeInput(SEPARATION, None), ProbeInput(ATTENTION_PAIRS, None)]
-    summed += [ProbeInput(EMBEDDING_PAIRS, layer) for layer in layers]
-    folds: list[dict[ProbeInput, Moments]] = [{} for _ in range(task.n_folds)]
+    return summed + [ProbeInput(EMBEDDING_PAIRS, layer) for layer in range(shape.n_layers)]
 
-    for sequence, sample, fold in zip(task.sequences, task.samples, task.folds, strict=True):
+
+def sum_pairs(encoder: Encoder, task: ContactTask, shape: Shape, directions: Directions) -> dict[ProbeInput, Moments]:
+    """Run the model and return the sums of the sampled pairs of all sequences, by input of `list_summed`."""
+    sums: dict[ProbeInput, Moments] = {}
+    for sequence, sample in zip(task.sequences, task.samples, strict=True):
         features = compute_pair_features(encoder, sequence, sample, directions)
-        for source in summed:
+        for source in list_summed(shape):
             moments = sum_weighted(features.columns(source, shape.n_heads), sample)
-            earlier = folds[fold].get(source)
-            folds[fold][source] = moments if earlier is None else add_moments([earlier, moments])
-        count(len(sequence.sequence))
+            sums[source] = moments if source not in sums else add_moments([sums[source], moments])
+    return sums
 
-    for sums in folds:
-        whole = sums[ProbeInput(ATTENTION_PAIRS, None)]
-        for layer in layers:
-            sums[ProbeInput(ATTENTION_PAIRS, layer)] = _select(whole, find_heads(layer, shape.n_heads))
-    return folds
+
+def select_moments(sums: Mapping[ProbeInput, Moments], source: ProbeInput, shape: Shape) -> Moments:
+    """Return the sums of an input; those of a layer's heads are a part of those of all heads."""
+    if source.kind != ATTENTION_PAIRS or source.layer is None:
+        return sums[source]
+    heads, whole = find_heads(source.layer, shape.n_heads), sums[ProbeInput(ATTENTION_PAIRS, None)]
+    return Moments(whole.n, whole.x[heads], whole.xx[heads, heads], whole.y, whole.yy, whole.xy[heads])
 
 
 def sum_weighted(columns: Floats, sample: PairSample) -> Moments:
@@ -95,33 +82,24 @@ def sum_weighted(columns: Floats, sample: PairSample) -> Moments:
     )
 
 
-def _select(moments: Moments, columns: slice) -> Moments:
-    return Moments(
-        moments.n, moments.x[columns], moments.xx[columns, columns], moments.y, moments.yy, moments.xy[columns]
-    )
-
-
 def score_pairs_left_out(
-    encoder: Encoder, task: ContactTask, shape: Shape, directions: Directions, probes: Probes, *, count: CountResidues
+    encoder: Encoder, task: ContactTask, shape: Shape, directions: Directions, joined: Joined
 ) -> ContactScores:
-    """Run the model again and return the scores of each sequence by the probes that left out its fold."""
-    inputs = list(probes)
+    """Run the model again and return the scores of sequences of one fold by the probes that left it out."""
     samples: list[NDArray[np.float32]] = []
-    proteins: list[list[ProteinPrecision]] = [[] for _ in inputs]
+    proteins: list[list[ProteinPrecision]] = [[] for _ in joined]
+    outer = {source: weights[:, 0] for source, (weights, _) in joined.items()}
 
-    for sequence, sample, fold in zip(task.sequences, task.samples, task.folds, strict=True):
-        weights = {source: join_probes(of_folds, int(fold)) for source, of_folds in probes.items()}
-        outer = {source: of_folds[fold].outer.weights[:, 0] for source, of_folds in probes.items()}
+    for sequence, sample in zip(task.sequences, task.samples, strict=True):
         pairs = list_pairs(sequence.contacts)
         ranking = _RankMaps(sample, pairs, outer, shape)
         features = compute_pair_features(encoder, sequence, sample, directions, measure=ranking)
 
-        scored = [features.columns(source, shape.n_heads) @ w + b for source, (w, b) in weights.items()]  # (P, C) each
+        scored = [features.columns(source, shape.n_heads) @ w + b for source, (w, b) in joined.items()]  # (P, C) each
         samples.append(np.stack(scored).transpose(0, 2, 1).astype(np.float32))
-        for of_input, source in zip(proteins, inputs, strict=True):
+        for of_input, source in zip(proteins, joined, strict=True):
             precision = ranking.precisions.get(source)
             of_input.append(precision or _rank_without_maps(source, outer[source], pairs, features, sequence.contacts))
-        count(len(sequence.sequence))
     return ContactScores(np.concatenate(samples, axis=2), tuple(map(tuple, proteins)))
 
 

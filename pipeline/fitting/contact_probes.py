@@ -1,37 +1,44 @@
-"""Probes of contacts: what is fitted to the structures of an atlas, and the rows that a model reaches.
+"""Probes of contacts: what is fitted to the structures of an atlas, and what it takes. Loads no torch."""
 
-Axis letters: `P` sampled pairs of all proteins, `M` targets.
-"""
-
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.fitting.contact_labels import CONTACTS, read_contact_sequences
-from attlas.pipeline.fitting.contact_measures import SampledPairs, measure_contacts, measure_weighted, sort_pairs
-from attlas.pipeline.fitting.contact_pairs import PairControl, list_pairs, sample_pairs
-from attlas.pipeline.fitting.contact_passes import (
-    ContactScores,
-    ContactTask,
-    Probes,
-    score_pairs_left_out,
-    sum_pairs,
-)
+from attlas.pipeline.fitting.contact_labels import ContactSequence, read_contact_sequences
+from attlas.pipeline.fitting.contact_pairs import N_SEPARATIONS, PairControl, PairSample, list_pairs, sample_pairs
 from attlas.pipeline.fitting.controls import TARGETS
+from attlas.pipeline.fitting.fold_shards import FoldShards, cut_fold_shards
 from attlas.pipeline.fitting.folds import assign_folds
 from attlas.pipeline.fitting.grouping import Grouping, group_labelled
-from attlas.pipeline.fitting.inputs import SEPARATION, Shape
-from attlas.pipeline.fitting.measures import draw_blocks
-from attlas.pipeline.fitting.pair_features import MOST_DIRECTIONS, find_directions
-from attlas.pipeline.fitting.ridge import fit_folds
-from attlas.pipeline.fitting.rows import NO_LAYER, Row, spread
-from attlas.pipeline.fitting.scores import SetScores, count_columns
-from attlas.pipeline.fitting.settings import FEWEST_GROUPS_PER_FOLD, RANDOM, FitSettings, Report, count_towards
-from attlas.pipeline.plan import Plan
+from attlas.pipeline.fitting.inputs import MOST_DIRECTIONS, Shape
+from attlas.pipeline.fitting.settings import FEWEST_GROUPS_PER_FOLD, FitSettings
+from attlas.pipeline.fitting.task import count_columns
+from attlas.pipeline.model.files import ModelShape
+from attlas.pipeline.plan import Plan, predict_shard_bytes
 from attlas.schema import AtlasPaths, InputError, Manifest
+
+
+@dataclass(frozen=True)
+class ContactTask:
+    """What is fitted: sequences with structures in order of fold, the pairs of each, and its fold and group."""
+
+    sequences: tuple[ContactSequence, ...]
+    samples: tuple[PairSample, ...]
+    folds: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    n_folds: int
+
+    @property
+    def lengths(self) -> list[int]:
+        """Return the residues of each sequence."""
+        return [len(sequence.sequence) for sequence in self.sequences]
+
+    def select(self, places: slice) -> "ContactTask":
+        """Return what is fitted of consecutive sequences."""
+        return ContactTask(
+            self.sequences[places], self.samples[places], self.folds[places], self.groups[places], self.n_folds
+        )
 
 
 @dataclass(frozen=True)
@@ -50,88 +57,82 @@ class ContactProbes:
         return {sequence.sequence_id for sequence in self.task.sequences}
 
     def predict_bytes(self, shape: Shape) -> int:
-        """Return the bytes of memory that a fit takes beside the model.
+        """Return the bytes that the process of the command takes: targets, sums or scores, and what solves them."""
+        n_products, n_folds = count_products(), self.task.n_folds
+        largest = max(shape.n_maps, n_products)
+        n_sampled = sum(len(sample.i) for sample in self.task.samples)
 
-        Scores and targets of all sampled pairs, the sums of all folds with what decomposes them, the products that the
-        directions are found from, and of the largest protein its columns and maps.
-        """
-        n_products = MOST_DIRECTIONS * (MOST_DIRECTIONS + 1) // 2
-        largest, n_folds = max(shape.n_maps, n_products), self.task.n_folds
-        n_sampled = [len(sample.i) for sample in self.task.samples]
-        n_columns = count_columns(1, n_folds)
-        scores = sum(n_sampled) * (4 * len(shape.list_pair_inputs()) * n_columns + 8 * (5 + len(TARGETS)))
-
-        sums = 8 * n_folds * (shape.n_maps**2 + shape.n_layers * n_products**2)
+        targets = n_sampled * 8 * (5 + len(TARGETS))
+        scores = 2 * n_sampled * 4 * len(shape.list_pair_inputs()) * count_columns(1, n_folds)
+        sums = n_folds * predict_pair_sum_bytes(shape)
         decompositions = 8 * largest**2 * (n_folds + n_folds * (n_folds - 1) // 2 + 3)
-        directions = 3 * 8 * shape.n_layers * shape.width**2
+        return targets + max(scores, sums + decompositions)
 
-        proteins = zip(self.task.sequences, n_sampled, strict=True)
-        features = max(
-            n * (12 * shape.n_maps + 3 * 8 * largest)  # maps, and the columns of an input with their weighted copy
-            + len(sequence.sequence) * 12 * shape.n_layers * shape.width  # hidden states
-            + len(sequence.sequence) ** 2 * 80  # maps of heads and their sums, all pairs, scores and their order
-            for sequence, n in proteins
+    def predict_disk_bytes(self, shape: Shape, *, n_shards: int) -> int:
+        """Return the bytes that one model's passes keep on the disk until the end."""
+        n_sampled = sum(len(sample.i) for sample in self.task.samples)
+        directions = 8 * shape.n_layers * shape.width * (1 + MOST_DIRECTIONS)
+        weights = 8 * count_columns(1, self.task.n_folds) * len(shape.list_pair_inputs()) * count_products()
+        scores = 4 * n_sampled * len(shape.list_pair_inputs()) * count_columns(1, self.task.n_folds)
+        return n_shards * predict_pair_sum_bytes(shape) + directions + self.task.n_folds * weights + scores
+
+    def predict_input_bytes(self) -> int:
+        """Return the bytes of the structures and sampled pairs that are laid on the disk for the workers."""
+        sampled = sum(int(array.nbytes) for sample in self.task.samples for array in vars(sample).values())
+        structures = sum(
+            int(array.nbytes)
+            for sequence in self.task.sequences
+            for array in vars(sequence.contacts).values()
+            if isinstance(array, np.ndarray)
         )
-        return scores + sums + decompositions + directions + features
+        return sampled + structures
 
-    def fit(self, encoder: Encoder, shape: Shape, *, weights: str, report: Report) -> list[Row]:
-        """Run a model twice, after a sample of the sequences, and return the rows of its probes."""
-        task = self.task
-        inputs = [source for source in shape.list_pair_inputs() if weights != RANDOM or source.kind != SEPARATION]
-        total = sum(len(sequence.sequence) for sequence in task.sequences)
+    def cut_shards(self, shape: Shape, model: ModelShape, plan: Plan) -> FoldShards:
+        """Return the shards of the passes, with the memory that each takes of a process."""
+        task, lengths = self.task, self.task.lengths
 
-        directions = find_directions(encoder, task.sequences, shape, seed=self.seed)
-        count = count_towards(report, f"{weights} weights, sums of pairs", total)
-        sums = sum_pairs(encoder, task, shape, directions, count=count)
-        probes = {source: fit_folds([fold[source] for fold in sums]) for source in inputs}
-        count = count_towards(report, f"{weights} weights, scores of pairs", total)
-        scores = score_pairs_left_out(encoder, task, shape, directions, probes, count=count)
-        return list(self.make_rows(probes, scores, weights=weights))
-
-    def make_rows(self, probes: Probes, scores: ContactScores, *, weights: str) -> Iterator[Row]:
-        """Yield a row for every input."""
-        pairs, blocks = self._gather_pairs()
-        targets = np.concatenate([sample.targets for sample in self.task.samples], axis=1)  # (M, P)
-        n_contacts = sum(sequence.contacts.contacts.shape[1] // 2 for sequence in self.task.sequences)
-
-        by_input = SetScores(scores.samples)
-        for place, (source, folds) in enumerate(probes.items()):
-            inner = by_input.without_folds(place, 0, n_labels=1, n_folds=self.task.n_folds)
-            measures = measure_contacts(
-                by_input.of_target(place, 0, "label"), inner, targets[0] > 0, pairs, scores.proteins[place], blocks
+        def predict_bytes(places: slice) -> int:
+            build_bytes = predict_shard_bytes(
+                lengths[places], shape=model, pack_tokens=plan.pack_tokens, attention=plan.run.attention
             )
-            plain = {
-                target: measure_weighted(sort_pairs(by_input.of_target(place, 0, target)), values > 0, pairs.weights)[0]
-                for target, values in zip(TARGETS, targets, strict=True)
-            }
-            yield {
-                "label": CONTACTS,
-                "weights": weights,
-                "input": source.kind,
-                "layer": NO_LAYER if source.layer is None else source.layer,
-                **spread(measures),
-                "control": plain["control"],
-                "selectivity": plain["label"] - plain["control"],
-                "permuted": plain["permuted"],
-                "prevalence": n_contacts / self.n_pairs,
-                "penalty": float(np.median([fold.outer.penalties[0] for fold in folds])),
-                "n_labelled": n_contacts,
-                "n_residues": self.n_pairs,
-                "n_sequences": len(self.task.sequences),
-                "n_groups": len(np.unique(self.task.groups)),
-            }
+            return build_bytes + predict_pair_shard_bytes(task.select(places), shape)
 
-    def _gather_pairs(self) -> tuple[SampledPairs, NDArray[np.int64]]:
-        """Return the sampled pairs of all proteins, and the block of families of each protein."""
-        sizes = [len(sample.i) for sample in self.task.samples]
-        blocks = draw_blocks(self.task.groups, seed=self.seed)
-        pairs = SampledPairs(
-            weights=np.concatenate([sample.weights for sample in self.task.samples]),
-            folds=np.repeat(self.task.folds, sizes),
-            blocks=np.repeat(blocks, sizes),
-            n_blocks=int(blocks.max()) + 1,
+        return cut_fold_shards(
+            lengths,
+            task.folds,
+            model,
+            device=plan.run.device,
+            sum_bytes=predict_pair_sum_bytes(shape),
+            predict_bytes=predict_bytes,
         )
-        return pairs, blocks
+
+
+def count_products() -> int:
+    """Return the products of two principal directions, without order."""
+    return MOST_DIRECTIONS * (MOST_DIRECTIONS + 1) // 2
+
+
+def predict_pair_sum_bytes(shape: Shape) -> int:
+    """Return the bytes of the sums of the pairs of a shard or of a fold."""
+    return 8 * (N_SEPARATIONS**2 + shape.n_maps**2 + shape.n_layers * count_products() ** 2)
+
+
+def predict_pair_shard_bytes(task: ContactTask, shape: Shape) -> int:
+    """Return the bytes that a shard takes in any pass, beside those of the build.
+
+    Its sums and scores, the products that the directions are found from, and of the largest protein its columns and
+    maps.
+    """
+    n_sampled = [len(sample.i) for sample in task.samples]
+    scores = sum(n_sampled) * 8 * len(shape.list_pair_inputs()) * count_columns(1, task.n_folds)
+    directions = 3 * 8 * shape.n_layers * shape.width**2
+    features = max(
+        n * (12 * shape.n_maps + 3 * 8 * max(shape.n_maps, count_products()))  # maps; columns and their weighted copy
+        + length * 12 * shape.n_layers * shape.width  # hidden states
+        + length**2 * 80  # maps of heads and their sums, all pairs, scores and their order
+        for length, n in zip(task.lengths, n_sampled, strict=True)
+    )
+    return 2 * predict_pair_sum_bytes(shape) + scores + directions + features
 
 
 def prepare_contact_probes(paths: AtlasPaths, manifest: Manifest, plan: Plan, settings: FitSettings) -> ContactProbes:
@@ -164,5 +165,14 @@ def prepare_contact_probes(paths: AtlasPaths, manifest: Manifest, plan: Plan, se
         )
         for sequence in sequences
     )
-    task = ContactTask(tuple(sequences), samples, folds, grouping.groups, settings.n_folds)
+
+    # Those of a fold stand together.
+    order = np.argsort(folds, kind="stable").tolist()
+    task = ContactTask(
+        sequences=tuple(sequences[i] for i in order),
+        samples=tuple(samples[i] for i in order),
+        folds=folds[order],
+        groups=grouping.groups[order],
+        n_folds=settings.n_folds,
+    )
     return ContactProbes(task, grouping, control.n_pairs, settings.seed)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from attlas.pipeline.fitting.features import N_LETTERS, index_letters
 from attlas.pipeline.fitting.label_sets import FitSequence, LabelSet
+from attlas.pipeline.fitting.letters import N_LETTERS, index_letters
 
 TARGETS = ("label", "control", "permuted")
 """What is fitted for each label: itself, its control task, and itself permuted within protein and letter."""

@@ -1,35 +1,37 @@
 """A fit: probes of every label, layer and kind of input of an atlas, and what they reach on families left out."""
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from attlas.pipeline.directory import read_plan
-from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.fitting.contact_labels import CONTACTS
-from attlas.pipeline.fitting.contact_probes import ContactProbes, prepare_contact_probes
+from attlas.pipeline.fitting.contact_fits import fit_contacts
 from attlas.pipeline.fitting.grouping import Grouping
-from attlas.pipeline.fitting.inputs import Shape
 from attlas.pipeline.fitting.memory import refuse_too_large
+from attlas.pipeline.fitting.preparing import PreparedFit, prepare_fit
 from attlas.pipeline.fitting.random_weights import save_random_model
-from attlas.pipeline.fitting.residue_probes import ResidueProbes, prepare_residue_probes
+from attlas.pipeline.fitting.residue_fits import fit_residues
 from attlas.pipeline.fitting.rows import Row
-from attlas.pipeline.fitting.saved_folds import SavedFolds, open_saved_folds
-from attlas.pipeline.fitting.settings import RANDOM, TRAINED, FitSettings, Report
-from attlas.pipeline.model.files import find_model
+from attlas.pipeline.fitting.saved_arrays import SavedArrays, open_saved_arrays
+from attlas.pipeline.fitting.settings import RANDOM, TRAINED, FitSettings
+from attlas.pipeline.fitting.shard_task import FitModel, PassRunner, StartPass
+from attlas.pipeline.model.files import ModelFiles, find_model
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.plan import Plan
-from attlas.pipeline.workers.resources import count_default_workers, measure_available_bytes
-from attlas.pipeline.workers.runners import load_plan_and_model
+from attlas.pipeline.workers.resources import check_device, measure_available_bytes
+from attlas.pipeline.workers.runners import is_worth_compiling
 from attlas.schema import FITS, AtlasPaths, Computation, Manifest
 from attlas.schema.json_file import digest
+from attlas.schema.leftovers import leftover_name
 from attlas.schema.parquet_file import provenance
+from attlas.schema.publish import TEMPORARY_PREFIX
+
+_RANDOM_MODEL = "random-model"
+"""Folder of the model of random weights, among what the fit keeps until its end."""
 
 
 @dataclass(frozen=True)
@@ -44,99 +46,64 @@ class Fit:
     n_sequences: int
 
 
-@dataclass(frozen=True)
-class PreparedFit:
-    """What is fitted to an atlas: labels of residues, contacts, or both."""
-
-    residues: ResidueProbes | None
-    contacts: ContactProbes | None
-
-    @property
-    def grouping(self) -> Grouping:
-        """Return the groups of the labels of residues, or else those of the contacts."""
-        probes = self.residues or self.contacts
-        assert probes is not None
-        return probes.grouping
-
-    @property
-    def n_sequences(self) -> int:
-        """Return the sequences that are fitted on."""
-        return len(set().union(*(probes.sequence_ids for probes in (self.residues, self.contacts) if probes)))
-
-    def refuse_too_large(self, shape: Shape, *, device: str) -> None:
-        """Refuse a fit that does not fit the memory. Raises EnvironmentFault."""
-        parts = [probes.predict_bytes(shape) for probes in (self.residues, self.contacts) if probes]
-        n_sets = (len(self.residues.sets) if self.residues else 0) + (self.contacts is not None)
-        refuse_too_large(max(parts), measure_available_bytes("cpu"), n_sets=n_sets)
-        if device == "cuda" and self.residues:  # where the sums are kept while the model runs
-            refuse_too_large(self.residues.predict_sum_bytes(shape), measure_available_bytes("cuda"), n_sets=n_sets)
-
-    def fit(
-        self, encoder: Encoder, plan: Plan, shape: Shape, *, weights: str, saved: SavedFolds, report: Report
-    ) -> list[Row]:
-        """Run a model over all that is fitted, and return the rows of its probes."""
-        rows: list[Row] = []
-        if self.residues:
-            saved_sets = saved.named(f"{weights}-residues")
-            rows += self.residues.fit(
-                encoder, shape, pack_tokens=plan.pack_tokens, weights=weights, saved=saved_sets, report=report
-            )
-        if self.contacts:
-            rows += self.contacts.fit(encoder, shape, weights=weights, report=report)
-        return rows
-
-
-def fit_atlas(root: Path, settings: FitSettings, *, report: Report) -> Fit:
+def fit_atlas(
+    root: Path,
+    settings: FitSettings,
+    *,
+    start: StartPass,
+    n_workers: int | None = None,
+    scheduler: str | None = None,
+) -> Fit:
     """Fit probes to the labels of a sealed atlas. Runs the model twice over the sequences that carry a label.
 
-    What a pass has summed or scored of a fold is saved until the fit is at its end, so that the same command goes on
-    after a stop.
+    What a pass has summed or scored of a shard is saved until the fit is at its end, so that the same command goes on
+    after a stop. The rows are the same for any number of workers.
 
     Args:
         root: directory of the atlas.
         settings: the settings.
-        report: is told how far the passes are.
+        start: is told which pass begins, and returns what takes its progress.
+        n_workers: as in `encode.encode`.
+        scheduler: as in `encode.encode`.
 
     Raises:
         InputError: a label is not in the atlas, no label has enough families, or there are no families.
         PlanError: there is no plan, as in a release.
-        EnvironmentFault: the model is not there, or the sums do not fit the memory or the disk.
+        EnvironmentFault: as `encode.encode`; or what is solved does not fit the memory, what is saved not the disk.
     """
-    settings.refuse_few_folds()
     paths = AtlasPaths(root)
     manifest, plan = Manifest.read(paths), read_plan(paths)
-    prepared = prepare(paths, manifest, plan, settings)
-    shape = Shape(plan.run.n_layers, plan.run.n_heads, find_model(plan.model_directory).shape.width)
-    prepared.refuse_too_large(shape, device=plan.run.device)
+    if scheduler is None:
+        check_device(plan.run.device)
+    prepared = prepare_fit(paths, manifest, plan, settings)
+    refuse_too_large(prepared.predict_bytes(), measure_available_bytes("cpu"), n_sets=prepared.n_sets)
+    saved = open_saved_arrays(paths, _identify(manifest, prepared, settings), n_bytes=prepared.predict_disk_bytes())
+    runner = PassRunner(paths, plan, start, n_workers, scheduler)
 
-    # No more threads than OMP_NUM_THREADS allows: on a busy machine they only wait for each other.
-    n_threads = min(count_default_workers("cpu"), torch.get_num_threads())
-    _, _, encoder = load_plan_and_model(str(root), n_threads)
-    metadata = _describe(manifest, plan, prepared.grouping, settings)
-    n_models = 2 if settings.has_random_weights else 1
-    n_saved_bytes = n_models * prepared.residues.predict_saved_bytes(shape) if prepared.residues else 0
-    saved = open_saved_folds(paths, _identify(manifest, prepared, settings), n_bytes=n_saved_bytes)
-
-    rows = prepared.fit(encoder, plan, shape, weights=TRAINED, saved=saved, report=report)
+    trained = FitModel(
+        TRAINED, plan.model_directory, plan.run, is_worth_compiling(plan), prepared.shape, plan.pack_tokens
+    )
+    rows = _fit_model(prepared, trained, saved, runner)
     if settings.has_random_weights:
-        with _load_random(plan, settings.seed) as random_encoder:
-            rows += prepared.fit(random_encoder, plan, shape, weights=RANDOM, saved=saved, report=report)
+        files = _save_random(saved, find_model(plan.model_directory), seed=settings.seed)
+        run = replace(plan.run, weights_sha256=files.weights_sha256(), config_sha256=files.config_sha256())
+        random = replace(trained, name=RANDOM, directory=str(files.directory), run=run)
+        rows += _fit_model(prepared, random, saved, runner)
+
+    metadata = _describe(manifest, plan, prepared.grouping, settings)
     table = make_table(rows).replace_schema_metadata(metadata)
     saved.remove()
-    left_out = prepared.residues.left_out if prepared.residues else ()
-    return Fit(table, prepared.grouping, left_out, prepared.n_sequences)
+    return Fit(table, prepared.grouping, prepared.left_out, prepared.n_sequences)
 
 
-def prepare(paths: AtlasPaths, manifest: Manifest, plan: Plan, settings: FitSettings) -> PreparedFit:
-    """Return what is fitted to an atlas by the settings. Raises InputError."""
-    names = settings.labels
-    residue_names = names if names is None else tuple(name for name in names if name.lower() != CONTACTS)
-    residues = contacts = None
-    if residue_names is None or residue_names:
-        residues = prepare_residue_probes(paths, manifest, residue_names, settings)
-    if names is not None and len(residue_names or ()) < len(names):
-        contacts = prepare_contact_probes(paths, manifest, plan, settings)
-    return PreparedFit(residues, contacts)
+def _fit_model(prepared: PreparedFit, model: FitModel, saved: SavedArrays, runner: PassRunner) -> list[Row]:
+    """Run a model over all that is fitted, and return the rows of its probes."""
+    rows: list[Row] = []
+    if prepared.residues:
+        rows += fit_residues(prepared.residues, model, prepared.residue_shards, saved, runner)
+    if prepared.contacts:
+        rows += fit_contacts(prepared.contacts, model, prepared.contact_shards, saved, runner)
+    return rows
 
 
 def make_table(rows: Sequence[Row]) -> pa.Table:
@@ -159,26 +126,25 @@ def _describe(manifest: Manifest, plan: Plan, grouping: Grouping, settings: FitS
 
 
 def _identify(manifest: Manifest, prepared: PreparedFit, settings: FitSettings) -> str:
-    """Return the identity of what a fit saves: of the same sequences, labels, targets and folds of the same atlas."""
+    """Return the identity of what a fit saves: of the same sequences, labels, targets and shards of the same atlas."""
     values = [manifest.atlas_id, digest_inputs(manifest, FITS), settings.seed, settings.n_folds]
     if prepared.residues:
-        task = prepared.residues.task
-        values += [[labels.labels for labels in prepared.residues.sets], task.folds.tolist()]
-        values += [[sequence.sequence_id for sequence in task.sequences]]
+        values += [[labels.labels for labels in prepared.residues.sets]]
+    for probes, shards in (
+        (prepared.residues, prepared.residue_shards),
+        (prepared.contacts, prepared.contact_shards),
+    ):
+        if probes:
+            values += [[sequence.sequence_id for sequence in probes.task.sequences], probes.task.folds.tolist()]
+            values += [[shard.end_sequence_id for shard in shards.shards]]
     return digest(values)
 
 
-@contextmanager
-def _load_random(plan: Plan, seed: int) -> Iterator[Encoder]:
-    """Yield a model of the plan's shape with random weights, whose files are removed afterwards."""
-    run = plan.run
-    with tempfile.TemporaryDirectory(prefix="attlas-random-") as folder:
-        yield Encoder(
-            save_random_model(find_model(plan.model_directory), Path(folder), seed=seed),
-            device=run.device,
-            dtype=run.dtype,
-            theta=run.edge_theta,
-            attention=run.attention,
-            products=run.products,
-            is_compiled=False,
-        )
+def _save_random(saved: SavedArrays, trained: ModelFiles, *, seed: int) -> ModelFiles:
+    """Return the model of the trained one's shape with random weights, which is written unless it is there."""
+    folder = saved.folder.absolute() / _RANDOM_MODEL  # workers have another working directory
+    if not folder.is_dir():
+        beside = folder.with_name(leftover_name(TEMPORARY_PREFIX, _RANDOM_MODEL))
+        save_random_model(trained, beside, seed=seed)
+        shutil.move(beside, folder)
+    return find_model(str(folder))

@@ -1,6 +1,5 @@
 """The groups that folds keep whole: connected families, clusters, or single sequences."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +8,15 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from attlas.intake.two_columns import read_two_columns
 from attlas.pipeline.fitting.folds import group_sequences
 from attlas.pipeline.fitting.label_sets import AtlasSequence
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method
 from attlas.pipeline.relatives.hits import find_hits
 from attlas.schema import FAMILIES, AtlasPaths, InputError, Manifest
 from attlas.schema.fit_tables import FITS_BY
+
+EXPECTED_CLUSTERS = "two columns, separated by a tab or a comma: accession and cluster"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def group_labelled(
         if clusters is None:
             return Grouping(cluster_sequences(sequences), describe_method(FAMILY_IDENTITY), 0)
         rows = read_clusters(clusters)
+        _refuse_strangers(clusters, rows, accessions)
         method = f"clusters of {clusters.name}"
     return make_grouping(accessions, rows, method)
 
@@ -92,22 +95,26 @@ def read_clusters(path: Path) -> list[tuple[str, str]]:
     """Return the rows of a table of accession and cluster, separated by tabs or commas, with or without a header.
 
     Raises:
-        InputError: the file cannot be read, or a line does not have two columns.
+        InputError: as `read_two_columns`, or a line does not have two columns.
     """
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read.", found=str(error).splitlines()[0]) from error
-    delimiter = "\t" if "\t" in text else ","
-    rows = []
-    for number, row in enumerate(csv.reader(text.splitlines(), delimiter=delimiter), start=1):
-        if row and len(row) < 2:
-            raise InputError(
-                f"Line {number} of {path.name} has no cluster.", expected="accession and cluster", found=row[0]
-            )
-        if row:
-            rows.append((row[0].strip(), row[1].strip()))
-    return rows
+    lines, rejected, _ = read_two_columns(path, expected=EXPECTED_CLUSTERS)
+    if unread := [f"line {item.record.line}: {item.detail}" for item in rejected]:
+        raise InputError(f"Lines of {path.name} cannot be read.", expected=EXPECTED_CLUSTERS, offenders=unread)
+    if without := [f"line {line.number}: {line.id}" for line in lines if not line.value]:
+        raise InputError(f"Proteins of {path.name} have no cluster.", expected=EXPECTED_CLUSTERS, offenders=without)
+    return [(line.id, line.value) for line in lines]
+
+
+def _refuse_strangers(path: Path, rows: Sequence[tuple[str, str]], accessions: Sequence[Sequence[str]]) -> None:
+    """Refuse clusters of other proteins: each protein would be held out by itself. Raises InputError."""
+    labelled = {name for names in accessions for name in names}
+    if labelled.isdisjoint(name for name, _ in rows):
+        raise InputError(
+            f"{path} names no protein that carries a label.",
+            expected=f"accessions of the atlas, such as {min(labelled)}",
+            found=rows[0][0],
+            hint="the accession stands in the first column, the cluster in the second",
+        )
 
 
 def _read_families(paths: AtlasPaths, manifest: Manifest, database: str | None) -> Iterator[tuple[str, str]]:

@@ -7,12 +7,15 @@ Axis letters: `L` layers, `H` heads, `N` residues, `W` width of a hidden state, 
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from attlas.pipeline.fitting.features import N_LETTERS, REACH, WINDOW_COLUMNS
+from attlas.pipeline.fitting.letters import N_LETTERS, REACH, WINDOW_COLUMNS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LETTER = "letter"
 WINDOW = "window"
@@ -27,6 +30,8 @@ SEPARATION = "separation"
 ATTENTION_PAIRS = "attention pairs"
 EMBEDDING_PAIRS = "embedding pairs"
 """Inputs of pairs of residues; the separation alone knows nothing of the model."""
+MOST_DIRECTIONS = 32
+"""Principal directions of a layer's output whose products are taken."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +92,13 @@ def map_heads(source: ProbeInput, shape: Shape) -> NDArray[np.float64]:
 class Blocks:
     """The features of residues, as blocks of columns, float64 on the device of the model."""
 
-    window: Tensor
+    window: "Tensor"
     """Letters of the window, (N, WINDOW_COLUMNS)."""
-    heads: Tensor
+    heads: "Tensor"
     """Attention received from each head, (N, L x H)."""
-    hidden: Tensor
+    hidden: "Tensor"
     """Hidden states, (L, N, W)."""
 
-    def select(self, residues: Tensor) -> "Blocks":
+    def select(self, residues: "Tensor") -> "Blocks":
         """Return the blocks of some residues, by their places."""
         return Blocks(self.window[residues], self.heads[residues], self.hidden[:, residues])

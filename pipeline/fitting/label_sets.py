@@ -82,11 +82,15 @@ def read_labelled(paths: AtlasPaths, manifest: Manifest, names: Sequence[str] | 
         names: types of features, in any letter case, and tracks as `track:NAME`; None takes every type of feature.
 
     Raises:
-        InputError: the atlas has no feature of a type, or no such track.
+        InputError: the atlas has no feature at all, none of a type, or no such track.
     """
     features = _read_rows(paths, manifest, FEATURES, ["sequence_id", "accession", "type", "begin", "end"])
     tracks = _read_rows(paths, manifest, TRACKS, ["sequence_id", "name", "position", "value"])
     types, track_names = {row[2] for row in features}, {row[1] for row in tracks}
+    if names is None and not types:
+        raise InputError(
+            "The atlas has no features to fit probes to.", expected="types of features, added with `attlas annotate`"
+        )
     labels = sorted(types) if names is None else _find_labels(names, types, track_names)
     sets = group_labels(labels)
 

@@ -1,52 +1,118 @@
-"""The memory that a fit takes, foretold before the model runs."""
+"""The memory and the room on the disk that a fit takes, foretold before the model runs. Loads no torch."""
 
 from collections.abc import Sequence
 
-from attlas.pipeline.fitting.features import MOST_HIDDEN_BYTES, WINDOW_COLUMNS
-from attlas.pipeline.fitting.inputs import Shape
-from attlas.pipeline.fitting.scores import count_columns
-from attlas.pipeline.fitting.sums import predict_sum_bytes
+from attlas.pipeline.fitting.inputs import BOTH, EMBEDDING, OF_LETTERS, ProbeInput, Shape, find_window_columns
+from attlas.pipeline.fitting.letters import WINDOW_COLUMNS
+from attlas.pipeline.fitting.task import Task, count_columns
 from attlas.schema import EnvironmentFault
 
+MOST_HIDDEN_BYTES = 1 << 28
+"""Bytes of the hidden states that a pack holds, so that packs are smaller for a large model."""
+FEATURE_COPIES = 6
+"""Copies of the features of a pack, in float32: as they come, as float64, and a selection of the rows."""
 SPARE = 0.8
 """Share of the available memory that may be foretold."""
 GIB = 1 << 30
 
 
-def predict_fit_bytes(
-    shape: Shape, *, n_labels: Sequence[int], n_residues: Sequence[int], n_folds: int, n_inputs: int
-) -> int:
-    """Return the bytes of the sums, of the decompositions of an input, of the scores and of the features of a pack.
+def predict_set_bytes(shape: Shape, n_labels: int) -> int:
+    """Return the bytes of the sums of one set of labels, over the residues of a shard or of a fold."""
+    n_layers, n_maps, width = shape.n_layers, shape.n_maps, shape.width
+    squares = WINDOW_COLUMNS**2 + n_maps**2 + n_layers * (width**2 + width * n_maps)
+    columns = (WINDOW_COLUMNS + n_maps + n_layers * width) * (1 + count_columns(n_labels, 0))
+    return 8 * (squares + columns)
+
+
+def predict_sum_bytes(shape: Shape, n_labels: Sequence[int]) -> int:
+    """Return the bytes of the sums of all sets of labels, over the residues of a shard."""
+    return sum(predict_set_bytes(shape, n) for n in n_labels)
+
+
+def predict_score_bytes(shape: Shape, n_labels: int, *, n_residues: int, n_folds: int) -> int:
+    """Return the bytes of the scores of one set of labels on so many residues, by every input."""
+    return 4 * n_residues * len(shape.list_inputs()) * count_columns(n_labels, n_folds)
+
+
+def predict_weight_bytes(shape: Shape, n_labels: int, *, n_folds: int) -> int:
+    """Return the bytes of the weights with which one set of labels is scored on the residues of a fold."""
+    return 8 * count_columns(n_labels, n_folds) * sum(count_input_columns(i, shape) for i in shape.list_inputs())
+
+
+def count_input_columns(source: ProbeInput, shape: Shape) -> int:
+    """Return the columns of an input, those of attention as those of all heads."""
+    if source.kind in OF_LETTERS:
+        columns = find_window_columns(source.kind)
+        return int(columns.stop - columns.start)
+    n_hidden = shape.width if source.kind in (EMBEDDING, BOTH) else 0
+    return n_hidden + (0 if source.kind == EMBEDDING else shape.n_maps)
+
+
+def predict_shard_bytes_of_fit(task: Task, shape: Shape, *, pack_tokens: int) -> int:
+    """Return the bytes that a shard of a fit takes in either pass, beside those of the build.
 
     Args:
+        task: what is fitted of the sequences of the shard.
         shape: the sizes of the model.
-        n_labels: labels of each set.
-        n_residues: residues that count for each set.
-        n_folds: number of folds.
-        n_inputs: number of inputs.
+        pack_tokens: most tokens of a pack.
     """
-    sums = predict_all_sum_bytes(shape, n_labels=n_labels, n_folds=n_folds)
+    sizes = list(enumerate(task.n_labels))
+    targets = sum(8 * n * sum(task.lengths) for n in task.n_targets)
 
-    # Of the largest input: its sums in every fold, and a decomposition and two copies for every pair of folds.
+    # A sequence that is longer than a pack stands alone.
+    n_tokens = max(max(task.lengths), min(pack_tokens, sum(task.lengths)))
+    columns = shape.n_layers * shape.width + shape.n_maps + WINDOW_COLUMNS
+    packs = 4 * FEATURE_COPIES * columns * n_tokens
+
+    # The products of a pack are as many as the sums of a set.
+    sums = predict_sum_bytes(shape, task.n_labels) + predict_set_bytes(shape, 0)
+
+    # Of the scores: the weights as they were read and joined, those of all residues, and of a pack in float64.
+    scores = sum(
+        2 * predict_weight_bytes(shape, n, n_folds=task.n_folds)
+        + predict_score_bytes(shape, n, n_residues=task.count_residues(place) + 4 * n_tokens, n_folds=task.n_folds)
+        for place, n in sizes
+    )
+    return targets + packs + max(sums, scores)
+
+
+def predict_fit_bytes(task: Task, shape: Shape) -> int:
+    """Return the bytes that the process of the command takes: it solves and measures one set of labels at a time.
+
+    Targets of all sets, and of the largest set its sums in every fold, the decompositions of an input, and the scores.
+    """
+    targets = sum(
+        8 * (n + count_columns(n, 0)) * sum(len(s.sequence) for s in task.sequences if place in s.sets)
+        for place, n in enumerate(task.n_labels)
+    )
     largest = max(WINDOW_COLUMNS, shape.n_maps + shape.width)
-    n_pairs = n_folds * (n_folds - 1) // 2
+    n_folds, n_pairs = task.n_folds, task.n_folds * (task.n_folds - 1) // 2
+    sums = (n_folds + 1) * max(predict_set_bytes(shape, n) for n in task.n_labels)
     decompositions = 8 * largest**2 * (n_folds + n_pairs + 3)
 
-    scores = predict_score_bytes(n_labels=n_labels, n_residues=n_residues, n_folds=n_folds, n_inputs=n_inputs)
-    targets = sum(8 * n * count_columns(labels, 0) for labels, n in zip(n_labels, n_residues, strict=True))
-    packs = 6 * MOST_HIDDEN_BYTES  # float32, float64, and a selection of the rows
-    return sums + decompositions + scores + targets + packs
+    scores = max(
+        2 * predict_score_bytes(shape, n, n_residues=task.count_residues(place), n_folds=n_folds)
+        for place, n in enumerate(task.n_labels)
+    )
+    return targets + max(sums + decompositions, scores)
 
 
-def predict_score_bytes(*, n_labels: Sequence[int], n_residues: Sequence[int], n_folds: int, n_inputs: int) -> int:
-    """Return the bytes of the scores of all residues that count, sets and inputs."""
-    sizes = zip(n_labels, n_residues, strict=True)
-    return sum(4 * n * n_inputs * count_columns(labels, n_folds) for labels, n in sizes)
+def predict_disk_bytes_of_fit(task: Task, shape: Shape, *, n_shards: int) -> int:
+    """Return the bytes that one model's passes keep on the disk until the end: sums, weights and scores."""
+    sums = n_shards * predict_sum_bytes(shape, task.n_labels)
+    weights = sum(task.n_folds * predict_weight_bytes(shape, n, n_folds=task.n_folds) for n in task.n_labels)
+    scores = sum(
+        predict_score_bytes(shape, n, n_residues=task.count_residues(place), n_folds=task.n_folds)
+        for place, n in enumerate(task.n_labels)
+    )
+    return sums + weights + scores
 
 
-def predict_all_sum_bytes(shape: Shape, *, n_labels: Sequence[int], n_folds: int) -> int:
-    """Return the bytes of the sums of all sets and folds."""
-    return n_folds * sum(predict_sum_bytes(shape, count_columns(n, 0)) for n in n_labels)
+def predict_input_bytes(task: Task) -> int:
+    """Return the bytes of the sequences and targets that are laid on the disk for the workers."""
+    counted = [values.is_counted.size for sequence in task.sequences for values in sequence.sets.values()]
+    targets = [array.nbytes for of_sets in task.targets for array in of_sets.values()]
+    return sum(task.lengths) + sum(counted) + sum(targets)
 
 
 def refuse_too_large(predicted: int, available: int, *, n_sets: int) -> None:

@@ -21,11 +21,9 @@ from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.fitting.contact_labels import ContactSequence
 from attlas.pipeline.fitting.contact_pairs import N_SEPARATIONS, Floats, PairSample, Places
 from attlas.pipeline.fitting.features import find_places
-from attlas.pipeline.fitting.inputs import ATTENTION_PAIRS, SEPARATION, ProbeInput, Shape
+from attlas.pipeline.fitting.inputs import ATTENTION_PAIRS, MOST_DIRECTIONS, SEPARATION, ProbeInput, Shape
 from attlas.schema import EnvironmentFault
 
-MOST_DIRECTIONS = 32
-"""Principal directions of a layer's output whose products are taken."""
 N_DIRECTION_SEQUENCES = 100
 """Sequences on whose residues the directions are found."""
 
@@ -111,18 +109,24 @@ class TakeMaps:
         return score_pairs(attention)[self.i, self.j].astype(np.float64)[None]
 
 
-def find_directions(encoder: Encoder, sequences: Sequence[ContactSequence], shape: Shape, *, seed: int) -> Directions:
-    """Return the principal directions of each layer, from the residues of a sample of the sequences.
+def draw_sequences(sequences: Sequence[ContactSequence], *, seed: int) -> list[str]:
+    """Return the sequences on whose residues directions are found: N_DIRECTION_SEQUENCES at most, drawn by the seed.
 
-    Labels take no part, so the sample may hold sequences of every fold.
+    Labels take no part, so they may be of every fold.
     """
-    n_drawn = min(N_DIRECTION_SEQUENCES, len(sequences))
-    drawn = np.sort(np.random.default_rng(seed).choice(len(sequences), n_drawn, replace=False))
+    ordered = sorted(sequences, key=lambda sequence: sequence.sequence_id)
+    n_drawn = min(N_DIRECTION_SEQUENCES, len(ordered))
+    places = np.sort(np.random.default_rng(seed).choice(len(ordered), n_drawn, replace=False))
+    return [ordered[place].sequence for place in places]
+
+
+def find_directions(encoder: Encoder, sequences: Sequence[str], shape: Shape) -> Directions:
+    """Return the principal directions of each layer, from the residues of some sequences."""
     sums = np.zeros((shape.n_layers, shape.width))
     products = np.zeros((shape.n_layers, shape.width, shape.width))
     n_residues = 0
-    for place in drawn:
-        hidden = run_hidden(encoder, sequences[place].sequence).astype(np.float64)  # (L, N, W)
+    for sequence in sequences:
+        hidden = run_hidden(encoder, sequence).astype(np.float64)  # (L, N, W)
         n_residues += hidden.shape[1]
         sums += hidden.sum(1)
         products += hidden.transpose(0, 2, 1) @ hidden

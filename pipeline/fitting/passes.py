@@ -1,11 +1,11 @@
-"""The two passes of the model over labelled sequences: sums for all folds together, then scores on the folds left out.
+"""The two passes of the model over labelled sequences: sums of every fold, then scores on the folds left out.
 
-Every pack holds sequences of one fold. Residues that count for the same sets of labels are multiplied once.
+Residues that count for the same sets of labels are multiplied once.
 
-Axis letters: `N` residues, `M` targets, `K` folds, `S` sets of labels.
+Axis letters: `N` residues, `M` targets, `K` folds, `S` sets of labels, `C` columns of scores.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,78 +14,107 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.fitting.features import PackFeatures, encode_windows, iterate_features
-from attlas.pipeline.fitting.inputs import Blocks, ProbeInput, Shape
-from attlas.pipeline.fitting.label_sets import FitSequence
-from attlas.pipeline.fitting.ridge import FoldProbes, fit_folds
-from attlas.pipeline.fitting.saved_folds import SavedFolds
-from attlas.pipeline.fitting.scores import FoldWeights, SetScores, count_columns
+from attlas.pipeline.fitting.features import PackFeatures, iterate_features
+from attlas.pipeline.fitting.fold_shards import FoldShards
+from attlas.pipeline.fitting.inputs import Blocks, Shape
+from attlas.pipeline.fitting.letters import encode_windows
+from attlas.pipeline.fitting.saved_arrays import Arrays, SavedArrays
+from attlas.pipeline.fitting.scores import FoldWeights
+from attlas.pipeline.fitting.shard_task import FitTask
 from attlas.pipeline.fitting.sums import SetSums, multiply
+from attlas.pipeline.fitting.task import Task
+from attlas.pipeline.fitting.task_arrays import read_task, write_task
 
-CountResidues = Callable[[int], None]
-"""Is told the residues of each pack that has run through the model."""
+
+def name_input(index: int) -> str:
+    """Return the name of the arrays with the sequences and targets of shard `index`."""
+    return f"residues-{index:05d}"
+
+
+def name_weights(weights: str, place: int, fold: int) -> str:
+    """Return the name of the arrays with the weights of a set of labels, by which a fold is scored."""
+    return f"{weights}-residues-weights-{place}-{fold}"
+
+
+def save_inputs(saved: SavedArrays, task: Task, shards: FoldShards) -> None:
+    """Save the sequences and targets of every shard that are not there."""
+    for shard in shards.shards:
+        if not saved.has(name_input(shard.index)):
+            places, _ = shards.find(shard.index)
+            saved.write(name_input(shard.index), write_task(task.select(places)))
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is fitted: sequences with their targets and folds, sorted so that packs are of one fold."""
-
-    sequences: tuple[FitSequence, ...]
-    """In order of fold, of the sets that count, and of length."""
-    targets: tuple[dict[int, NDArray[np.float64]], ...]
-    """The targets of each set on each sequence, (M, N)."""
-    folds: NDArray[np.int64]
-    """The fold of each sequence."""
-    n_labels: tuple[int, ...]
-    """Labels of each set."""
-    n_folds: int
+class SumResidues(FitTask):
+    """The first pass: the sums of every set of labels over the residues of a shard."""
 
     @property
-    def n_targets(self) -> list[int]:
-        """Return the number of targets of each set."""
-        return [count_columns(n, 0) for n in self.n_labels]
+    def name(self) -> str:
+        """The beginning of its files' names."""
+        return f"{self.model.name}-residues-sums"
 
-    def count_residues(self, place: int, fold: int | None = None) -> int:
-        """Return the residues that count for a set, of a fold or of all."""
-        members = [
-            s for s, of in zip(self.sequences, self.folds, strict=True) if fold in (None, of) and place in s.sets
-        ]
-        return sum(int(sequence.sets[place].is_counted.sum()) for sequence in members)
-
-    def count_fold_residues(self, fold: int) -> int:
-        """Return the residues of the sequences of a fold."""
-        return sum(len(self.sequences[place].sequence) for place in np.flatnonzero(self.folds == fold))
+    def compute(self, encoder: Encoder, saved: SavedArrays, index: int) -> Arrays:
+        """Return the sums of each set, by its place."""
+        with saved.open(name_input(index)) as read:
+            task = read_task(read)
+        sums = sum_features(encoder, task, self.model.shape, pack_tokens=self.model.pack_tokens)
+        named = [of_set.to_arrays(prefix=f"{place} ") for place, of_set in enumerate(sums)]
+        return {name: array for arrays in named for name, array in arrays.items()}
 
 
-def sum_features(
-    encoder: Encoder,
-    task: Task,
-    shape: Shape,
-    *,
-    pack_tokens: int,
-    count: CountResidues,
-    saved: SavedFolds | None = None,
-) -> list[list[SetSums]]:
-    """Run the model and return the sums of each set and fold; a fold that is saved does not run again."""
-    sums = [[SetSums(shape, n_targets, encoder.device) for _ in range(task.n_folds)] for n_targets in task.n_targets]
-    for fold in range(task.n_folds):
-        of_fold = [of_set[fold] for of_set in sums]
-        if saved is not None and (arrays := saved.read("sums", fold)) is not None:
-            for place, of_set in enumerate(of_fold):
-                of_set.load(arrays, prefix=f"{place} ")
-            count(task.count_fold_residues(fold))
-            continue
+@dataclass(frozen=True)
+class ScoreResidues(FitTask):
+    """The second pass: the scores of a shard's residues by the probes that left out their fold."""
 
-        for pack, blocks in _iterate_blocks(encoder, task, fold, pack_tokens=pack_tokens, count=count):
-            _add_pack(of_fold, task, pack, blocks)
-        if saved is not None:
-            named = [of_set.to_arrays(prefix=f"{place} ") for place, of_set in enumerate(of_fold)]
-            saved.write("sums", fold, {name: array for arrays in named for name, array in arrays.items()})
+    @property
+    def name(self) -> str:
+        """The beginning of its files' names."""
+        return f"{self.model.name}-residues-scores"
+
+    def compute(self, encoder: Encoder, saved: SavedArrays, index: int) -> Arrays:
+        """Return the scores of each set, (inputs, C, N), by its place."""
+        with saved.open(name_input(index)) as read:
+            task = read_task(read)
+        _, fold = self.shards.find(index)
+        weights = []
+        for place in range(len(task.n_labels)):
+            with saved.open(name_weights(self.model.name, place, fold)) as read:
+                weights.append(FoldWeights.read(read))
+        scores = score_residues(encoder, task, weights, pack_tokens=self.model.pack_tokens)
+        return {str(place): values for place, values in enumerate(scores)}
+
+
+def add_sums(saved: SavedArrays, task: SumResidues, place: int, *, n_targets: int) -> list[SetSums]:
+    """Return the sums of a set of labels in each fold: those of its shards, added in their order.
+
+    One shard's are held beside them.
+    """
+    folds = [SetSums(task.model.shape, n_targets, torch.device("cpu")) for _ in range(max(task.shards.folds) + 1)]
+    for shard, fold in zip(task.shards.shards, task.shards.folds, strict=True):
+        with saved.open(task.name_shard(shard.index)) as read:
+            folds[fold].add_saved(read, prefix=f"{place} ")
+    return folds
+
+
+def join_scores(saved: SavedArrays, task: ScoreResidues, place: int) -> NDArray[np.float32]:
+    """Return the scores of a set of labels, (inputs, C, N), its residues in order of what is fitted."""
+    parts = []
+    for shard in task.shards.shards:
+        with saved.open(task.name_shard(shard.index)) as read:
+            parts.append(np.asarray(read(str(place)), np.float32))
+    return np.concatenate(parts, axis=2)
+
+
+def sum_features(encoder: Encoder, task: Task, shape: Shape, *, pack_tokens: int) -> list[SetSums]:
+    """Run the model and return the sums of each set over all residues of a task."""
+    sums = [SetSums(shape, n_targets, encoder.device) for n_targets in task.n_targets]
+    for pack, blocks in _iterate_blocks(encoder, task, pack_tokens=pack_tokens):
+        _add_pack(sums, task, pack, blocks)
     return sums
 
 
-def _add_pack(of_fold: Sequence[SetSums], task: Task, pack: slice, blocks: Blocks) -> None:
-    """Add the residues of a pack to the sums of each set in its fold."""
+def _add_pack(sums: Sequence[SetSums], task: Task, pack: slice, blocks: Blocks) -> None:
+    """Add the residues of a pack to the sums of each set."""
     is_counted = _stack_counted(task, pack)  # (S, N)
     targets = [_stack_targets(task, pack, place) for place in range(len(task.n_labels))]
 
@@ -98,86 +127,33 @@ def _add_pack(of_fold: Sequence[SetSums], task: Task, pack: slice, blocks: Block
         products = multiply(_select(blocks, residues))
         for place in np.flatnonzero(pattern).tolist():
             values = torch.from_numpy(targets[place][:, residues].T.copy()).to(blocks.heads.device)
-            of_fold[place].add(products, values)
-
-
-def fit_sums(
-    sums: Sequence[Sequence[SetSums]], inputs: Sequence[ProbeInput]
-) -> list[dict[ProbeInput, list[FoldProbes]]]:
-    """Return the probes of each set, by input."""
-    return [{source: fit_folds([fold.select(source) for fold in of_set]) for source in inputs} for of_set in sums]
+            sums[place].add(products, values)
 
 
 def score_residues(
-    encoder: Encoder,
-    task: Task,
-    shape: Shape,
-    probes: Sequence[dict[ProbeInput, list[FoldProbes]]],
-    *,
-    pack_tokens: int,
-    count: CountResidues,
-    saved: SavedFolds | None = None,
-) -> list[SetScores]:
-    """Run the model again and return the scores of each set, its residues in order of the task's sequences.
-
-    A fold that is saved does not run again.
-    """
+    encoder: Encoder, task: Task, weights: Sequence[FoldWeights], *, pack_tokens: int
+) -> list[NDArray[np.float32]]:
+    """Run the model and return the scores of each set, (inputs, C, N), by the weights of the fold of all residues."""
     scores = [
-        np.zeros((len(of_set), count_columns(n, task.n_folds), task.count_residues(place)), np.float32)
-        for place, (of_set, n) in enumerate(zip(probes, task.n_labels, strict=True))
+        np.zeros((*of_set.intercepts.shape, task.count_residues(place)), np.float32)
+        for place, of_set in enumerate(weights)
     ]
-    begins = [0] * len(scores)
-    for fold in range(task.n_folds):
-        ends = [begin + task.count_residues(place, fold) for place, begin in enumerate(begins)]
-        of_fold = [values[:, :, b:e] for values, b, e in zip(scores, begins, ends, strict=True)]
-        begins = ends
-        if saved is not None and (arrays := saved.read("scores", fold)) is not None:
-            for place, values in enumerate(of_fold):
-                values[:] = arrays[str(place)]
-            count(task.count_fold_residues(fold))
-            continue
-
-        _score_fold(encoder, task, fold, shape, probes, of_fold, pack_tokens=pack_tokens, count=count)
-        if saved is not None:
-            saved.write("scores", fold, {str(place): values for place, values in enumerate(of_fold)})
-    return [SetScores(values) for values in scores]
-
-
-def _score_fold(
-    encoder: Encoder,
-    task: Task,
-    fold: int,
-    shape: Shape,
-    probes: Sequence[dict[ProbeInput, list[FoldProbes]]],
-    scores: Sequence[NDArray[np.float32]],
-    *,
-    pack_tokens: int,
-    count: CountResidues,
-) -> None:
-    """Fill the scores of each set in a fold, (inputs, C, N)."""
-    weights = [FoldWeights(of_set, fold, shape) for of_set in probes]
     ends = [0] * len(scores)
-    for pack, blocks in _iterate_blocks(encoder, task, fold, pack_tokens=pack_tokens, count=count):
+    for pack, blocks in _iterate_blocks(encoder, task, pack_tokens=pack_tokens):
         for place, is_counted in enumerate(_stack_counted(task, pack)):
             residues = np.flatnonzero(is_counted)
             if len(residues):
                 end = ends[place] + len(residues)
                 scores[place][:, :, ends[place] : end] = weights[place].score(_select(blocks, residues))
                 ends[place] = end
+    return scores
 
 
-def _iterate_blocks(
-    encoder: Encoder, task: Task, fold: int, *, pack_tokens: int, count: CountResidues
-) -> Iterator[tuple[slice, Blocks]]:
-    """Yield the blocks of features of pack after pack of a fold, with the slice of the task's sequences it holds."""
-    places = np.flatnonzero(task.folds == fold)
-    if not len(places):
-        return
-    begin = int(places[0])
-    letters = [task.sequences[place].sequence for place in places]
+def _iterate_blocks(encoder: Encoder, task: Task, *, pack_tokens: int) -> Iterator[tuple[slice, Blocks]]:
+    """Yield the blocks of features of pack after pack, with the slice of the task's sequences it holds."""
+    letters = [sequence.sequence for sequence in task.sequences]
     for pack, features in iterate_features(encoder, letters, pack_tokens=pack_tokens):
-        yield slice(begin + pack.start, begin + pack.stop), _make_blocks(letters[pack], features)
-        count(sum(features.lengths))
+        yield pack, _make_blocks(letters[pack], features)
 
 
 def _make_blocks(letters: Sequence[str], features: PackFeatures) -> Blocks:
@@ -211,6 +187,6 @@ def _stack_counted(task: Task, pack: slice) -> NDArray[np.bool_]:
 def _stack_targets(task: Task, pack: slice, place: int) -> NDArray[np.float64]:
     """Return the targets of a set on the residues of a pack, (M, N); 0 where the set does not count."""
     n_targets = task.n_targets[place]
-    empty = [np.zeros((n_targets, len(sequence.sequence))) for sequence in task.sequences[pack]]
+    empty = [np.zeros((n_targets, length)) for length in task.lengths[pack]]
     targets = task.targets[pack]
-    return np.concatenate([of_sets.get(place, none) for of_sets, none in zip(targets, empty, strict=True)], axis=1)
+    return np.concatenate([of_sets.get(place, zeros) for of_sets, zeros in zip(targets, empty, strict=True)], axis=1)

@@ -1,7 +1,4 @@
-"""Probes of labels of residues: what is fitted to an atlas, and the rows that a model reaches.
-
-The task is made once; each model, trained or not, runs twice over it.
-"""
+"""Probes of labels of residues: what is fitted to an atlas, and what it takes. Loads no torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,17 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.fitting.controls import draw_control_tasks, make_targets
+from attlas.pipeline.fitting.fold_shards import FoldShards, cut_fold_shards
 from attlas.pipeline.fitting.folds import assign_folds, count_labelled
 from attlas.pipeline.fitting.grouping import Grouping, group_labelled
-from attlas.pipeline.fitting.inputs import OF_LETTERS, Shape
+from attlas.pipeline.fitting.inputs import Shape
 from attlas.pipeline.fitting.label_sets import Labelled, LabelSet, SetValues, read_labelled
-from attlas.pipeline.fitting.memory import predict_all_sum_bytes, predict_fit_bytes, predict_score_bytes
-from attlas.pipeline.fitting.passes import Task, fit_sums, score_residues, sum_features
-from attlas.pipeline.fitting.rows import Row, gather_results, make_rows
-from attlas.pipeline.fitting.saved_folds import SavedFolds
-from attlas.pipeline.fitting.settings import FEWEST_GROUPS_PER_FOLD, RANDOM, FitSettings, Report, count_towards
+from attlas.pipeline.fitting.memory import predict_shard_bytes_of_fit, predict_sum_bytes
+from attlas.pipeline.fitting.settings import FEWEST_GROUPS_PER_FOLD, FitSettings
+from attlas.pipeline.fitting.task import Task
+from attlas.pipeline.model.files import ModelShape
+from attlas.pipeline.plan import Plan, predict_shard_bytes
 from attlas.schema import AtlasPaths, InputError, Manifest
 
 
@@ -41,50 +38,25 @@ class ResidueProbes:
         """Return the sequences that are fitted on."""
         return {sequence.sequence_id for sequence in self.task.sequences}
 
-    def predict_bytes(self, shape: Shape) -> int:
-        """Return the bytes of memory that a fit takes beside the model."""
-        n_sets = len(self.sets)
-        return predict_fit_bytes(
-            shape,
-            n_labels=self.task.n_labels,
-            n_residues=[self.task.count_residues(place) for place in range(n_sets)],
-            n_folds=self.task.n_folds,
-            n_inputs=len(shape.list_inputs()),
+    def cut_shards(self, shape: Shape, model: ModelShape, plan: Plan) -> FoldShards:
+        """Return the shards of the passes, with the memory that each takes of a process."""
+        lengths, run = self.task.lengths, plan.run
+
+        def predict_bytes(places: slice) -> int:
+            own_bytes = predict_shard_bytes_of_fit(self.task.select(places), shape, pack_tokens=plan.pack_tokens)
+            build_bytes = predict_shard_bytes(
+                lengths[places], shape=model, pack_tokens=plan.pack_tokens, attention=run.attention
+            )
+            return own_bytes + build_bytes
+
+        return cut_fold_shards(
+            lengths,
+            self.task.folds,
+            model,
+            device=run.device,
+            sum_bytes=predict_sum_bytes(shape, self.task.n_labels),
+            predict_bytes=predict_bytes,
         )
-
-    def predict_sum_bytes(self, shape: Shape) -> int:
-        """Return the bytes of the sums of all folds, on the device while the model runs."""
-        return predict_all_sum_bytes(shape, n_labels=self.task.n_labels, n_folds=self.task.n_folds)
-
-    def predict_saved_bytes(self, shape: Shape) -> int:
-        """Return the bytes of the sums and scores of all folds, which are saved on the disk until the end of a fit."""
-        task = self.task
-        n_residues = [task.count_residues(place) for place in range(len(task.n_labels))]
-        scores = predict_score_bytes(
-            n_labels=task.n_labels, n_residues=n_residues, n_folds=task.n_folds, n_inputs=len(shape.list_inputs())
-        )
-        return self.predict_sum_bytes(shape) + scores
-
-    def fit(
-        self, encoder: Encoder, shape: Shape, *, pack_tokens: int, weights: str, saved: SavedFolds, report: Report
-    ) -> list[Row]:
-        """Run a model twice and return the rows of its probes."""
-        task = self.task
-        inputs = [source for source in shape.list_inputs() if weights != RANDOM or source.kind not in OF_LETTERS]
-        total = sum(len(sequence.sequence) for sequence in task.sequences)
-
-        count = count_towards(report, f"{weights} weights, sums", total)
-        sums = sum_features(encoder, task, shape, pack_tokens=pack_tokens, saved=saved, count=count)
-        probes = fit_sums(sums, inputs)
-        del sums
-        count = count_towards(report, f"{weights} weights, scores", total)
-        scores = score_residues(encoder, task, shape, probes, pack_tokens=pack_tokens, saved=saved, count=count)
-
-        rows: list[Row] = []
-        for place, labels in enumerate(self.sets):
-            results = gather_results(task, place, labels, probes[place], scores[place], self.groups, seed=self.seed)
-            rows += make_rows(results, weights=weights, n_folds=task.n_folds)
-        return rows
 
 
 def prepare_residue_probes(

@@ -1,6 +1,6 @@
 """The rows of `fits`: the measures of every probe, from the scores of the residues left out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -16,9 +16,9 @@ from attlas.pipeline.fitting.measures import (
     measure_pooled_precision,
     measure_track,
 )
-from attlas.pipeline.fitting.passes import Task
-from attlas.pipeline.fitting.ridge import Floats, FoldProbes
+from attlas.pipeline.fitting.ridge import Floats
 from attlas.pipeline.fitting.scores import SetScores
+from attlas.pipeline.fitting.task import Task
 
 Row = dict[str, object]
 
@@ -28,10 +28,11 @@ NO_LAYER = -1
 
 @dataclass(frozen=True)
 class SetResults:
-    """A set of labels with its probes and their scores."""
+    """A set of labels with the scores of its probes."""
 
     labels: LabelSet
-    probes: Mapping[ProbeInput, Sequence[FoldProbes]]
+    penalties: Mapping[ProbeInput, Floats]
+    """Penalty of every fold left out and target, (K, M), by input."""
     scores: SetScores
     targets: NDArray[np.float64]
     """The targets of the residues that count, (M, N)."""
@@ -44,7 +45,7 @@ def gather_results(
     task: Task,
     place: int,
     labels: LabelSet,
-    probes: Mapping[ProbeInput, Sequence[FoldProbes]],
+    penalties: Mapping[ProbeInput, Floats],
     scores: SetScores,
     groups: NDArray[np.int64],
     *,
@@ -62,15 +63,14 @@ def gather_results(
     )
     targets = [task.targets[i][place][:, task.sequences[i].sets[place].is_counted] for i in members]
     n_groups = len(np.unique(groups[members]))
-    return SetResults(labels, probes, scores, np.concatenate(targets, axis=1), residues, len(members), n_groups)
+    return SetResults(labels, penalties, scores, np.concatenate(targets, axis=1), residues, len(members), n_groups)
 
 
 def make_rows(results: SetResults, *, weights: str, n_folds: int) -> Iterator[Row]:
     """Yield a row for every label of a set and every input."""
     for label, name in enumerate(results.labels.labels):
         values = results.targets[label * len(TARGETS)]
-        for place, (source, probes) in enumerate(results.probes.items()):
-            penalties = [fold.outer.penalties[label * len(TARGETS)] for fold in probes]
+        for place, (source, penalties) in enumerate(results.penalties.items()):
             yield {
                 "label": name,
                 "weights": weights,
@@ -78,7 +78,7 @@ def make_rows(results: SetResults, *, weights: str, n_folds: int) -> Iterator[Ro
                 "layer": NO_LAYER if source.layer is None else source.layer,
                 **_measure(results, place, label, n_folds=n_folds),
                 "prevalence": float(values.mean()),
-                "penalty": float(np.median(penalties)),
+                "penalty": float(np.median(penalties[:, label * len(TARGETS)])),
                 "n_labelled": len(values) if results.labels.is_numeric else int(values.sum()),
                 "n_residues": len(values),
                 "n_sequences": results.n_sequences,

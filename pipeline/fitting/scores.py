@@ -5,6 +5,7 @@ Axis letters: `L` layers, `H` heads, `N` residues, `W` width of a hidden state, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.fitting.controls import TARGETS
-from attlas.pipeline.fitting.features import WINDOW_COLUMNS
 from attlas.pipeline.fitting.inputs import (
     BOTH,
     EMBEDDING,
@@ -23,12 +23,9 @@ from attlas.pipeline.fitting.inputs import (
     find_window_columns,
     map_heads,
 )
+from attlas.pipeline.fitting.letters import WINDOW_COLUMNS
 from attlas.pipeline.fitting.ridge import Floats, FoldProbes
-
-
-def count_columns(n_labels: int, n_folds: int) -> int:
-    """Return the columns of scores of a set of labels: every target, and every label without each fold, too."""
-    return n_labels * (len(TARGETS) + n_folds)
+from attlas.pipeline.fitting.saved_arrays import ReadArray
 
 
 @dataclass(frozen=True)
@@ -51,15 +48,25 @@ class SetScores:
         return self.scores[source, places].astype(np.float64)
 
 
+@dataclass(frozen=True)
 class FoldWeights:
     """The weights of every input for the residues of one fold, so that each block is multiplied once."""
 
-    def __init__(self, probes: Mapping[ProbeInput, Sequence[FoldProbes]], fold: int, shape: Shape) -> None:
-        """Join the probes of a set of labels, by input, as those of `fit_folds`."""
-        self.n_inputs = len(probes)
-        self.window: dict[int, Floats] = {}
-        self.heads: dict[int, Floats] = {}
-        self.hidden: dict[int, dict[int, Floats]] = {layer: {} for layer in range(shape.n_layers)}
+    intercepts: Floats
+    """(inputs, C)."""
+    window: Mapping[int, Floats]
+    """Weights of the columns of the window, (WINDOW_COLUMNS, C), by the place of the input."""
+    heads: Mapping[int, Floats]
+    """Of what is received from each head, (L x H, C)."""
+    hidden: Mapping[int, Mapping[int, Floats]]
+    """Of the output of each layer, (W, C)."""
+
+    @classmethod
+    def join(cls, probes: Mapping[ProbeInput, Sequence[FoldProbes]], fold: int, shape: Shape) -> Self:
+        """Return the weights of a set of labels from its probes, by input, as those of `fit_folds`."""
+        window: dict[int, Floats] = {}
+        heads: dict[int, Floats] = {}
+        hidden: dict[int, dict[int, Floats]] = {layer: {} for layer in range(shape.n_layers)}
 
         intercepts = []
         for place, (source, of_folds) in enumerate(probes.items()):
@@ -67,18 +74,44 @@ class FoldWeights:
             intercepts.append(intercept)
 
             if source.kind in OF_LETTERS:
-                self.window[place] = np.zeros((WINDOW_COLUMNS, weights.shape[1]))
-                self.window[place][find_window_columns(source.kind)] = weights
+                window[place] = np.zeros((WINDOW_COLUMNS, weights.shape[1]))
+                window[place][find_window_columns(source.kind)] = weights
                 continue
 
             # The columns of a layer come first, those of attention behind them.
             if source.kind in (EMBEDDING, BOTH) and source.layer is not None:
-                self.hidden[source.layer][place] = weights[: shape.width]
+                hidden[source.layer][place] = weights[: shape.width]
                 weights = weights[shape.width :]
             if source.kind != EMBEDDING:
-                self.heads[place] = map_heads(source, shape) @ weights
+                heads[place] = map_heads(source, shape) @ weights
+        return cls(np.stack(intercepts), window, heads, hidden)
 
-        self.intercepts = np.stack(intercepts)  # (inputs, C)
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return the weights as arrays by name; those of a block stand one after the other."""
+        arrays: dict[str, NDArray[np.generic]] = {
+            "intercepts": self.intercepts,
+            "layers": np.array(sorted(self.hidden)),
+        }
+        for name, weights in self._name_blocks().items():
+            arrays[f"{name} places"] = np.array(list(weights), np.int64)
+            if weights:
+                arrays[name] = np.stack(list(weights.values()))
+        return arrays
+
+    @classmethod
+    def read(cls, read: ReadArray) -> Self:
+        """Return the weights that `to_arrays` returned."""
+
+        def read_block(name: str) -> dict[int, Floats]:
+            places = read(f"{name} places").tolist()
+            return dict(zip(places, np.asarray(read(name), np.float64), strict=True)) if places else {}
+
+        layers = read("layers").tolist()
+        hidden = {layer: read_block(f"hidden {layer}") for layer in layers}
+        return cls(np.asarray(read("intercepts"), np.float64), read_block("window"), read_block("heads"), hidden)
+
+    def _name_blocks(self) -> dict[str, Mapping[int, Floats]]:
+        return {"window": self.window, "heads": self.heads} | {f"hidden {i}": w for i, w in self.hidden.items()}
 
     def score(self, blocks: Blocks) -> NDArray[np.float32]:
         """Return the scores of residues, (inputs, C, N)."""

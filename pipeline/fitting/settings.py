@@ -1,6 +1,5 @@
-"""The settings of a fit, and what tells how far it is."""
+"""The settings of a fit."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +12,6 @@ FEWEST_FOLDS = 3
 
 TRAINED, RANDOM = "trained", "random"
 """Weights of the model, and those of a model of the same shape before training."""
-
-Report = Callable[[str, int, int], None]
-"""Is told what runs, the residues that have run, and all that will."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +41,15 @@ class FitSettings:
                 found=str(self.n_folds),
             )
 
-
-def count_towards(report: Report, text: str, total: int) -> Callable[[int], None]:
-    """Return a function that is told the residues of each step, and reports the sum of them."""
-    n_done = 0
-
-    def count(n_residues: int) -> None:
-        nonlocal n_done
-        n_done += n_residues
-        report(text, n_done, total)
-
-    return count
+    def refuse_unused(self) -> None:
+        """Refuse a table of clusters, or a database, that would not be looked at. Raises InputError."""
+        for option, is_given, rule in (
+            ("--clusters", self.clusters is not None, "cluster40"),
+            ("--database", self.database is not None, "family"),
+        ):
+            if is_given and self.by != rule:
+                raise InputError(
+                    f"{option} is of what is held out by another rule.",
+                    expected=f"--by {rule}",
+                    found=f"--by {self.by}",
+                )

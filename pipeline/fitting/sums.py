@@ -6,7 +6,7 @@ same residues count for several sets of labels their products are computed once.
 Axis letters: `L` layers, `H` heads, `N` residues, `W` width of a hidden state, `D` columns of an input, `M` targets.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.fitting.features import WINDOW_COLUMNS
 from attlas.pipeline.fitting.inputs import (
     BOTH,
     EMBEDDING,
@@ -25,6 +24,8 @@ from attlas.pipeline.fitting.inputs import (
     find_window_columns,
     map_heads,
 )
+from attlas.pipeline.fitting.letters import WINDOW_COLUMNS
+from attlas.pipeline.fitting.saved_arrays import ReadArray
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,11 @@ class SetSums:
         arrays: dict[str, NDArray[np.generic]] = {f"{prefix}n": np.array(self.n)}
         return arrays | {prefix + name: _to_host(tensor) for name, tensor in self._list_tensors().items()}
 
-    def load(self, arrays: Mapping[str, NDArray[np.generic]], *, prefix: str) -> None:
-        """Take the sums that `to_arrays` returned."""
-        self.n = int(arrays[f"{prefix}n"])
+    def add_saved(self, read: ReadArray, *, prefix: str) -> None:
+        """Add the sums that `to_arrays` returned of more residues."""
+        self.n += int(read(f"{prefix}n"))
         for name, tensor in self._list_tensors().items():
-            tensor.copy_(torch.from_numpy(arrays[prefix + name]))
+            tensor += torch.from_numpy(read(prefix + name))
 
     def _list_tensors(self) -> dict[str, Tensor]:
         """Return the tensors that are filled, by name."""
@@ -211,11 +212,3 @@ def _square(x: Tensor) -> BlockSums:
 
 def _to_host(values: Tensor) -> NDArray[np.float64]:
     return values.cpu().numpy()
-
-
-def predict_sum_bytes(shape: Shape, n_targets: int) -> int:
-    """Return the bytes of the sums of one set of labels in one fold."""
-    n_layers, n_maps, width = shape.n_layers, shape.n_maps, shape.width
-    squares = WINDOW_COLUMNS**2 + n_maps**2 + n_layers * (width**2 + width * n_maps)
-    columns = (WINDOW_COLUMNS + n_maps + n_layers * width) * (1 + n_targets)
-    return 8 * (squares + columns)

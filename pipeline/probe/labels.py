@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from attlas.pipeline.pass_task import read_computed_sequences
 from attlas.pipeline.plan import Shard
 from attlas.pipeline.planned_sequences import read_sequences
 from attlas.schema import FEATURES, AtlasPaths, Manifest
@@ -52,6 +51,8 @@ def read_labelled_sequences(
         types: types of features that are labels; None takes all.
         is_by_letter: whether amino acids are labels, too.
     """
+    from attlas.pipeline.pass_task import read_computed_sequences  # with torch, which `fit --dry-run` goes without
+
     features = _read_features(paths, manifest, shard, types)
     accessions = _read_accessions(paths, shard)
     sequences = read_computed_sequences(paths, shard)

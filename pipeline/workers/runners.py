@@ -205,21 +205,28 @@ def prepare_model(root: str, n_threads: int) -> None:
 def load_plan_and_model(root: str, n_threads: int) -> tuple[AtlasPaths, Plan, Any]:
     """Return the paths of an atlas, its plan, and the planned model, which is loaded once per process."""
     import_libraries()
-    import torch
-
     from attlas.pipeline.directory import read_plan
+
+    paths = AtlasPaths(Path(root))
+    plan = read_plan(paths)
+    encoder = load_model(plan.model_directory, plan.run, n_threads, is_compiled=is_worth_compiling(plan))
+    return paths, plan, encoder
+
+
+def load_model(directory: str, run: Run, n_threads: int, *, is_compiled: bool) -> Any:
+    """Return the model of a run, which is loaded once per process and stays until another one is asked for."""
+    import_libraries()
+    import torch
 
     give_back_memory()
     torch.set_num_threads(n_threads)
-    paths = AtlasPaths(Path(root))
-    plan = read_plan(paths)
     with _loading_lock:  # the threads of a worker share one model
-        load = partial(_load_encoder, plan.model_directory, plan.run, is_compiled=is_worth_compiling(plan))
+        load = partial(_load_encoder, directory, run, is_compiled=is_compiled)
         encoder = load()
         if encoder.fault is not None:  # its device has failed once; loaded anew, it has to pass the guard again
             _load_encoder.cache_clear()
             encoder = load()
-        return paths, plan, encoder
+        return encoder
 
 
 _loading_lock = threading.Lock()

@@ -2,16 +2,42 @@
 
 import random
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attlas.queries import Atlas
 from attlas.schema import FITS
 from helpers.annotated import add_rows
+
+if TYPE_CHECKING:
+    from attlas.pipeline.encode import StartProgress
 
 Row = dict[str, object]
 LABELS = ("Active site", "Helix", "track:score")
 MEASURES = ("auprc", "auprc_protein", "auroc", "mcc", "f1", "r2", "spearman")
 OF_CONTACTS = ("precision_l2",)
 OF_TRACKS = ("r2", "spearman")
+
+
+def start_silently(text: str) -> "StartProgress":
+    """Start a pass whose progress nobody takes."""
+    return lambda plan, shards: lambda event: None
+
+
+class StopPass:
+    """Starts passes, and stops in the middle of one as Ctrl-C does."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.n_finished = 0
+
+    def __call__(self, text: str) -> "StartProgress":
+        def take(event: object) -> None:
+            is_finished = type(event).__name__ == "ShardFinished"
+            self.n_finished += is_finished
+            if text == self.name and is_finished:
+                raise KeyboardInterrupt
+
+        return lambda plan, shards: take
 
 
 def draw_fits(n_layers: int, *, seed: int = 0) -> list[Row]:

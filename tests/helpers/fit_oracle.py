@@ -12,11 +12,15 @@ from sklearn.preprocessing import StandardScaler
 
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.fitting.controls import TARGETS
-from attlas.pipeline.fitting.features import encode_letters, encode_windows, iterate_features
+from attlas.pipeline.fitting.features import iterate_features
 from attlas.pipeline.fitting.inputs import ProbeInput, Shape
-from attlas.pipeline.fitting.passes import Task, fit_sums, score_residues, sum_features
+from attlas.pipeline.fitting.letters import encode_letters, encode_windows
+from attlas.pipeline.fitting.passes import score_residues, sum_features
 from attlas.pipeline.fitting.residue_probes import prepare_residue_probes
+from attlas.pipeline.fitting.ridge import FoldProbes, fit_folds
+from attlas.pipeline.fitting.scores import FoldWeights, SetScores
 from attlas.pipeline.fitting.settings import FitSettings
+from attlas.pipeline.fitting.task import Task
 from attlas.pipeline.workers.runners import load_plan_and_model
 from attlas.schema import AtlasPaths, Manifest
 
@@ -33,16 +37,9 @@ def make_task(root: Path, settings: FitSettings) -> Task:
 def compare_with_scikit_learn(
     root: Path, task: Task, shape: Shape, names: Sequence[Sequence[str]], rows: Sequence[Row]
 ) -> None:
-    """Compare scores, and the measures of the rows of a fit, to 1e-6; `names` are the labels of each set of the task.
-
-    Each residue runs through the model twice for all folds together.
-    """
+    """Compare scores, and the measures of the rows of a fit, to 1e-6; `names` are the labels of each set."""
     _, plan, encoder = load_plan_and_model(str(root), 1)
-    counted: list[int] = []
-    sums = sum_features(encoder, task, shape, pack_tokens=plan.pack_tokens, count=counted.append)
-    probes = fit_sums(sums, shape.list_inputs())
-    scores = score_residues(encoder, task, shape, probes, pack_tokens=plan.pack_tokens, count=counted.append)
-    assert sum(counted) == 2 * sum(len(sequence.sequence) for sequence in task.sequences)
+    probes, scores = fit_in_one_piece(encoder, task, shape, pack_tokens=plan.pack_tokens)
 
     by_key = {(row["label"], row["input"], row["layer"]): row for row in rows if row["weights"] == "trained"}
     order = list(shape.list_inputs())
@@ -61,6 +58,25 @@ def compare_with_scikit_learn(
                 compare_measure(
                     by_key[name, source.kind, -1 if source.layer is None else source.layer], target, expected
                 )
+
+
+def fit_in_one_piece(
+    encoder: Encoder, task: Task, shape: Shape, *, pack_tokens: int
+) -> tuple[list[dict[ProbeInput, list[FoldProbes]]], list[SetScores]]:
+    """Return the probes of each set, by input, and their scores: every fold runs at once, and nothing is saved."""
+    folds = [task.select(slice(*np.searchsorted(task.folds, (k, k + 1)))) for k in range(task.n_folds)]
+    sums = [sum_features(encoder, fold, shape, pack_tokens=pack_tokens) for fold in folds]
+    probes = [
+        {source: fit_folds([of_fold[place].select(source) for of_fold in sums]) for source in shape.list_inputs()}
+        for place in range(len(task.n_labels))
+    ]
+    scores = [
+        score_residues(
+            encoder, fold, [FoldWeights.join(of_set, k, shape) for of_set in probes], pack_tokens=pack_tokens
+        )
+        for k, fold in enumerate(folds)
+    ]
+    return probes, [SetScores(np.concatenate(of_folds, axis=2)) for of_folds in zip(*scores, strict=True)]
 
 
 def score_left_out(x: Floats, target: Floats, folds: NDArray[np.int64], penalties: Sequence[float]) -> Floats:

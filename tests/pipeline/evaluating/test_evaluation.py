@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -13,13 +14,15 @@ from helpers.command_line import Run
 from helpers.labelled_set import LETTER, LETTER_WITH_ATTENTION, make_set
 
 from attlas.pipeline.evaluating import boosting, choosing
-from attlas.pipeline.evaluating.evaluation import evaluate, open_labelled_atlas
+from attlas.pipeline.evaluating.candidates import add_candidates
+from attlas.pipeline.evaluating.evaluation import evaluate, open_labelled_atlas, read_families
 from attlas.pipeline.evaluating.folds import assign_folds, split_by_fold, split_by_set
 from attlas.pipeline.evaluating.predictors import BOOSTED, Predictor, list_comparisons, list_predictors
 from attlas.pipeline.evaluating.results import describe
 from attlas.pipeline.evaluating.scoring import LabelledSet, sample_rows, score_split
 from attlas.pipeline.evaluating.truth import LabelledProtein
-from attlas.schema import InputError
+from attlas.pipeline.lock import hold_lock
+from attlas.schema import PROTEINS, AtlasPaths, BrokenAtlasError, InputError, Manifest
 from attlas.schema.prediction_tables import PREDICTION_SENTENCE
 
 
@@ -115,8 +118,64 @@ def test_the_command_tells_a_verdict_and_lays_a_rival_beside(atlas: Path, attlas
 def test_too_few_groups_are_refused(atlas: Path, tmp_path: Path) -> None:
     truth = tmp_path / "truth.tsv"
     truth.write_text("".join((atlas / "truth.tsv").read_text().splitlines(keepends=True)[:9]))
-    with pytest.raises(InputError, match="too few groups of labelled proteins"):
-        evaluate(open_labelled_atlas(atlas / "atlas", truth))
+    few = open_labelled_atlas(atlas / "atlas", truth)
+    with pytest.raises(InputError, match=r"too few groups of labelled proteins(.|\n)*9 in 9 proteins"):
+        evaluate(few)
+    with pytest.raises(InputError, match="10 or more 40 % clusters"):
+        add_candidates(few, type="Active site", n_first=3)
+
+
+def test_a_rival_without_a_name_is_refused(atlas: Path, attlas: Run) -> None:
+    truth = atlas / "truth.tsv"
+    outcome = attlas("evaluate", "sites", atlas / "atlas", "--truth", truth, "--rival", " ", atlas / "rival.tsv")
+    assert (outcome.code, "--rival has no name" in outcome.err) == (1, True)
+
+
+def test_another_set_that_shares_its_families_is_refused(atlas: Path) -> None:
+    same = open_labelled_atlas(atlas / "atlas", atlas / "truth.tsv")
+    with pytest.raises(InputError, match=r"what both sets share(.|\n)*found:    0 of 12"):
+        evaluate(same, train=same)
+
+
+def test_families_that_share_a_protein_are_one_and_a_table_of_others_is_refused_before_any_work(
+    atlas: Path, tmp_path: Path
+) -> None:
+    labelled = open_labelled_atlas(atlas / "atlas", atlas / "truth.tsv")
+    names = [protein.accession for protein in labelled.truth.proteins]
+    path = tmp_path / "groups.tsv"
+    path.write_text(f"{names[0]}\tB\n{names[1]}\tA\n{names[1]}\tB\n{names[2]}\tC\n{names[3]}\t\nQ9\tD\n")
+    families = read_families(path, [labelled]).of_protein
+    assert families[:4] == ("A", "A", "C", None)
+    assert set(families[4:]) == {None}
+
+    path.write_text("Q9\tD\n")
+    lines: list[str] = []
+    with pytest.raises(InputError, match=r"names no family of a labelled protein(.|\n)*found:    Q9 D"):
+        evaluate(labelled, groups=path, say=lines.append)
+    assert not lines
+
+
+def test_candidates_of_a_locked_atlas_or_one_of_wrong_links_are_refused_before_any_work(
+    atlas: Path, attlas: Run, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(atlas / "atlas", tmp_path / "atlas")
+    arguments = ["evaluate", "candidates", copy, "--truth", atlas / "truth.tsv"]
+    with hold_lock(AtlasPaths(copy)):
+        locked = attlas(*arguments)
+    assert locked.code == 1
+    assert "is writing" in locked.err or "lock" in locked.err
+    assert "aligning" not in locked.err
+
+    # A file of the manifest is a link to other bytes.
+    manifest = Manifest.read(AtlasPaths(copy))
+    path = copy / manifest.of_table(PROTEINS)[0].path
+    (tmp_path / "other.parquet").write_bytes(path.read_bytes()[::-1])
+    path.unlink()
+    path.symlink_to(tmp_path / "other.parquet")
+    with pytest.raises(BrokenAtlasError, match="link"):
+        add_candidates(
+            replace(open_labelled_atlas(atlas / "atlas", atlas / "truth.tsv"), root=copy), type="Site", n_first=3
+        )
 
 
 @pytest.mark.thorough

@@ -1,5 +1,6 @@
 """Every line of a truth is used or accounted for."""
 
+import gzip
 from pathlib import Path
 
 import pyarrow as pa
@@ -97,8 +98,10 @@ def test_a_sequence_is_judged_once(sites: str, reason: Reason, proteins: Protein
 def test_a_table_of_which_nothing_can_be_used_is_refused(proteins: Proteins, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"No line of .* names residues of a protein that the atlas computed"):
         read("P9\t1\n", proteins, tmp_path)
-    with pytest.raises(InputError, match="has no line that can be used"):
+    with pytest.raises(InputError, match=r"has no line that can be used(.|\n)*a header alone: accession"):
         read("accession\tpositions\n", proteins, tmp_path)
+    with pytest.raises(InputError, match=r"found:    P1,3,4\n(.|\n)*3 columns in place of 2"):
+        read("P1,3,4\n", proteins, tmp_path)
 
 
 def test_a_mixture_of_good_and_bad_positions_tells_each(proteins: Proteins) -> None:
@@ -128,3 +131,33 @@ def test_a_rival_with_probabilities_in_some_rows_is_refused(proteins: Proteins, 
     path.write_text("P1\t3\t0.5\nP2\t1\n")
     with pytest.raises(InputError, match="cannot be laid beside the others"):
         read_rival("other", path, proteins)
+
+
+def test_a_rival_with_two_probabilities_of_one_residue_is_refused_and_a_repeated_row_is_not(
+    proteins: Proteins, tmp_path: Path
+) -> None:
+    path = tmp_path / "rival.tsv"
+    path.write_text("P1\t3\t0.5\nP1\t3\t0.5\n")
+    assert read_rival("other", path, proteins).probabilities == {0: {3: 0.5}}
+    path.write_text("P1\t3\t0.5\nsp|P1|NAME\t3\t0.9\n")
+    with pytest.raises(InputError, match=r"two probabilities(.|\n)*3 \(line 2\): 0.9, and 0.5 on an earlier line"):
+        read_rival("other", path, proteins)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-0.1", "1.01", "high"])
+def test_a_probability_is_a_number_from_0_to_1(value: str, proteins: Proteins, tmp_path: Path) -> None:
+    path = tmp_path / "rival.tsv"
+    path.write_text(f"P1\t3\t0.5\nP2\t1\t{value}\n")
+    rival = read_rival("other", path, proteins)
+    assert rival.probabilities == {0: {3: 0.5}}
+    assert rival.account.counts == {Reason.NO_VALUE.value: 1}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_table_as_spreadsheets_write_it_is_read(encoding: str, proteins: Proteins, tmp_path: Path) -> None:
+    text = "Accession\tpositions\r\nP1\tH3;4\r\nP2\t1\r\n".encode(encoding)
+    for name, written in (("truth.tsv", text), ("truth.tsv.gz", gzip.compress(text))):
+        (tmp_path / name).write_bytes(written)
+        truth = read_truth(tmp_path / name, proteins)
+        assert [(protein.accession, protein.positions) for protein in truth.proteins] == [("P1", (3, 4)), ("P2", (1,))]
+        assert not truth.account.counts

@@ -11,6 +11,7 @@ import torch
 from helpers.building import build_here, random_proteins, write_fasta
 from helpers.command_line import Run
 from helpers.contact_oracles import add_coordinates, corrected, eager_layers, folded, is_contact
+from helpers.fit_case import StopPass, start_silently
 from sklearn.linear_model import Ridge
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.preprocessing import StandardScaler
@@ -18,6 +19,7 @@ from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.fitting import pair_features
+from attlas.pipeline.fitting.contact_arrays import join_scores
 from attlas.pipeline.fitting.contact_measures import measure_weighted, sort_pairs
 from attlas.pipeline.fitting.contact_pairs import (
     N_SEPARATIONS,
@@ -27,13 +29,23 @@ from attlas.pipeline.fitting.contact_pairs import (
     list_pairs,
     sample_pairs,
 )
-from attlas.pipeline.fitting.contact_passes import score_pairs_left_out, sum_pairs
-from attlas.pipeline.fitting.contact_probes import ContactProbes, prepare_contact_probes
+from attlas.pipeline.fitting.contact_passes import score_pairs_left_out, select_moments, sum_pairs
+from attlas.pipeline.fitting.contact_probes import (
+    ContactProbes,
+    ContactTask,
+    predict_pair_shard_bytes,
+    prepare_contact_probes,
+)
 from attlas.pipeline.fitting.fitting import Fit, fit_atlas
 from attlas.pipeline.fitting.inputs import ATTENTION_PAIRS, EMBEDDING_PAIRS, SEPARATION, ProbeInput, Shape
-from attlas.pipeline.fitting.pair_features import compute_pair_features, find_directions, multiply_directions
+from attlas.pipeline.fitting.pair_features import (
+    compute_pair_features,
+    draw_sequences,
+    find_directions,
+    multiply_directions,
+)
 from attlas.pipeline.fitting.ridge import fit_folds
-from attlas.pipeline.fitting.scores import SetScores
+from attlas.pipeline.fitting.scores import SetScores, join_probes
 from attlas.pipeline.fitting.settings import FitSettings
 from attlas.pipeline.workers.runners import load_plan_and_model
 from attlas.queries import Atlas
@@ -73,7 +85,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
 @pytest.fixture(scope="module")
 def fit(root: Path) -> Fit:
     """Return the fit of the atlas, of trained and of random weights."""
-    return fit_atlas(root, SETTINGS, report=lambda text, n_done, n_total: None)
+    return fit_atlas(root, SETTINGS, start=start_silently, n_workers=0)
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +95,28 @@ def probes(root: Path) -> ContactProbes:
     return prepare_contact_probes(paths, Manifest.read(paths), read_plan(paths), SETTINGS)
 
 
+def select_folds(task: ContactTask) -> list[ContactTask]:
+    """Return what is fitted of each fold."""
+    return [task.select(slice(*np.searchsorted(task.folds, (fold, fold + 1)))) for fold in range(N_FOLDS)]
+
+
 def test_rows_are_those_of_scikit_learn_on_stored_features(root: Path, fit: Fit, probes: ContactProbes) -> None:
     _, _, encoder = load_plan_and_model(str(root), 1)
     task = probes.task
-    directions = find_directions(encoder, task.sequences, SHAPE, seed=SETTINGS.seed)
-    sums = sum_pairs(encoder, task, SHAPE, directions, count=lambda n: None)
-    fitted = {source: fit_folds([fold[source] for fold in sums]) for source in SHAPE.list_pair_inputs()}
-    scores = score_pairs_left_out(encoder, task, SHAPE, directions, fitted, count=lambda n: None)
+    directions = find_directions(encoder, draw_sequences(task.sequences, seed=SETTINGS.seed), SHAPE)
+    parts = select_folds(task)
+    sums = [sum_pairs(encoder, part, SHAPE, directions) for part in parts]
+    fitted = {
+        source: fit_folds([select_moments(of_fold, source, SHAPE) for of_fold in sums])
+        for source in SHAPE.list_pair_inputs()
+    }
+    joined = [{source: join_probes(folds, k) for source, folds in fitted.items()} for k in range(N_FOLDS)]
+    scores = join_scores(
+        [
+            score_pairs_left_out(encoder, *pair)
+            for pair in zip(parts, [SHAPE] * 3, [directions] * 3, joined, strict=True)
+        ]
+    )
     rows = {(row["input"], row["layer"]): row for row in fit.table.to_pylist() if row["weights"] == "trained"}
 
     sizes = [len(sample.i) for sample in task.samples]
@@ -122,9 +149,9 @@ def test_precision_is_counted_over_all_pairs_of_each_protein(root: Path, fit: Fi
     """The separation scores every pair by its bin, so that what it reaches follows from rates alone."""
     _, _, encoder = load_plan_and_model(str(root), 1)
     task, source = probes.task, ProbeInput(SEPARATION, None)
-    directions = find_directions(encoder, task.sequences, SHAPE, seed=SETTINGS.seed)
-    sums = sum_pairs(encoder, task, SHAPE, directions, count=lambda n: None)
-    weights = [fold.outer.weights[:, 0] for fold in fit_folds([fold[source] for fold in sums])]
+    directions = find_directions(encoder, draw_sequences(task.sequences, seed=SETTINGS.seed), SHAPE)
+    sums = [sum_pairs(encoder, part, SHAPE, directions)[source] for part in select_folds(task)]
+    weights = [fold.outer.weights[:, 0] for fold in fit_folds(sums)]
 
     precisions, averages = [], []
     for sequence, fold in zip(task.sequences, task.folds, strict=True):
@@ -151,7 +178,7 @@ def test_precision_is_counted_over_all_pairs_of_each_protein(root: Path, fit: Fi
 def test_features_are_those_of_transformers(root: Path, tiny_esm: Path, probes: ContactProbes) -> None:
     _, _, encoder = load_plan_and_model(str(root), 1)
     sequence, sample = probes.task.sequences[0], probes.task.samples[0]
-    directions = find_directions(encoder, probes.task.sequences, SHAPE, seed=1)
+    directions = find_directions(encoder, draw_sequences(probes.task.sequences, seed=1), SHAPE)
     features = compute_pair_features(encoder, sequence, sample, directions)
 
     for layer, heads in enumerate(eager_layers(tiny_esm, sequence.sequence)):
@@ -246,13 +273,31 @@ def test_contacts_and_features_are_fitted_by_one_command_and_asked_together(
 
 def test_an_atlas_without_structures_or_with_too_few_is_refused(root: Path, tmp_path: Path, tiny_esm: Path) -> None:
     with pytest.raises(InputError, match="structures of 10 families or more"):
-        fit_atlas(root, FitSettings(labels=("contacts",), by="none"), report=lambda *_: None)
+        fit_atlas(root, FitSettings(labels=("contacts",), by="none"), start=start_silently, n_workers=0)
     build_here(write_fasta(tmp_path / "one.fasta", random_proteins([30])), tmp_path / "bare", tiny_esm)
     with pytest.raises(InputError, match="no structure with contacts"):
-        fit_atlas(tmp_path / "bare", SETTINGS, report=lambda *_: None)
+        fit_atlas(tmp_path / "bare", SETTINGS, start=start_silently, n_workers=0)
+    with pytest.raises(InputError, match="no features to fit probes to"):
+        fit_atlas(tmp_path / "bare", FitSettings(), start=start_silently, n_workers=0)
 
 
 def test_predicted_memory_grows_with_pairs_and_maps(probes: ContactProbes) -> None:
-    small, large = probes.predict_bytes(SHAPE), probes.predict_bytes(Shape(33, 20, 1280))
-    # 528 products of 33 layers in three folds, and three covariances of 1,280 columns.
-    assert large - small > 3 * 33 * 528**2 * 8 + 3 * 8 * 32 * 1280**2
+    large = Shape(33, 20, 1280)
+    # 528 products of 33 layers in three folds; of a shard three covariances of 1,280 columns, too.
+    products = 33 * 528**2 * 8
+    assert probes.predict_bytes(large) - probes.predict_bytes(SHAPE) > 3 * products - 3 * 2 * 528**2 * 8
+    whole = predict_pair_shard_bytes(probes.task, large)
+    assert whole > products + 3 * 8 * 33 * 1280**2
+    assert whole > predict_pair_shard_bytes(probes.task.select(slice(0, 2)), large)
+
+
+@pytest.mark.thorough
+def test_contacts_that_were_stopped_go_on_with_the_same_rows(root: Path, fit: Fit, tmp_path: Path) -> None:
+    copy = shutil.copytree(root, tmp_path / "atlas")
+    with pytest.raises(KeyboardInterrupt):
+        fit_atlas(copy, SETTINGS, start=StopPass("trained weights, scores of pairs"), n_workers=0)
+    counting = StopPass("")
+    again = fit_atlas(copy, SETTINGS, start=counting, n_workers=0)
+    assert again.table.equals(fit.table, check_metadata=True)
+    # Two shards of scores, or one, and all of the random weights: a sample and both passes.
+    assert 1 + 2 * N_FOLDS < counting.n_finished < 1 + 3 * N_FOLDS

@@ -9,16 +9,8 @@ from transformers import AutoModel
 
 from attlas.pipeline.attention.definitions import Pack
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.fitting.features import (
-    N_LETTERS,
-    REACH,
-    _receive_in_rows,
-    _receive_in_tiles,
-    compute_features,
-    encode_letters,
-    encode_windows,
-    iterate_features,
-)
+from attlas.pipeline.fitting.features import _receive_in_rows, _receive_in_tiles, compute_features, iterate_features
+from attlas.pipeline.fitting.letters import N_LETTERS, REACH, encode_letters, encode_windows
 from attlas.pipeline.model.files import find_model
 from attlas.schema.columns import EDGE_THETA
 

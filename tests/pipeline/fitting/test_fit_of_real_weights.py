@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from helpers.annotated import annotate
 from helpers.building import build_here, write_fasta
+from helpers.fit_case import start_silently
 from helpers.fit_oracle import compare_with_scikit_learn, make_task
 
 from attlas.pipeline.fitting.fitting import fit_atlas
@@ -37,7 +38,7 @@ def test_a_fit_of_100_proteins_is_that_of_scikit_learn(weights: Path, tmp_path: 
     annotate(tmp_path / "atlas", [(accession, "Active site", at, at) for accession, at in sites])
 
     settings = FitSettings(labels=("Active site",), by="cluster40", n_folds=3)
-    fitted = fit_atlas(tmp_path / "atlas", settings, report=lambda *_: None)
+    fitted = fit_atlas(tmp_path / "atlas", settings, start=start_silently, n_workers=0)
     assert fitted.n_sequences == N_PROTEINS
     task, names = make_task(tmp_path / "atlas", settings), (("Active site",),)
     compare_with_scikit_learn(tmp_path / "atlas", task, Shape(6, 20, 320), names, fitted.table.to_pylist())

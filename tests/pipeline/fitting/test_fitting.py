@@ -13,21 +13,20 @@ import pytest
 from helpers.annotated import annotate, assign, measure
 from helpers.building import build_here, random_proteins, write_fasta
 from helpers.command_line import Run
+from helpers.fit_case import StopPass, start_silently
 from helpers.fit_oracle import compare_with_scikit_learn, make_task
 
 from attlas.pipeline.directory import read_plan
-from attlas.pipeline.fitting import passes
 from attlas.pipeline.fitting.adding import add_fits, publish_fits
-from attlas.pipeline.fitting.features import iterate_features
 from attlas.pipeline.fitting.fitting import Fit, fit_atlas
 from attlas.pipeline.fitting.folds import assign_folds, count_labelled, group_sequences
 from attlas.pipeline.fitting.grouping import group_labelled, read_clusters
 from attlas.pipeline.fitting.inputs import Shape
 from attlas.pipeline.fitting.label_sets import read_labelled
 from attlas.pipeline.fitting.memory import refuse_too_large
-from attlas.pipeline.fitting.passes import Task
-from attlas.pipeline.fitting.saved_folds import open_saved_folds
+from attlas.pipeline.fitting.saved_arrays import open_saved_arrays
 from attlas.pipeline.fitting.settings import FitSettings
+from attlas.pipeline.fitting.task import Task
 from attlas.queries import Atlas
 from attlas.queries.engine.atlas_part import AtlasPart, connect_part
 from attlas.queries.exports.duckdb_file import write
@@ -73,7 +72,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
 @pytest.fixture(scope="module")
 def fit(root: Path) -> Fit:
     """Return the fit of the atlas, of trained and of random weights."""
-    return fit_atlas(root, SETTINGS, report=lambda text, n_done, n_total: None)
+    return fit_atlas(root, SETTINGS, start=start_silently, n_workers=0)
 
 
 @pytest.fixture(scope="module")
@@ -148,9 +147,27 @@ def test_clusters_come_from_a_file(root: Path, tmp_path: Path) -> None:
     path.write_text("".join(f"P{i:05d}\tC{i % 7}\n" for i in range(N_PROTEINS)))
     assert read_clusters(path)[8] == ("P00008", "C1")
     settings = FitSettings(labels=("Active site",), by="cluster40", clusters=path, n_folds=3)
-    fitted = fit_atlas(root, settings, report=lambda *_: None)
+    fitted = fit_atlas(root, settings, start=start_silently, n_workers=0)
     assert {row["n_groups"] for row in fitted.table.to_pylist()} == {7}
     assert fitted.grouping.method == "clusters of clusters.tsv"
+
+
+def test_a_table_of_clusters_is_read_whole_or_refused(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "clusters.csv"
+    path.write_bytes("\ufeffaccession,cluster\r\nP00001,C1\r\n".encode())
+    assert read_clusters(path) == [("P00001", "C1")]
+
+    settings = FitSettings(labels=("Active site",), by="cluster40", clusters=path, n_folds=3)
+    for text, match in (
+        ("", "is empty"),
+        ("P00001\n", "1 columns in place of 2"),
+        ("P00001,C1\nP00002\n", "line 2: 1 columns in place of 2"),
+        ("P00001,C1\nP00002,\n", "line 2: P00002"),
+        ("Q9,C1\n", r"names no protein that carries a label(.|\n)*such as P00000"),
+    ):
+        path.write_text(text)
+        with pytest.raises(InputError, match=match):
+            fit_atlas(root, settings, start=start_silently, n_workers=0)
 
 
 def test_clusters_are_computed_where_no_file_is_given(root: Path) -> None:
@@ -177,11 +194,13 @@ def test_clusters_are_computed_where_no_file_is_given(root: Path) -> None:
         (FitSettings(by="genus"), "family, cluster40, none"),
         (FitSettings(database="InterPro"), "no families"),
         (FitSettings(n_folds=2), "3 folds or more"),
+        (FitSettings(by="none", database="Pfam"), "expected: --by family"),
+        (FitSettings(clusters=Path("clusters.tsv")), r"--clusters is of (.|\n)*--by cluster40"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(root: Path, settings: FitSettings, match: str) -> None:
     with pytest.raises(InputError, match=match):
-        fit_atlas(root, settings, report=lambda *_: None)
+        fit_atlas(root, settings, start=start_silently, n_workers=0)
 
 
 def test_a_fit_beyond_the_memory_is_refused_with_the_numbers() -> None:
@@ -211,7 +230,7 @@ def test_the_verb_adds_the_rows_and_writes_them_and_names_what_is_left_out(
     assert attlas("verify", copy).code == 0
 
     # The same fit again changes nothing.
-    fitted = add_fits(copy, FitSettings(n_folds=3), report=lambda *_: None)
+    fitted = add_fits(copy, FitSettings(n_folds=3), start=start_silently, n_workers=0)
     assert fitted.table.num_rows == len(lines) - 1
     assert Manifest.read(AtlasPaths(copy)) == manifest
 
@@ -256,50 +275,48 @@ def test_a_release_has_the_fit(root: Path, fit: Fit, tmp_path: Path, attlas: Run
         assert release.sql("FROM fits").to_pylist() == fit.table.to_pylist()
 
 
-def test_a_fit_that_was_stopped_goes_on_with_the_same_rows(
-    root: Path, fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fit_that_was_stopped_goes_on_with_the_same_rows(root: Path, fit: Fit, tmp_path: Path) -> None:
     copy = shutil.copytree(root, tmp_path / "atlas")
-    n_run = []
-
-    def count_and_run(*arguments: object, **keywords: object) -> Iterator[object]:
-        for pack, features in iterate_features(*arguments, **keywords):  # type: ignore[arg-type]
-            n_run.append(pack.stop - pack.start)
-            yield pack, features
-
-    def stop(text: str, n_done: int, n_total: int) -> None:
-        if text == "trained weights, scores" and n_done > n_total / 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(passes, "iterate_features", count_and_run)
     with pytest.raises(KeyboardInterrupt):
-        fit_atlas(copy, SETTINGS, report=stop)
+        fit_atlas(copy, SETTINGS, start=StopPass("trained weights, scores"), n_workers=0)
     (folder,) = AtlasPaths(copy).parts.iterdir()
-    saved = sorted(path.name for path in folder.iterdir())
-    assert [name for name in saved if "sums" in name] == [f"trained-residues-sums-{k}.npz" for k in range(N_FOLDS)]
-    assert any("scores" in name for name in saved)
+    saved = {path.name for path in folder.iterdir()}
+    assert {f"trained-residues-sums-{k:05d}.npz" for k in range(1, N_FOLDS + 1)} < saved
+    assert any(name.startswith("trained-residues-scores") for name in saved)
 
-    # A file that cannot be read is computed again.
-    (folder / "trained-residues-sums-1.npz").write_bytes(b"PK")
-    n_before = sum(n_run)
-    again = fit_atlas(copy, SETTINGS, report=lambda *_: None)
+    # A file that is cut off is computed again.
+    (folder / "trained-residues-sums-00002.npz").write_bytes(b"PK")
+    counting = StopPass("")
+    again = fit_atlas(copy, SETTINGS, start=counting, n_workers=0)
     assert again.table.equals(fit.table, check_metadata=True)
-    assert n_before < 2 * N_PROTEINS
-    # One fold of sums, two of scores, and both passes of the random weights.
-    assert sum(n_run) - n_before == 3 * N_PROTEINS
+    # One shard of sums, two of scores at most, and both passes of the random weights.
+    assert 1 + 2 * N_FOLDS < counting.n_finished <= 1 + 2 + 2 * N_FOLDS
     assert not AtlasPaths(copy).parts.exists()
 
 
-def test_another_fit_removes_what_an_earlier_one_has_saved_and_a_full_disk_is_told(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_saved_sums_with_other_bytes_are_removed_and_told(root: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(root, tmp_path / "atlas")
+    with pytest.raises(KeyboardInterrupt):
+        fit_atlas(copy, SETTINGS, start=StopPass("trained weights, sums"), n_workers=0)
+    (folder,) = AtlasPaths(copy).parts.iterdir()
+    path = min(folder.glob("trained-residues-sums-*.npz"))
+    values = bytearray(path.read_bytes())
+    values[len(values) // 2] ^= 1
+    path.write_bytes(values)
+    with pytest.raises(EnvironmentFault, match=rf"cannot be read: {path.name}(.|\n)*run the same command again"):
+        fit_atlas(copy, SETTINGS, start=start_silently, n_workers=0)
+    assert not path.exists()
+
+
+def test_another_fit_removes_what_an_earlier_one_has_saved_and_a_full_disk_is_told(tmp_path: Path) -> None:
     paths = AtlasPaths(tmp_path)
-    open_saved_folds(paths, "a", n_bytes=0).named("x").write("sums", 0, {"n": np.array(1)})
-    assert open_saved_folds(paths, "a", n_bytes=0).named("x").read("sums", 0) == {"n": 1}
-    assert open_saved_folds(paths, "b", n_bytes=0).named("x").read("sums", 0) is None
-    assert open_saved_folds(paths, "a", n_bytes=0).named("x").read("sums", 0) is None
+    open_saved_arrays(paths, "a", n_bytes=0).write("x", {"n": np.array(1)})
+    with open_saved_arrays(paths, "a", n_bytes=0).open("x") as read:
+        assert read("n") == 1
+    assert not open_saved_arrays(paths, "b", n_bytes=0).has("x")
+    assert not open_saved_arrays(paths, "a", n_bytes=0).has("x")
     with pytest.raises(EnvironmentFault, match="do not fit the disk"):
-        open_saved_folds(paths, "a", n_bytes=1 << 62)
+        open_saved_arrays(paths, "a", n_bytes=1 << 62)
 
 
 def test_labels_are_counted_on_the_proteins_that_carry_the_type(root: Path) -> None:
