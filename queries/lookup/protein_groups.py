@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attlas.queries.lookup import storage
+from attlas.queries.lookup.empty_table import make_empty_table
 from attlas.queries.lookup.parquet_rows import open_parquet, reading
 from attlas.queries.lookup.storage import Root
 from attlas.schema import TableFile
@@ -52,7 +53,7 @@ class FooterGroups:
 
     def read_none(self) -> pa.Table:
         """Return a table of all columns without rows."""
-        return self._parquet.schema_arrow.empty_table()
+        return make_empty_table(self._parquet.schema_arrow)
 
     def close(self) -> None:
         """Close the file."""
@@ -76,7 +77,7 @@ class PartGroups:
 
     def read_none(self) -> pa.Table:
         """Return a table of all columns without rows."""
-        return self._open_group(0).schema_arrow.empty_table()
+        return make_empty_table(self._open_group(0).schema_arrow)
 
     def close(self) -> None:
         """Close the file."""

@@ -15,6 +15,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from attlas.queries.lookup.empty_table import make_empty_table
 from attlas.queries.lookup.keyed_files import HIGHEST_LETTER, KeyedFiles, Place, range_of_keys
 from attlas.queries.lookup.parquet_rows import take_rows
 from attlas.queries.lookup.remote import RemoteRoot
@@ -86,7 +87,7 @@ class WordProteins:
     def table(self) -> pa.Table:
         """The rows of `proteins` with their ranks: columns `row` and `rank`; a protein may stand there twice."""
         parts = [self.index.read_table(rows, self.word) for rows in self.rows]
-        return pa.concat_tables(parts) if parts else WORDS.schema(0).empty_table().select(list(NUMBERS))
+        return pa.concat_tables(parts) if parts else make_empty_table(WORDS.schema(0)).select(list(NUMBERS))
 
 
 class WordIndex:
