@@ -50,6 +50,33 @@ def reduce_tiled(
     Arguments and result as of `attention.reduce_plain`; `q`, `k` and `v` are on the CPU. Holds the keys, the values
     and a group of rows of one head per thread.
     """
+    output, columns, sums, diagonals = _reduce_pack(q, k, v, pack=pack, scaling=scaling, theta=theta, added=added)
+    received, statistics = _derive_statistics(columns, sums, diagonals, pack)
+    return PackAttention(output, torch.from_numpy(received), torch.from_numpy(statistics))
+
+
+def receive_by_head(
+    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, added: AddedScores | None = None
+) -> tuple[Tensor | None, Tensor]:
+    """Return a layer's output and what every token receives from the residues in each head, (H, sum of T) float64.
+
+    Arguments and output as of `attention.reduce_plain`; `q`, `k` and `v` are on the CPU.
+    """
+    output, columns, _, _ = _reduce_pack(q, k, v, pack=pack, scaling=scaling, theta=math.inf, added=added)
+    return output, torch.from_numpy(columns)
+
+
+def _reduce_pack(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    theta: float,
+    added: AddedScores | None,
+) -> tuple[Tensor | None, Sums, Sums, Sums]:
+    """Return a layer's output, and the sums over residue rows as of `_derive_statistics`."""
     n_heads, n_tokens, _ = q.shape
     columns = np.zeros((n_heads, n_tokens))
     sums = np.zeros((len(pack.n_tokens), n_heads, N_SUMS))
@@ -70,9 +97,8 @@ def reduce_tiled(
                 queries, keys, values, output, extra, *places, *factors, columns, sums[sequence], diagonals[sequence]
             )
 
-    received, statistics = _derive_statistics(columns, sums, diagonals, pack)
     result = None if v is None else torch.from_numpy(output).transpose(0, 1).to(v.dtype)
-    return PackAttention(result, torch.from_numpy(received), torch.from_numpy(statistics))
+    return result, columns, sums, diagonals
 
 
 def _lay_out(part: Tensor) -> NDArray[np.float32]:

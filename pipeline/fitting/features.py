@@ -7,15 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from attlas.pipeline.attention.added_scores import AddedScores
 from attlas.pipeline.attention.attending import attend_in_rows
 from attlas.pipeline.attention.definitions import Pack, PackAttention
-from attlas.pipeline.attention.rows import receive_rows
-from attlas.pipeline.attention.tiled import attend_in_tiles
+from attlas.pipeline.attention.tiled import receive_by_head
 from attlas.pipeline.attention.tiles import Tile
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.fitting.memory import MOST_HIDDEN_BYTES
@@ -115,7 +113,7 @@ class ReceiveByHead:
         added: AddedScores | None = None,
     ) -> PackAttention:
         """Reduce one layer: q, k and v of shape (H, sum of T, D)."""
-        receive = _receive_in_rows if q.is_cuda else _receive_in_tiles
+        receive = _receive_in_rows if q.is_cuda else receive_by_head
         with torch.autocast(q.device.type, enabled=False):  # of mixed models: sums need float32
             output, received = receive(q, k, v, pack=pack, scaling=scaling, added=added)
         self.received.append(received[:, pack.residues].float())
@@ -123,24 +121,10 @@ class ReceiveByHead:
         return PackAttention(output, *zeros)
 
 
-def _receive_in_tiles(
-    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, added: AddedScores | None
-) -> tuple[Tensor | None, Tensor]:
-    """Return a layer's output and what every token receives from residues, (H, sum of T), in the build's tiles."""
-    mass, edges, edge_mass = np.zeros((3, q.shape[0], q.shape[1]))
-
-    def soften(tile: Tensor, at: Tile) -> None:
-        place = at.heads, at.tokens
-        receive_rows(tile.numpy(), at.first_row, np.float32(np.inf), mass[place], edges[place], edge_mass[place])
-
-    output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=soften, added=added)
-    return output, torch.from_numpy(mass)
-
-
 def _receive_in_rows(
     q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, added: AddedScores | None
 ) -> tuple[Tensor | None, Tensor]:
-    """Return the same as `_receive_in_tiles`, on any device."""
+    """Return the same as `receive_by_head`, on any device."""
     received = torch.zeros(q.shape[:2], dtype=torch.float64, device=q.device)
 
     def add(tile: Tensor, at: Tile) -> None:

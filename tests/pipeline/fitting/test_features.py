@@ -8,8 +8,9 @@ import torch
 from transformers import AutoModel
 
 from attlas.pipeline.attention.definitions import Pack
+from attlas.pipeline.attention.tiled import receive_by_head
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.fitting.features import _receive_in_rows, _receive_in_tiles, compute_features, iterate_features
+from attlas.pipeline.fitting.features import _receive_in_rows, compute_features, iterate_features
 from attlas.pipeline.fitting.letters import N_LETTERS, REACH, encode_letters, encode_windows
 from attlas.pipeline.model.files import find_model
 from attlas.schema.columns import EDGE_THETA
@@ -34,8 +35,8 @@ def test_features_are_those_of_eager_maps_and_hidden_states(encoder: Encoder, we
             expected = eager(tokens, output_hidden_states=True, output_attentions=True)
         maps = torch.stack(expected.attentions)[:, 0, :, 1:-1, 1:-1]  # (L, H, N, N)
         received = maps.sum(2).permute(2, 0, 1)
-        np.testing.assert_allclose(features.heads[residues], received, atol=2e-5)
-        np.testing.assert_allclose(features.profile[residues], received.mean(2), atol=2e-5)
+        np.testing.assert_allclose(features.heads[residues], received, rtol=2e-5, atol=2e-5)
+        np.testing.assert_allclose(features.profile[residues], received.mean(2), rtol=2e-5, atol=2e-5)
         hidden = torch.stack([*expected.hidden_states[1:-1], expected.last_hidden_state])[:, 0, 1:-1]
         np.testing.assert_allclose(features.hidden[:, residues], hidden, atol=2e-4)
 
@@ -58,7 +59,7 @@ def test_rows_of_any_device_give_what_the_tiles_give() -> None:
     pack = Pack((102, 3, 60), torch.device("cpu"))
     q, k, v = (torch.randn(3, 165, 8, generator=torch.Generator().manual_seed(seed)) for seed in range(3))
     output, received = _receive_in_rows(q, k, v, pack=pack, scaling=1.0, added=None)
-    tiled_output, tiled = _receive_in_tiles(q, k, v, pack=pack, scaling=1.0, added=None)
+    tiled_output, tiled = receive_by_head(q, k, v, pack=pack, scaling=1.0, added=None)
     torch.testing.assert_close(output, tiled_output, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(received[:, pack.residues], tiled[:, pack.residues], rtol=2e-5, atol=2e-5)
 
