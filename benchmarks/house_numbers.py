@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOMS = ("schema", "intake", "structures", "pipeline", "queries", "cli", "python")
+ROOMS = ("schema", "intake", "structures", "pipeline", "queries", "serve", "assistant", "cli", "python")
 NO_NOUNS = frozenset(
     (
         "found",

@@ -14,6 +14,7 @@ from attlas.pipeline.proteins.checksums import format_crc64, format_hexadecimal
 from attlas.pipeline.proteins.ordering import view_bytes
 from attlas.pipeline.stored_shards import StoredShards, write_shards
 from attlas.schema import FORMAT_VERSION, PROTEINS, AtlasPaths, BrokenAtlasError, PlanError
+from attlas.schema.json_file import load_json
 from attlas.schema.parquet_file import write_batches
 from attlas.schema.publish import publish_bytes, publishing
 
@@ -62,7 +63,7 @@ def read_plan(paths: AtlasPaths) -> Plan:
         raise PlanError(f"{paths.root} holds no plan.", hint="make one with `attlas plan` or `attlas build`")
 
     try:
-        values = json.loads(paths.plan.read_text())
+        values = load_json(paths.plan.read_bytes())
         version = values.pop("format_version")
         if version != FORMAT_VERSION:
             raise PlanError(

@@ -32,7 +32,7 @@ DESIGNED = {
 }
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-ROOMS = ("python", "schema", "intake", "structures", "pipeline", "queries", "cli")
+ROOMS = ("python", "schema", "intake", "structures", "pipeline", "queries", "serve", "assistant", "cli")
 CODE = sorted(path for folder in (*ROOMS, "examples", "benchmarks", "tests") for path in (ROOT / folder).rglob("*.py"))
 
 
