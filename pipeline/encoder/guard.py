@@ -159,7 +159,7 @@ def _run_again(encoder: "Encoder", statistics: Sequence[str]) -> KnownAttention:
     reference = encoder.known_attention
     n_residues = reference.received.shape[1]
     try:
-        attention = _run_known_protein(encoder, make_known_protein(n_residues))
+        attention = _run_known_protein(encoder, find_known_sequence(encoder))
     except Fault:
         raise
     except Exception as error:
@@ -192,6 +192,11 @@ def make_known_protein(n_residues: int) -> str:
     """Return the known protein at a length, always the same: the 20 amino acids, then letters by SHA-256."""
     numbers = (hashlib.sha256(str(i).encode()).digest()[0] for i in range(n_residues))
     return (STANDARD_LETTERS + "".join(STANDARD_LETTERS[number % 20] for number in numbers))[:n_residues]
+
+
+def find_known_sequence(encoder: "Encoder") -> str:
+    """Return the known protein at the length at which a loaded model was checked."""
+    return make_known_protein(encoder.known_attention.received.shape[1])
 
 
 def _choose_length(encoder: "Encoder") -> int:
