@@ -15,6 +15,8 @@ from attlas.pipeline.proteins.checksums import format_crc64, format_hexadecimal
 from attlas.pipeline.proteins.ordering import view_bytes
 from attlas.pipeline.stored_shards import StoredShards, write_shards
 from attlas.schema import FORMAT_VERSION, PROTEINS, AtlasPaths, BrokenAtlasError, PlanError
+from attlas.schema.json_file import load_json
+from attlas.schema.links import refuse_linked_folders, refuse_pipes
 from attlas.schema.parquet_file import write_batches
 from attlas.schema.publish import publish_bytes, publishing
 
@@ -76,13 +78,15 @@ def read_plan(paths: AtlasPaths) -> Plan:
 
     Raises:
         PlanError: there is no plan, or it has another format version.
-        BrokenAtlasError: it cannot be read, or does not match its digest.
+        BrokenAtlasError: it cannot be read, or does not match its digest; or folders of the directory are links.
     """
     if not paths.plan.is_file():
         raise PlanError(f"{paths.root} holds no plan.", hint="make one with `attlas plan` or `attlas build`")
+    refuse_linked_folders(paths)
+    refuse_pipes(paths.planned_proteins.parent)
 
     try:
-        values = json.loads(paths.plan.read_text())
+        values = load_json(paths.plan.read_bytes())
         _refuse_other_format(paths, values)
         del values["format_version"]
         plan_id = values["plan_id"]

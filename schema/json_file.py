@@ -3,6 +3,7 @@
 import hashlib
 import json
 import types
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
@@ -50,11 +51,32 @@ def parse_json(data: bytes, name: Path | str) -> dict[str, Any]:
         BrokenAtlasError: the bytes are no JSON object.
     """
     try:
-        values = json.loads(data)
+        values = load_json(data)
     except (ValueError, RecursionError) as error:  # brackets nested without end are a RecursionError
         raise unreadable_json(name, str(error)) from error
     if not isinstance(values, dict):
         raise unreadable_json(name, f"a JSON {type(values).__name__}, not an object")
+    return values
+
+
+def load_json(data: bytes | str) -> Any:
+    """Return the value of a JSON text, as `json.loads` does, but for a key that stands twice in one object.
+
+    Readers differ in which of its two values they take, so that one digest would stand for two contents.
+
+    Raises:
+        ValueError: it is no JSON text, or a key stands twice in an object; names the key.
+        RecursionError: brackets are nested without end.
+    """
+    return json.loads(data, object_pairs_hook=_make_object)
+
+
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of keys and values. Raises ValueError where a key stands twice."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        keys = Counter(key for key, _ in pairs)
+        raise ValueError(f"the key {keys.most_common(1)[0][0]!a} stands twice in an object"[:200])
     return values
 
 

@@ -1,4 +1,4 @@
-"""Symbolic links inside an atlas, which may come from a stranger: linked folders are refused, linked files checked.
+"""Links and pipes inside an atlas, which may be a stranger's: linked folders are refused, linked files are checked.
 
 Caches of hubs and git-annex keep the files of a data set as links to where their bytes are, so a reader follows them.
 A link to any other bytes could make a command read, change or remove files of the person who opens the atlas.
@@ -54,13 +54,28 @@ def refuse_links_to_write(paths: AtlasPaths) -> None:
         )
 
 
+def refuse_pipes(folder: Path) -> None:
+    """Refuse a folder with a pipe, a socket or a device in it, which a reader would wait for without end.
+
+    Raises:
+        BrokenAtlasError: there is such a thing; names it.
+    """
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_file() and not entry.is_dir() and Path(entry.path).exists():
+                raise _no_regular_file(Path(entry.path))
+
+
 def locate_file(root: Path, file: TableFile) -> Path:
     """Return the path of a file that a manifest names; a link is followed after the digest of its bytes was checked.
 
     For a file that is no link, the check costs one look at the file system.
 
     Raises:
-        BrokenAtlasError: the file is a link to other bytes than the manifest says, or its folder is a link.
+        BrokenAtlasError: the file is a link to other bytes than the manifest says, or its folder is a link; or it is
+            no file, but a pipe, a socket or a device.
     """
     path = root / file.path
     if path.parent.is_symlink():
@@ -72,6 +87,8 @@ def locate_file(root: Path, file: TableFile) -> Path:
             found=str(path.readlink()),
             hint="copy the file again from where the atlas is whole",
         )
+    if not path.is_file() and path.exists():  # of a file that is missing, the error of who opens it
+        raise _no_regular_file(path)
     return path
 
 
@@ -98,6 +115,16 @@ def _has_right_bytes(path: Path, file: TableFile) -> bool:
 def _digest_file(path: str, inode: int, n_bytes: int, modified_ns: int) -> str:
     """Return the SHA-256 of a file; it is read once per process as long as inode, size and time stay the same."""
     return file_sha256(Path(path))
+
+
+def _no_regular_file(path: Path) -> BrokenAtlasError:
+    """Return the error for what is no file, and is not opened."""
+    return BrokenAtlasError(
+        f"{path} is no file.",
+        expected="a file",
+        found="a folder" if path.is_dir() else "a pipe, a socket or a device",
+        hint="remove it, and copy the file again from where the atlas is whole",
+    )
 
 
 def _show_link(path: Path, name: str) -> str:

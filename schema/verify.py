@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +23,8 @@ from attlas.schema.tables import ADDED_TABLES, NAMES, PROTEINS, STORED_TABLES
 
 MOST_THREADS = 16
 """Files that are read at once; more than a disk gives."""
+
+_ADDED_NAMES = frozenset(table.name for table in ADDED_TABLES)
 
 
 def find_problems(paths: AtlasPaths, manifest: Manifest) -> list[str]:
@@ -102,28 +105,43 @@ def find_unfinished_files(paths: AtlasPaths, manifest: Manifest) -> list[str]:
 
     The same command continues from the files of its tables.
     """
-    added = {table.name for table in ADDED_TABLES}
-    files = [path for path in _unlisted_files(paths, manifest) if path.partition("/")[0] in added]
+    files = [path for path in _unlisted_files(paths, manifest) if _is_unfinished(paths, path)]
     named_parts = {part.path for part in manifest.files.parts}
     return files + sorted({paths.relative(path) for path in find_part_files(paths)} - named_parts)
 
 
 def _unnamed_files(paths: AtlasPaths, manifest: Manifest) -> list[str]:
-    """Return files of the build's tables that the manifest does not name."""
-    added = {table.name for table in ADDED_TABLES}
-    return [path for path in _unlisted_files(paths, manifest) if path.partition("/")[0] not in added]
+    """Return files that the manifest does not name: of the build's tables, and what no command of attlas leaves."""
+    return [path for path in _unlisted_files(paths, manifest) if not _is_unfinished(paths, path)]
+
+
+def _is_unfinished(paths: AtlasPaths, path: str) -> bool:
+    """Return whether a file is one that a stopped command left in the folder of an added table."""
+    return path.partition("/")[0] in _ADDED_NAMES and not _is_strange(paths.root / path)
 
 
 def _unlisted_files(paths: AtlasPaths, manifest: Manifest) -> list[str]:
+    """Return what lies in the folders of tables and is in no list: Parquet files, links, pipes and devices.
+
+    Other files and folders are nobody's business: nothing reads them.
+    """
     unlisted: list[str] = []
     for table in STORED_TABLES:
         unreadable: list[str] = []
         lists = read_lists(replace(manifest, files=manifest.of_table(table)), unreadable)
         listed = {file.path for files in lists for file in files}
         if not unreadable:  # else any file may be one of those
-            folder = paths.root / table.name
-            unlisted += {paths.relative(path) for path in folder.glob("*.parquet")} - listed
+            entries = (paths.root / table.name).glob("*")
+            ours = [path for path in entries if path.suffix == ".parquet" or _is_strange(path)]
+            unlisted += {paths.relative(path) for path in ours} - listed
     return sorted(unlisted)
+
+
+def _is_strange(path: Path) -> bool:
+    """Return whether a path is what no table has: a link to other than a Parquet file, a pipe, a socket, a device."""
+    if path.is_symlink():
+        return path.suffix != ".parquet"
+    return not path.is_file() and not path.is_dir()
 
 
 def _file_problems(paths: AtlasPaths, manifest: Manifest, file: TableFile) -> list[str]:

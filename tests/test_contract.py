@@ -12,7 +12,9 @@ from attlas.schema import ADDED_TABLES, Table
 from attlas.schema.labels import AMINO_ACID, EVERY_RESIDUE, PAIRED_TYPES
 
 ROOT = Path(__file__).resolve().parents[1]
-MODULES = sorted(path for room in ("structures", "pipeline", "queries", "cli") for path in (ROOT / room).rglob("*.py"))
+ROOMS = ("intake", "structures", "pipeline", "queries", "serve", "assistant", "cli", "python")
+"""Every room but `schema`, which holds the contract."""
+MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 SQL_FILES = sorted((ROOT / "queries").rglob("*.sql"))
 CONSTANTS = {name for name, value in vars(schema).items() if isinstance(value, Table) and value in ADDED_TABLES}
 """Names of the added tables in Python, such as `HEAD_FEATURES`."""

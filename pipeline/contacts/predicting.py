@@ -15,6 +15,7 @@ from attlas.pipeline.contacts.memory import cut_map_packs
 from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE, ContactPairs, select_pairs
 from attlas.pipeline.encoder.device_check import make_pack_runner
 from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.encoder.guard import find_known_sequence
 from attlas.pipeline.pass_task import PassTask, SequencesById, ShardRows, TableRows, select_short_sequences
 from attlas.pipeline.plan import Plan, Shard
 from attlas.schema import CONTACTS, AtlasPaths, Manifest
@@ -95,7 +96,9 @@ def run_map_packs(
         pairs = [_keep_pairs(scores, floor) for scores in predict(pack)]
         return lambda: pairs
 
-    runner = make_pack_runner(encoder, begin=begin, is_finite=lambda pairs: pairs is not None)
+    runner = make_pack_runner(
+        encoder, begin=begin, is_finite=lambda pairs: pairs is not None, known_item=find_known_sequence(encoder)
+    )
     packs = cut_map_packs([len(sequence) for sequence in sequences], encoder.limit_pack(plan.pack_tokens))
     return list(runner.run_all(sequences[pack] for pack in packs))
 

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import TypeVar
 
 from attlas.pipeline.encoder.encoder import Encoder
@@ -21,13 +20,29 @@ def make_pack_runner(
     *,
     begin: Callable[[Sequence[Item]], Callable[[], Sequence[Result]]],
     is_finite: Callable[[Result], bool],
+    known_item: Item | None = None,
 ) -> PackRunner[Item, Result]:
-    """Return a runner of packs on an encoder's device; `begin` and `is_finite` as in `PackRunner`."""
+    """Return a runner of packs on an encoder's device; `begin` and `is_finite` as in `PackRunner`.
+
+    With `known_item`, the known protein as the pass takes it, a sequence whose numbers are not finite is to blame only
+    if the pass computes finite ones of the known protein, by the reduction that is its own.
+    """
+
+    def check_device(error: Exception | None) -> None:
+        refuse_failing_device(encoder, error)
+        if error is None and known_item is not None and not is_finite(begin([known_item])()[0]):
+            raise _note_fault(
+                encoder,
+                what=f"The device {encoder.device} of {socket.gethostname()} computes nothing finite in this pass.",
+                expected="finite numbers of a known protein, on which the model's attention is as it was",
+                symptom="numbers that are not finite",
+            )
+
     return PackRunner(
         begin=begin,
         is_finite=is_finite,
         free_memory=encoder.free_memory,
-        check_device=partial(refuse_failing_device, encoder),
+        check_device=check_device,
         lock=encoder.lock,
     )
 
@@ -70,16 +85,26 @@ def _run_known_protein(encoder: Encoder, *, occasion: str) -> None:
         check_known_protein(encoder)
     except Exception as failure:
         symptom = failure.found if isinstance(failure, Fault) else first_line(failure)
-
-        fault = DeviceFault(
-            f"The device {encoder.device} of {socket.gethostname()} does not work as it did when the model was loaded.",
+        raise _note_fault(
+            encoder,
+            what=f"The device {encoder.device} of {socket.gethostname()} does not work as it did when the model was "
+            "loaded.",
             expected="the attention on a known protein as it was then",
-            found=f"{symptom}; {occasion}",
-            hint="see the machine's own log (nvidia-smi, dmesg); the same command goes on where this one stopped",
-        )
-        with encoder.fault_lock:
-            encoder.fault = fault
-        raise fault from None  # the tracebacks hold memory of the device
+            symptom=f"{symptom}; {occasion}",
+        ) from None  # the tracebacks hold memory of the device
+
+
+def _note_fault(encoder: Encoder, *, what: str, expected: str, symptom: str) -> DeviceFault:
+    """Note that a device has failed, so that nothing more of it is published, and return the error to raise."""
+    fault = DeviceFault(
+        what,
+        expected=expected,
+        found=symptom,
+        hint="see the machine's own log (nvidia-smi, dmesg); the same command goes on where this one stopped",
+    )
+    with encoder.fault_lock:
+        encoder.fault = fault
+    return fault
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from attlas.pipeline.encoder.guard import (
     N_NEIGHBOUR_RESIDUES,
     attend_eagerly,
     check_attention,
-    check_known_protein,
+    check_compiled_layers,
     make_known_protein,
 )
 from attlas.pipeline.encoder.hidden_states import AddHidden, taking_hidden
@@ -84,6 +84,8 @@ class Encoder:
         self.max_residues = files.shape.max_residues
         self.is_mixed = dtype == MIXED
         self.attention_bound = find_attention_bound(dtype)
+        self.gives_hidden = False
+        """Whether hidden states were taken of it: from then on the known protein's are compared, too."""
         self.fault: DeviceFault | None = None
         """What went wrong with the device, once it has failed: nothing that it computes is believed afterwards."""
         self.fault_lock = threading.Lock()
@@ -103,11 +105,11 @@ class Encoder:
             eager = attend_eagerly(self)
             self._split_layers()
         self.known_attention = check_attention(self, eager)
-        """The reduced attention of the known protein, for `check_known_protein`."""
+        """What the model computes of the known protein, for `check_known_protein`."""
 
         if self.device.type == "cuda" and self.uses_triton and is_compiled:
             compile_layers(self.model, self.n_layers)
-            check_known_protein(self)  # again, because compiled code is other code
+            self.known_attention = check_compiled_layers(self)
 
     def _load(self, files: ModelFiles, weights: torch.dtype, attention: str) -> None:
         """Load the vocabulary and the model, and tell how the model counts positions and how much fits its device."""
@@ -228,6 +230,7 @@ class Encoder:
                 if add_hidden is None:
                     run()
                 else:
+                    self.gives_hidden = True
                     layers = range(self.n_layers) if hidden_layers is None else hidden_layers
                     with taking_hidden(self.model, add_hidden, layers=layers, n_layers=self.n_layers):
                         last = run()

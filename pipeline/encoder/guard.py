@@ -3,21 +3,23 @@
 The configuration of a model does not say for certain how it computes attention, so it is tried. The known protein runs
 in a pack between two others, so that results that depend on the other sequences, or on the place in a pack, show too.
 
-Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `S` head statistics.
+Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `S` head statistics, `W` width of the model.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from attlas.pipeline.attention.definitions import STATISTICS, reduce_map
 from attlas.pipeline.encoder.attention_maps import MapReader
+from attlas.pipeline.encoder.differences import compare_heads, compare_hidden, compare_profiles
 from attlas.pipeline.encoder.loading import EAGER, has_global_token
 from attlas.pipeline.proteins.records import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault, Fault
@@ -25,7 +27,6 @@ from attlas.schema.errors import first_line
 
 if TYPE_CHECKING:
     from attlas.pipeline.encoder.encoder import Encoder
-    from attlas.pipeline.encoder.forward import SequenceAttention
 
 N_KNOWN_RESIDUES = 300
 """Residues of the known protein, where the model reaches that far."""
@@ -43,21 +44,23 @@ WINDOW_SETTINGS = ("sliding_window", "local_attention", "attention_window", "win
 """Settings of configurations by which architectures name a window of attention, in tokens."""
 
 
-COMPARED_STATISTICS = tuple(i for i, name in enumerate(STATISTICS) if name != "n_edges")
-"""Head statistics that are compared: edges are counted at a threshold, where the last bit decides."""
+STATISTICS_OF_OTHER_CODE = tuple(name for name in STATISTICS if name != "n_edges")
+"""Head statistics that are compared with those of other code: edges are counted where the last bit decides."""
 
 
 @dataclass(frozen=True)
-class EagerAttention:
-    """The model's own eager attention on one sequence, reduced."""
+class KnownAttention:
+    """What a model computes of the known protein."""
 
     received: NDArray[np.float32]
     """Attention received, shape (L, N)."""
     heads: NDArray[np.float32]
     """Head statistics, shape (L, H, S), in the order of STATISTICS."""
+    hidden: NDArray[np.float32] | None = None
+    """The hidden states of the last layer, shape (N, W), on which no attention depends; None where not computed."""
 
 
-def attend_eagerly(encoder: "Encoder") -> EagerAttention:
+def attend_eagerly(encoder: "Encoder") -> KnownAttention:
     """Return the model's own eager attention on the known protein.
 
     The maps of the pass are held at once: L x H x T x T values of float32, 44 MB for ESM-2 8M, 240 MB for 650M.
@@ -71,8 +74,10 @@ def attend_eagerly(encoder: "Encoder") -> EagerAttention:
         return _run_eager(encoder, sequence)
 
 
-def check_attention(encoder: "Encoder", eager: EagerAttention | None = None) -> "SequenceAttention":
-    """Compare our attention on the known protein with the model's own eager attention; return ours.
+def check_attention(encoder: "Encoder", eager: KnownAttention | None = None) -> KnownAttention:
+    """Compare our attention on the known protein with the model's own eager attention.
+
+    Returns our attention, with the hidden states of the eager pass, which ours ends before.
 
     `eager` is the latter where it had to be computed before the model was changed; None computes it now.
 
@@ -86,8 +91,8 @@ def check_attention(encoder: "Encoder", eager: EagerAttention | None = None) -> 
     eager = eager or attend_eagerly(encoder)
 
     _refuse_other_profiles(encoder, attention.received, eager.received)
-    _refuse_other_heads(encoder, attention.heads, eager.heads)
-    return attention
+    _refuse_other_heads(encoder, attention.heads, eager)
+    return replace(attention, hidden=eager.hidden)
 
 
 @contextmanager
@@ -108,60 +113,90 @@ def _blaming_model(encoder: "Encoder", sequence: str) -> Iterator[None]:
 
 def _refuse_other_profiles(encoder: "Encoder", received: NDArray[np.float32], eager: NDArray[np.float32]) -> None:
     """Refuse a model if the attention received, shape (L, N), differs from that of its own eager attention."""
-    differences = _relative_differences(received, eager)
-    worst = int(np.argmax(differences))  # NaN counts as the largest
-    if not differences[worst] <= encoder.attention_bound:
+    worst = compare_profiles(received, eager)
+    if not worst.share <= encoder.attention_bound:
         raise _unsupported_model(
             encoder,
             expected=f"attention received as the model's own eager attention gives it, within "
             f"{encoder.attention_bound:.0e} of the layer's maximum",
-            found=f"on a known protein, in layer {worst}, a difference of {differences[worst]:.1e} of the maximum "
-            f"(maximum here {received[worst].max():.4g}, of the model's own {eager[worst].max():.4g})",
+            found=f"on a known protein, in layer {worst.layer}, a difference of {worst.share:.1e} of the maximum "
+            f"(maximum here {received[worst.layer].max():.4g}, of the model's own {eager[worst.layer].max():.4g})",
         )
 
 
-def _refuse_other_heads(encoder: "Encoder", heads: NDArray[np.float32], eager: NDArray[np.float32]) -> None:
+def _refuse_other_heads(encoder: "Encoder", heads: NDArray[np.float32], eager: KnownAttention) -> None:
     """Refuse a model if head statistics, shape (L, H, S), differ: a mean over heads would not show swapped heads."""
-    scale = np.maximum(1, np.abs(eager[..., COMPARED_STATISTICS]))
-    deviations = np.abs(heads - eager)[..., COMPARED_STATISTICS] / scale
-    layer, head, i = np.unravel_index(int(np.argmax(deviations)), deviations.shape)
-    if not deviations[layer, head, i] <= encoder.attention_bound:
-        statistic = COMPARED_STATISTICS[i]
-        values = f"{heads[layer, head, statistic]:.5g} here, {eager[layer, head, statistic]:.5g} by its own"
+    worst = compare_heads(heads, eager.heads, n_residues=eager.received.shape[1], statistics=STATISTICS_OF_OTHER_CODE)
+    if not worst.deviation <= encoder.attention_bound:
+        values = f"{worst.value:.5g} here, {worst.reference:.5g} by its own"
         raise _unsupported_model(
             encoder,
             expected=f"head statistics as its own eager attention gives them, within {encoder.attention_bound:.0e}",
-            found=f"on a known protein, head {layer}-{head}: {STATISTICS[statistic]} {values}",
+            found=f"on a known protein, head {worst.layer}-{worst.head}: {worst.statistic} {values}",
         )
 
 
 def check_known_protein(encoder: "Encoder") -> None:
-    """Run the known protein again and compare its attention with the attention when the model was loaded.
+    """Run the known protein again and compare all that is stored of it with what it was when the model was loaded.
 
-    A device that fails, or computes other numbers, does not pass. The check takes one small pack. The caller holds
-    `encoder.lock`, as for every pass.
+    A device that fails, or computes other numbers, does not pass: not in a profile, nor in a head statistic, nor, once
+    hidden states were taken, in the hidden state of the last layer. The check takes one small pack, or two with hidden
+    states. The caller holds `encoder.lock`, as for every pass.
 
     Raises:
-        EnvironmentFault: the device raises an error, or the profile of a layer differs by more than
-            `encoder.attention_bound` of its maximum.
+        EnvironmentFault: the device raises an error, or computes other numbers (see `encoder.attention_bound`).
     """
+    _run_again(encoder, STATISTICS)
+
+
+def check_compiled_layers(encoder: "Encoder") -> KnownAttention:
+    """Compare attention by compiled layers, which is other code, with that before; return it. Raises as above."""
+    return replace(_run_again(encoder, STATISTICS_OF_OTHER_CODE), hidden=encoder.known_attention.hidden)
+
+
+def _run_again(encoder: "Encoder", statistics: Sequence[str]) -> KnownAttention:
+    """Run the known protein again and return its attention. Raises as `check_known_protein`."""
     reference = encoder.known_attention
+    n_residues = reference.received.shape[1]
     try:
-        attention = _run_known_protein(encoder, make_known_protein(reference.received.shape[1]))
+        attention = _run_known_protein(encoder, find_known_sequence(encoder))
     except Fault:
         raise
     except Exception as error:
         raise _device_fault(encoder, found=first_line(error)) from error
 
-    differences = _relative_differences(attention.received, reference.received)
-    if not differences.max() <= encoder.attention_bound:
-        raise _device_fault(encoder, found=f"a difference of {differences.max():.1e} of the maximum of a layer")
+    profile = compare_profiles(attention.received, reference.received)
+    if not profile.share <= encoder.attention_bound:
+        raise _device_fault(
+            encoder, found=f"in layer {profile.layer} a difference of {profile.share:.1e} of the maximum of a profile"
+        )
+
+    head = compare_heads(attention.heads, reference.heads, n_residues=n_residues, statistics=statistics)
+    if not head.deviation <= encoder.attention_bound:
+        raise _device_fault(
+            encoder,
+            found=f"head {head.layer}-{head.head}: {head.statistic} {head.value:.5g}, {head.reference:.5g} before",
+        )
+
+    # Hidden states that were not finite at first, as half precision may have them, are the model's own.
+    if attention.hidden is not None and reference.hidden is not None and np.isfinite(reference.hidden).all():
+        share = compare_hidden(attention.hidden, reference.hidden)
+        if not share <= encoder.attention_bound:
+            raise _device_fault(
+                encoder, found=f"in the hidden states of the last layer a difference of {share:.1e} of the maximum"
+            )
+    return attention
 
 
 def make_known_protein(n_residues: int) -> str:
     """Return the known protein at a length, always the same: the 20 amino acids, then letters by SHA-256."""
     numbers = (hashlib.sha256(str(i).encode()).digest()[0] for i in range(n_residues))
     return (STANDARD_LETTERS + "".join(STANDARD_LETTERS[number % 20] for number in numbers))[:n_residues]
+
+
+def find_known_sequence(encoder: "Encoder") -> str:
+    """Return the known protein at the length at which a loaded model was checked."""
+    return make_known_protein(encoder.known_attention.received.shape[1])
 
 
 def _choose_length(encoder: "Encoder") -> int:
@@ -198,13 +233,35 @@ def _find_largest(setting: object) -> int:
     return max((value for value in values if isinstance(value, int)), default=0)
 
 
-def _run_known_protein(encoder: "Encoder", sequence: str) -> "SequenceAttention":
-    """Return our attention on the known protein, run between two others."""
+def _run_known_protein(encoder: "Encoder", sequence: str) -> KnownAttention:
+    """Return our attention on the known protein, run between two others; and, once taken, the hidden states."""
     before, after = sequence[:N_NEIGHBOUR_RESIDUES][::-1], sequence[-N_NEIGHBOUR_RESIDUES:][::-1]
-    return encoder.encode([before, sequence, after])[1]
+    pack = [before, sequence, after]
+    if not encoder.gives_hidden:
+        attention = encoder.encode(pack)[1]
+        return KnownAttention(attention.received, attention.heads)
+
+    place = 1
+    if encoder.is_hooked:  # it runs one sequence at a time
+        pack, place = [sequence], 0
+    states: list[Tensor] = []
+    forward = encoder.start(
+        pack, add_hidden=lambda _, hidden: states.append(hidden), hidden_layers=[encoder.n_layers - 1]
+    )
+    attention = forward.results()[place]
+    begin = sum(len(other) + 2 for other in pack[:place])
+    first_residue = begin + (len(encoder.vocabulary.before) if encoder.is_hooked else 1)
+    return KnownAttention(attention.received, attention.heads, _select_residues(states[0], first_residue, sequence))
 
 
-def _run_eager(encoder: "Encoder", sequence: str) -> EagerAttention:
+def _select_residues(hidden: Tensor, first_residue: int, sequence: str) -> NDArray[np.float32]:
+    """Return the hidden states of a sequence's residues, (N, W), of those of all tokens, (1, tokens, W)."""
+    states = hidden[0, first_residue : first_residue + len(sequence)]
+    values: NDArray[np.float32] = states.detach().float().cpu().numpy()
+    return values
+
+
+def _run_eager(encoder: "Encoder", sequence: str) -> KnownAttention:
     """Return the model's own eager attention on a sequence, which runs alone, reduced by the definitions.
 
     Raises:
@@ -228,7 +285,8 @@ def _run_eager(encoder: "Encoder", sequence: str) -> EagerAttention:
     ordered = (reader.read(values, layer=layer) for layer, values in enumerate(maps))
     layers = [reduce_map(values.float(), theta=encoder.theta) for values in ordered]
     received, heads = (torch.stack(parts).cpu().numpy() for parts in zip(*layers, strict=True))
-    return EagerAttention(received, heads)
+    hidden = _select_residues(output[0], len(encoder.vocabulary.before), sequence)
+    return KnownAttention(received, heads, hidden)
 
 
 @contextmanager
@@ -249,13 +307,6 @@ def _eager_attention(model: Any) -> Iterator[None]:
             for key in [key for key in module._forward_hooks if key not in earlier_hooks]:
                 del module._forward_hooks[key]
             module.__dict__.pop("_output_capturing_hooks_installed", None)
-
-
-def _relative_differences(values: NDArray[np.float32], reference: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the largest difference of each layer as a share of the layer's maximum, (L,), of profiles (L, N)."""
-    maximum = np.maximum(np.abs(reference).max(1), np.finfo(np.float32).tiny)
-    differences: NDArray[np.float32] = np.abs(values - reference).max(1) / maximum
-    return differences
 
 
 def _unsupported_model(encoder: "Encoder", *, expected: str, found: str) -> EnvironmentFault:

@@ -10,6 +10,7 @@ import numpy as np
 
 from attlas.pipeline.encoder.device_check import make_pack_runner
 from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.encoder.guard import find_known_sequence
 from attlas.pipeline.links.choosing import HUB_LINKS, Links, choose_links, join_links
 from attlas.pipeline.links.gathering import GatherLinks
 from attlas.pipeline.pass_task import (
@@ -61,7 +62,9 @@ class LinkResidues(PassTask[SequencesById, list[Links | None]]):
         def begin(pack: Sequence[str]) -> Callable[[], list[Links | None]]:
             return self._begin_pack(encoder, pack, plan.run.edge_theta)
 
-        runner = make_pack_runner(encoder, begin=begin, is_finite=lambda links: links is not None)
+        runner = make_pack_runner(
+            encoder, begin=begin, is_finite=lambda links: links is not None, known_item=find_known_sequence(encoder)
+        )
         letters = list(sequences.values())
         packs = cut_packs([len(sequence) for sequence in letters], encoder.limit_pack(plan.pack_tokens))
         return list(runner.run_all(letters[pack] for pack in packs))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from attlas.pipeline.encoder.device_check import make_pack_runner
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import SequenceAttention
+from attlas.pipeline.encoder.guard import find_known_sequence
 from attlas.pipeline.part_limits import PART_LIMITS, PASS_PART_LIMITS, PartLimits
 from attlas.pipeline.pass_task import (
     Columns,
@@ -105,7 +106,9 @@ class EmbedProteins(PassTask[SequencesById, list[Vectors | None]]):
         def begin(pack: Sequence[str]) -> Callable[[], list[Vectors | None]]:
             return self._begin_pack(encoder, pack)
 
-        runner = make_pack_runner(encoder, begin=begin, is_finite=lambda vectors: vectors is not None)
+        runner = make_pack_runner(
+            encoder, begin=begin, is_finite=lambda vectors: vectors is not None, known_item=find_known_sequence(encoder)
+        )
         letters = list(sequences.values())
         packs = cut_packs([len(sequence) for sequence in letters], encoder.limit_pack(plan.pack_tokens))
         vectors = runner.run_all(letters[pack] for pack in packs)

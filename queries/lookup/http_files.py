@@ -34,7 +34,10 @@ BUSY = (429, 503)
 """Status: too many requests, and service unavailable."""
 PIECE_BYTES = 1 << 16
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
+"""First byte, last byte and size of the file; no file has more bytes than 19 digits say."""
+MOST_SHOWN = 200
+"""Characters of a header that an error shows: a server may send thousands."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class HttpFiles:
 
         content_range_match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if content_range_match is None or int(content_range_match[1]) != start:
-            content_range = answer.headers.get("Content-Range")
+            content_range = _shorten(answer.headers.get("Content-Range"))
             raise unreachable(address, f"an answer without the range asked for: {content_range!r}")
         if content_range_match[3] not in ("*", str(n_bytes)):
             raise not_as_noted(
@@ -129,21 +132,21 @@ class HttpFiles:
             raise not_there(address)
 
         if answer.status in BUSY:
-            delay = answer.headers.get("Retry-After")
+            delay = _shorten(answer.headers.get("Retry-After"))
             wish = f"; the server asks to wait {delay!r}" if delay else ""
-            raise unreachable(address, f"{answer.status}, {answer.reason}{wish}")
+            raise unreachable(address, f"{answer.status}, {_shorten(answer.reason)}{wish}")
 
         if answer.status == 412 or not self._is_same_version(path, answer):
             raise BrokenAtlasError(
                 f"{address} was changed while it was read.",
-                expected=f"the version {self._tags.get(path)}",
-                found=answer.headers.get("ETag"),
+                expected=f"the version {_shorten(self._tags.get(path))}",
+                found=_shorten(answer.headers.get("ETag")),
                 hint="open the atlas again: it was published anew, or a part of it was",
             )
         if answer.status not in (200, 206, 416):
-            raise unreachable(address, f"{answer.status}, {answer.reason}")
+            raise unreachable(address, f"{answer.status}, {_shorten(answer.reason)}")
         if answer.headers.get("Content-Encoding", "identity") != "identity":
-            raise unreachable(address, f"a compressed answer: {answer.headers['Content-Encoding']!r}")
+            raise unreachable(address, f"a compressed answer: {_shorten(answer.headers['Content-Encoding'])!r}")
         return answer
 
     def _if_match(self, path: str) -> dict[str, str]:
@@ -205,6 +208,11 @@ class HttpFiles:
                 )
                 weakref.finalize(self, _close_soon, self._session)
             return self._session
+
+
+def _shorten(header: str | None) -> str | None:
+    """Return a header as errors show it."""
+    return header if header is None or len(header) <= MOST_SHOWN else f"{header[:MOST_SHOWN]}…"
 
 
 def _wait_for(request: Any) -> _Answer:

@@ -8,6 +8,9 @@ from attlas.schema import BrokenAtlasError, EnvironmentFault, Fault
 
 _FAULT = re.compile(r"\b(EnvironmentFault|BrokenAtlasError): (.*?)(?:\n\n|\Z)", re.DOTALL)
 
+MOST_SHOWN = 300
+"""Characters that are shown of an error of the network."""
+
 
 @contextmanager
 def translate_errors(address: str) -> Iterator[None]:
@@ -22,8 +25,8 @@ def translate_errors(address: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise not_there(address) from error
     except Exception as error:  # every kind of URL has a library with exceptions of its own
-        error_words = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise unreachable(address, error_words) from error
+        error_words = f"{type(error).__name__}: {error}".rstrip(": ")  # perhaps with a header of any length
+        raise unreachable(address, error_words[:MOST_SHOWN]) from error
 
 
 def not_there(address: str) -> BrokenAtlasError:

@@ -39,6 +39,8 @@ class Server:
     retry_after: str | None = None
     redirect: str = ""
     """Where it redirects to, followed by the path; "" is nowhere."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Headers of ranges that it sends in the place of its own."""
     flip: tuple[int, float] | None = None
     """In the body of which request of those from now on, from 0, and where in it, from 0 to 1, it flips a bit."""
     silence: threading.Event = field(default_factory=threading.Event)
@@ -61,6 +63,7 @@ class Server:
         """Do nothing wrong from now on, and forget what was asked."""
         self.fault, self.etag, self.heeds_if_match = "", "", True
         self.n_busy, self.retry_after, self.redirect, self.flip = 0, None, "", None
+        self.headers.clear()
         self.tags_asked_for.clear()
         self.forget()
 
@@ -135,11 +138,13 @@ def _answer(handler: BaseHTTPRequestHandler, server: Server) -> None:
     first, last = (int(asked[1]), min(int(asked[2] or size), size - 1)) if is_range else (0, size - 1)
     is_endless = server.fault == "endless" and path.suffix == ".parquet"
     handler.send_response(206 if is_range else 200)
-    if is_range:
-        handler.send_header("Content-Range", f"bytes {first}-{last}/{size}")
+    headers = {"Content-Length": str(ENDLESS_BYTES if is_endless else last + 1 - first)}
     if server.etag:
-        handler.send_header("ETag", server.etag)
-    handler.send_header("Content-Length", str(ENDLESS_BYTES if is_endless else last + 1 - first))
+        headers["ETag"] = server.etag
+    if is_range:
+        headers |= {"Content-Range": f"bytes {first}-{last}/{size}"} | server.headers
+    for name, value in headers.items():
+        handler.send_header(name, value)
     handler.end_headers()
     if handler.command == "GET":
         _send(handler, server, path, first, last + 1 - first)

@@ -128,6 +128,20 @@ def test_a_table_whose_folder_is_a_link_is_refused_by_every_verb(
     assert f"{name} -> {victim}" in done.err
 
 
+@pytest.mark.parametrize("name", ["receipts", "plan", "sites"])
+def test_the_state_of_a_build_is_not_read_through_a_folder_that_is_a_link(
+    name: str, root: Path, tmp_path: Path, attlas: Callable[..., object]
+) -> None:
+    moved = tmp_path / "victim" / name
+    moved.parent.mkdir()
+    (root / name).rename(moved)
+    (root / name).symlink_to(moved)
+    with _left_alone(moved):
+        done = attlas("status", root)
+    assert (done.code, "Traceback" in done.err) == (1, False), done.err
+    assert "are symbolic links, which are not followed" in done.err
+
+
 @pytest.mark.parametrize("verb", WRITING)
 @pytest.mark.parametrize(
     "name", ["receipts", "plan", "plan.json", "plan/sequences-00001.parquet", "manifest.json", ".lock"]
@@ -168,6 +182,25 @@ def test_a_link_to_a_pipe_is_never_opened(root: Path, tmp_path: Path, attlas: Ca
     _link_to(root / SITES_FILE, tmp_path / "pipe")
     for verb in (["verify", root], ["sql", root, "FROM sites"], ["show", root, "P00001"]):
         assert attlas(*verb).code == 1
+
+
+def test_a_pipe_in_the_place_of_a_table_or_a_plan_is_never_opened(root: Path, attlas: Callable[..., object]) -> None:
+    plan = AtlasPaths(root).planned_sequences(1)
+    planned = plan.read_bytes()
+    plan.unlink()
+    os.mkfifo(plan)  # whoever opened it would wait for ever
+    for verb in (["status", root], ["probe", root]):
+        done = attlas(*verb)
+        assert (done.code, "a pipe, a socket or a device" in done.err) == (1, True), done.err
+
+    plan.unlink()
+    plan.write_bytes(planned)
+    AtlasPaths(root).proteins.unlink()
+    os.mkfifo(AtlasPaths(root).proteins)
+    for verb in (["verify", root], ["sql", root, "FROM sites"], ["show", root, "P00001"], ["links", root]):
+        done = attlas(*verb)
+        assert (done.code, "Traceback" in done.err) == (1, False), done.err
+        assert "proteins" in done.err
 
 
 @pytest.mark.parametrize("verb", READING)
@@ -249,6 +282,14 @@ def test_a_file_named_twice_is_refused(root: Path) -> None:
     change_manifest(root, lambda values: values["files"].append(values["files"][0]))
     with pytest.raises(BrokenAtlasError, match="is named twice"):
         Manifest.read(AtlasPaths(root))
+
+
+def test_a_plan_in_which_a_key_stands_twice_is_refused(root: Path, attlas: Callable[..., object]) -> None:
+    path = AtlasPaths(root).plan
+    path.write_text(path.read_text().replace('"source"', '"source": "evil", "source"', 1))
+    done = attlas("status", root)
+    assert (done.code, "Traceback" in done.err) == (1, False), done.err
+    assert "the key 'source' stands twice" in done.err
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,9 @@ def test_what_a_part_says_is_checked_as_in_the_manifest(
         list(Manifest.read(paths).of_table(SITES))
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", '{"files": 3}', '{"files": []}', "[" * 10_000, 9 * "\udcff"])
+@pytest.mark.parametrize(
+    "content", ["[]", "{}", '{"files": 3}', '{"files": []}', '{"files": 3, "files": 3}', "[" * 10_000, 9 * "\udcff"]
+)
 def test_a_part_that_is_no_list_is_refused(paths: AtlasPaths, manifest: Manifest, content: str) -> None:
     data = content.encode(errors="surrogateescape")
     sha256 = hashlib.sha256(data).hexdigest()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from attlas.schema.blocks import add_block_digests
 from attlas.schema.file_list import FileList
 from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import PROVENANCE_KEY, describe_file, provenance, write_table
-from attlas.schema.verify import find_problems
+from attlas.schema.verify import find_problems, find_unfinished_files
 
 RUN = Run(
     model="model",
@@ -122,6 +123,20 @@ def test_a_receipt_comes_back_as_it_was_written(paths: AtlasPaths, manifest: Man
     assert Receipt.read(paths.receipt(12)) == receipt
 
 
+def test_a_key_that_stands_twice_is_refused_by_name(paths: AtlasPaths, manifest: Manifest) -> None:
+    """Readers differ in which of its values they take; the digest of the manifest holds for the last."""
+    text = paths.manifest.read_text()
+    for key, repeated in [("source", '"source": "evil", "source"'), ("path", '"path": "../x", "path"')]:
+        paths.manifest.write_text(text.replace(f'"{key}"', repeated, 1))
+        with pytest.raises(BrokenAtlasError, match=rf"(?s)manifest\.json cannot be read.*the key '{key}' stands twice"):
+            Manifest.read(paths)
+
+    receipt = paths.root / "shard-00001.json"
+    receipt.write_text('{"index": 1, "index": 2}')
+    with pytest.raises(BrokenAtlasError, match=r"(?s)shard-00001\.json cannot be read.*the key 'index' stands twice"):
+        Receipt.read(receipt)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"index": 1, "files": []}', '{"files": [{"no": 1}]}', "\udcff"])
 def test_a_receipt_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "shard-00001.json"
@@ -204,6 +219,24 @@ def test_a_whole_atlas_has_no_problems(paths: AtlasPaths, manifest: Manifest) ->
 def test_a_missing_file_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
     paths.shard(SITES, 1).unlink()
     assert find_problems(paths, manifest) == ["sites/shard-00001.parquet: missing"]
+
+
+def test_a_link_or_a_pipe_that_nobody_names_is_found_in_the_folder_of_a_table(
+    paths: AtlasPaths, manifest: Manifest
+) -> None:
+    """They are said where they are found, in the folder of an added table, too; other files are not."""
+    features = paths.root / "features"
+    features.mkdir()
+    (paths.root / "sites" / "etc").symlink_to("/etc")
+    (features / "y.txt").symlink_to("/etc/passwd")
+    os.mkfifo(features / "shard-00001.parquet")
+    (features / "notes.txt").write_text("mine")
+    assert find_problems(paths, manifest) == [
+        "features/shard-00001.parquet: not in the manifest; remove it",
+        "features/y.txt: not in the manifest; remove it",
+        "sites/etc: not in the manifest; remove it",
+    ]
+    assert find_unfinished_files(paths, manifest) == []
 
 
 def test_one_changed_byte_is_found_wherever_it_is(paths: AtlasPaths, manifest: Manifest) -> None:

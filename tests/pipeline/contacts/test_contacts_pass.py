@@ -422,6 +422,21 @@ def test_what_is_not_finite_is_named_and_the_others_go_on(small: Path, monkeypat
     assert_whole(small)
 
 
+def test_a_pass_that_computes_nothing_finite_of_the_known_protein_blames_no_sequence(
+    small: Path, monkeypatch, attlas
+) -> None:
+    """The attention of the model is as it was: the reduction of the pass alone is broken on this device."""
+    true = contact_head.ReduceToContacts.probabilities
+    monkeypatch.setattr(
+        contact_head.ReduceToContacts, "probabilities", lambda self: [maps * np.nan for maps in true(self)]
+    )
+    outcome = attlas("contacts", small, "--workers", 0)
+    assert outcome.code == 1, outcome.out
+    assert "computes nothing finite in this pass" in outcome.err
+    assert_whole(small)
+    assert not Manifest.read(AtlasPaths(small)).of_table(CONTACTS)
+
+
 def test_chains_on_which_attention_is_not_finite_are_named(tmp_path: Path, attlas) -> None:
     """Half precision may overflow in one pass and not in the other; here the embedding of O is made no number since."""
     good = save_tiny_esm(tmp_path / "model")

@@ -1,5 +1,7 @@
 """The last guard: a known protein through a model's own eager attention and ours, and later through ours again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,9 @@ from helpers.architectures import (
 )
 from helpers.tiny_esm import save_vocabulary
 
+from attlas.pipeline.attention.definitions import STATISTICS
 from attlas.pipeline.encoder import guard
+from attlas.pipeline.encoder.forward import Forward
 from attlas.pipeline.encoder.guard import check_known_protein, make_known_protein
 from attlas.pipeline.encoder.interface import INTERFACE
 from attlas.pipeline.model.attention_support import refuse_unsupported
@@ -68,7 +72,7 @@ def test_a_model_that_counts_positions_through_the_whole_pack_is_refused(tmp_pat
 
 def test_heads_in_another_order_are_refused_though_their_mean_is_the_same(encoder, monkeypatch):
     attention = guard._run_eager(encoder, make_known_protein(300))
-    swapped = guard.EagerAttention(attention.received, attention.heads[:, ::-1])
+    swapped = guard.KnownAttention(attention.received, attention.heads[:, ::-1])
     monkeypatch.setattr(guard, "_run_eager", lambda *arguments: swapped)
     with pytest.raises(EnvironmentFault, match=r"head \d-\d: \w+ \S+ here, \S+ by its own"):
         guard.check_attention(encoder)
@@ -125,6 +129,57 @@ def test_a_device_that_computes_something_else_does_not_pass_the_known_protein(e
     with torch.no_grad():
         encoder.model.encoder.layer[1].attention.self.query.weight.fill_(value)
     with pytest.raises(EnvironmentFault, match=r"device cpu no longer(.|\n)*a difference of"):
+        check_known_protein(encoder)
+
+
+def swap_heads(heads):
+    heads[:] = heads[:, ::-1].copy()
+
+
+def spoil_one_head(heads):
+    heads[1, 2, STATISTICS.index("cls_share")] = np.nan
+
+
+def fill_one_head(heads):
+    heads[1, 2] = 7
+
+
+def lose_edges(heads):
+    heads[..., STATISTICS.index("n_edges")] += 50
+
+
+@pytest.mark.parametrize("spoil", [swap_heads, spoil_one_head, fill_one_head, lose_edges])
+def test_a_device_that_computes_other_head_statistics_does_not_pass_the_known_protein(encoder, spoil, monkeypatch):
+    """Not even where the profiles, which are means over heads, are the same."""
+    results = Forward.results
+
+    def results_of_sick_device(forward):
+        attentions = results(forward)
+        for attention in attentions:
+            spoil(attention.heads)
+        return attentions
+
+    monkeypatch.setattr(Forward, "results", results_of_sick_device)
+    with pytest.raises(EnvironmentFault, match=r"device cpu no longer(.|\n)*head \d-\d: \w+ \S+, \S+ before"):
+        check_known_protein(encoder)
+
+
+def test_an_edge_that_tips_at_the_threshold_is_no_fault_of_the_device(encoder):
+    heads = encoder.known_attention.heads.copy()
+    heads[1, 0, STATISTICS.index("n_edges")] += 1
+    encoder.known_attention = replace(encoder.known_attention, heads=heads)
+    check_known_protein(encoder)
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_once_hidden_states_are_taken_a_device_that_computes_others_does_not_pass(encoder, value):
+    """No attention depends on what comes after the last of it, such as the output of the last layer."""
+    check_known_protein(encoder)
+    encoder.start(["MKWV"], add_hidden=lambda layer, hidden: None)
+    check_known_protein(encoder)
+    with torch.no_grad():
+        encoder.model.encoder.layer[-1].output.dense.weight.fill_(value)
+    with pytest.raises(EnvironmentFault, match=r"in the hidden states of the last layer a difference of"):
         check_known_protein(encoder)
 
 

@@ -8,6 +8,7 @@ import torch
 from helpers.architectures import ARCHITECTURES, LETTERS, load
 from helpers.verdicts import load_reference, tokenize
 
+from attlas.pipeline.encoder.guard import check_known_protein
 from attlas.pipeline.model.architectures import choose_attention
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.vectors.kinds import SEGMENTS
@@ -48,3 +49,5 @@ def test_vectors_are_those_of_the_models_own_hidden_states(name: str, tmp_path: 
         expected = [states[place] for place in ends.values() if place is not None] + [residues.mean(axis=0)]
         expected += [part.mean(axis=0) for part in np.array_split(residues, 10)]
         assert np.abs(of_layer - np.array(expected)).max() < 2e-5 * max(1, np.abs(states).max()), layer
+
+    check_known_protein(encoder)  # a device that works passes with its hidden states, too

@@ -51,13 +51,14 @@ def test_a_device_on_which_every_forward_fails_publishes_nothing_and_stops_the_b
     assert {row["status"] for row in proteins_of(out).values()} == {"ok"}
 
 
+@pytest.mark.parametrize("field", ["received", "heads"])
 def test_numbers_that_are_not_finite_on_a_device_that_fails_the_known_protein_are_nobodys(
-    fasta: Path, tmp_path: Path, tiny_esm: Path, attlas, monkeypatch: pytest.MonkeyPatch
+    field: str, fasta: Path, tmp_path: Path, tiny_esm: Path, attlas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = Forward.results
 
     def spoiled(self: Forward) -> list[SequenceAttention]:
-        return [replace(attention, received=attention.received * np.nan) for attention in results(self)]
+        return [replace(attention, **{field: getattr(attention, field) * np.nan}) for attention in results(self)]
 
     out = tmp_path / "atlas"
     assert attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu").code == 0
@@ -67,6 +68,27 @@ def test_numbers_that_are_not_finite_on_a_device_that_fails_the_known_protein_ar
     assert result.code == 1, result.out
     assert "does not work as it did when the model was loaded" in result.err
     assert receipts(out) == []
+
+
+def test_vectors_that_are_not_finite_because_the_device_is_sick_are_nobodys(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, attlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attention, which ends before the last hidden state, is as it was."""
+    out = tmp_path / "atlas"
+    build_here(fasta, out, tiny_esm)
+    _, _, encoder = runners.load_plan_and_model(str(out), 1)
+    weight = encoder.model.encoder.layer[-1].output.dense.weight
+    healthy = weight.detach().clone()
+    try:
+        weight.data.fill_(np.nan)
+        result = attlas("embed", out, "--workers", 0)
+    finally:
+        weight.data.copy_(healthy)
+        encoder.fault = None
+    assert result.code == 1, result.out
+    assert "does not work as it did when the model was loaded" in result.err
+    assert "in the hidden states of the last layer" in result.err
+    assert not (out / "vectors").exists() or not list((out / "vectors").glob("*.parquet"))
 
 
 def test_a_shard_under_way_when_the_device_fails_under_another_is_not_published(

@@ -171,6 +171,31 @@ def test_a_server_that_stays_busy_or_asks_for_an_hour_is_given_up(server: Server
     assert server.n_busy == 0 or server.n_busy > 90
 
 
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({"Content-Range": "bytes 0-9/" + "9" * 5_000}, "an answer without the range asked for"),
+        ({"Content-Range": "bytes " + "9" * 5_000 + "-9/*"}, "an answer without the range asked for"),
+        ({"Content-Length": "9" * 5_000}, "could not be read"),
+        ({"ETag": "9" * 3_000_000}, "could not be read"),
+    ],
+    ids=["size", "first byte", "length", "tag"],
+)
+def test_a_header_of_thousands_of_digits_is_said_in_a_short_sentence(
+    server: Server, headers: dict[str, str], words: str
+) -> None:
+    server.headers.update(headers)
+    with pytest.raises(EnvironmentFault, match=words) as caught:
+        _ask(server, _lookup("A0003"))
+    assert len(str(caught.value)) < 1_000
+
+
+def test_a_delay_of_thousands_of_digits_is_not_waited_for(server: Server) -> None:
+    server.n_busy, server.retry_after = 1, "9" * 5_000
+    with pytest.raises(EnvironmentFault, match=r"503.*asks to wait '9{200}…'"):
+        Atlas.open(server.url)
+
+
 def test_a_redirect_is_followed_on_http_a_few_times_and_nowhere_else(server: Server, tmp_path: Path) -> None:
     right = _ask(server, _lookup("A0003"))
     with serving(tmp_path) as front:
