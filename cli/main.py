@@ -37,6 +37,7 @@ from attlas.cli import (
     upgrading,
     verifying,
 )
+from attlas.cli.terminal import guard_terminals
 
 EXIT_ERROR = 1
 
@@ -101,6 +102,7 @@ def main() -> None:
     """Run the command line; print an attlas error without a traceback."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without block characters
+    guard_terminals()
     try:
         app()
     except BrokenPipeError:
