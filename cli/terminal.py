@@ -31,16 +31,15 @@ class GuardedTerminal(io.TextIOWrapper):
     """A stream of text to a terminal, and of bytes as its `buffer`, with control characters as `\\x1b`."""
 
     def __init__(self, terminal: TextIO) -> None:
-        super().__init__(
-            terminal.buffer, encoding=terminal.encoding, errors=terminal.errors, line_buffering=terminal.line_buffering
-        )
+        is_by_line = bool(terminal.line_buffering)
+        super().__init__(terminal.buffer, encoding=terminal.encoding, errors=terminal.errors, line_buffering=is_by_line)
         self.terminal = terminal
         self._bytes = TerminalText(terminal.buffer)
 
     @property
     def buffer(self) -> BinaryIO:  # type: ignore[override]  # a stream of bytes as well
         """The stream of bytes, which are UTF-8."""
-        return self._bytes  # type: ignore[return-value]  # what `io` has in place of BinaryIO
+        return self._bytes
 
     def write(self, text: str) -> int:
         """Write the text, and return its number of characters."""
