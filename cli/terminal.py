@@ -37,9 +37,9 @@ class GuardedTerminal(io.TextIOWrapper):
         self._bytes = TerminalText(terminal.buffer)
 
     @property
-    def buffer(self) -> BinaryIO:  # type: ignore[override]  # a stream of bytes as well
+    def buffer(self) -> BinaryIO:
         """The stream of bytes, which are UTF-8."""
-        return self._bytes
+        return self._bytes  # type: ignore[return-value]  # what `io` has in place of BinaryIO
 
     def write(self, text: str) -> int:
         """Write the text, and return its number of characters."""
