@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from attlas.cli.terminal import guard_terminals
+
 EXIT_ERROR = 1
 
 VERBS = {
@@ -24,7 +26,7 @@ VERBS = {
     "linking": ("links",),
     "embedding": ("embed",),
     "pairing": ("pairs",),
-    "interfaces": ("interfaces",),
+    "interfaces": ("interfaces", "binders"),
     "fitting": ("fit",),
     "showing": ("show", "info"),
     "paging": ("page",),
@@ -91,6 +93,7 @@ def main() -> None:
     """Run the command line; print an attlas error without a traceback."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without block characters
+    guard_terminals()
     try:
         make_app(sys.argv[1] if len(sys.argv) > 1 else None)()
     except BrokenPipeError:

@@ -5,9 +5,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
+from typing import TYPE_CHECKING, Annotated, BinaryIO, TextIO
 
 import typer
+
+from attlas.cli.terminal import printable_text
 
 if TYPE_CHECKING:
     from attlas.schema import QuestionError
@@ -112,10 +114,11 @@ def find_store(place: str) -> str | None:
     return place
 
 
-def print_lines(lines: Iterable[str]) -> None:
-    """Print lines to stdout."""
-    sys.stdout.writelines(f"{line}\n" for line in lines)
-    sys.stdout.flush()  # before anything goes to stderr
+def print_lines(lines: Iterable[str], *, stream: TextIO | None = None) -> None:
+    """Print lines to stdout, or to another stream."""
+    stream = stream or sys.stdout
+    stream.writelines(f"{line}\n" for line in lines)
+    stream.flush()  # before anything goes to stderr
 
 
 def print_json(values: object) -> None:
@@ -133,9 +136,7 @@ def fold_width() -> int | None:
 
 def note(text: str) -> None:
     """Print a note on stderr, with escape codes of a terminal made visible."""
-    from attlas.queries.text import printable_lines
-
-    print(f"attlas: {printable_lines(text)}", file=sys.stderr)
+    print(f"attlas: {printable_text(text)}", file=sys.stderr)
 
 
 @contextmanager
@@ -153,12 +154,7 @@ def sink(output: Path | None, *, is_text: bool) -> Iterator[BinaryIO]:
     if not is_text and sys.stdout.isatty():
         raise QuestionError("This format is not for a terminal.", hint="write a file with -o FILE, or use a pipe")
 
-    if is_text and sys.stdout.isatty():
-        from attlas.cli.terminal import TerminalText
-
-        yield cast(BinaryIO, TerminalText(sys.stdout.buffer))
-    else:
-        yield sys.stdout.buffer
+    yield sys.stdout.buffer
     sys.stdout.buffer.flush()
 
 

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from attlas.cli.output import note
+from attlas.cli.terminal import unguarded
+
 if TYPE_CHECKING:
     from attlas.pipeline.encode import Progress
     from attlas.pipeline.plan import Plan, Shard
@@ -104,8 +107,9 @@ def format_duration(seconds: float) -> str:
 
 
 def say(text: str) -> None:
-    """Print a line about the work on stderr."""
-    print(f"attlas: {text}", file=sys.stderr, flush=True)
+    """Print a line about the work on stderr, where a bar may be that executes the codes of a terminal."""
+    note(text)
+    sys.stderr.flush()
 
 
 def say_names(reason: str, names: Sequence[str]) -> None:
@@ -161,7 +165,7 @@ def _show_bar() -> "Iterator[Callable[[Plan, Sequence[Shard]], Progress]]":
     from rich.progress import Progress as Bar
 
     columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True)) as bar:
+    with Bar(*columns, console=Console(file=unguarded(sys.stderr))) as bar:
 
         def begin(plan: "Plan", shards: "Sequence[Shard]") -> "Progress":
             meter = _announce(plan, shards)

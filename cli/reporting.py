@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attlas.cli.output import OUTPUT_NAMES, AtlasDir, note, sink
+from attlas.cli.terminal import unguarded
 
 if TYPE_CHECKING:
     from attlas.queries.atlas import Atlas
@@ -115,7 +116,7 @@ def _progress() -> Iterator[Callable[[int, int, str], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (BarColumn(bar_width=30), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(file=unguarded(sys.stderr)), transient=True) as bar:
         task = bar.add_task("opening", total=None)
         yield lambda number, n, title: bar.update(
             task, completed=number - 1, total=n, description=f"{number} of {n}: {escape(title)}"

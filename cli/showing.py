@@ -26,6 +26,7 @@ from attlas.cli.output import (
     refuse_unsafe_format,
     sink,
 )
+from attlas.cli.terminal import unguarded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -213,14 +214,16 @@ def _print_cards(answers: "Iterable[Answer | NoAnswer]", manifest: "Manifest", s
     from attlas.queries.answers.one_id import Answer
     from attlas.queries.cards.card import card
     from attlas.queries.cards.tracks import COLOURED, PLAIN
-    from attlas.queries.text import terminal_width
+    from attlas.queries.text import fitting, terminal_width
 
     is_coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     style, width = COLOURED if is_coloured else PLAIN, terminal_width()
     separator = ""
     for answer in answers:
         if isinstance(answer, Answer):
-            _print_fitting([separator + card(answer, manifest.run, width=width, style=style, sequence=sequence)])
+            text = separator + card(answer, manifest.run, width=width, style=style, sequence=sequence)
+            # A card has colours of its own; the texts of the atlas in it are printable.
+            print_lines([fitting(text, sys.stdout.encoding)], stream=unguarded(sys.stdout))
             separator = "\n"
 
 

@@ -8,6 +8,7 @@ import bz2
 import io
 import lzma
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Protocol
@@ -214,8 +215,8 @@ class _UnpackedStream(io.RawIOBase):
         self._compression = compression
         self._name = name
         self._max_bytes = max_bytes
-        self._pieces = compression.unpack(packed)
-        self._piece = b""
+        self._pieces = self._read_ahead(self._unpack(compression.unpack(packed)))
+        self._piece = memoryview(b"")
         """Unpacked, and not yet read."""
         self._n_bytes = 0
 
@@ -226,19 +227,43 @@ class _UnpackedStream(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the buffers of `io` are memoryviews
         """Fill a buffer with the next bytes and return their number, 0 at the end. Raises InputError."""
         while not self._piece:
-            piece = self._next_piece()
+            piece = next(self._pieces, None)
             if piece is None:
                 return 0
-            self._piece = piece
+            self._piece = memoryview(piece)
 
         n = min(len(buffer), len(self._piece))
         buffer[:n] = self._piece[:n]
         self._piece = self._piece[n:]
         return n
 
-    def _next_piece(self) -> bytes | None:
+    def _read_ahead(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the pieces, the first ones when so much was read that no bomb can begin with them.
+
+        A reader of lines takes minutes for a bomb of blank lines, which is unpacked in a second: so the bomb is refused
+        before its first line is read.
+        """
+        start: deque[bytes] = deque()
         try:
-            piece = next(self._pieces, None)
+            while self._packed.tell() * MAX_RATIO < MIN_BYTES_OF_BOMB and (piece := next(pieces, None)) is not None:
+                start.append(piece)
+        except DamagedFile as error:
+            yield from _taken(start)  # what stands before the damage
+            raise error from error.__cause__
+
+        yield from _taken(start)
+        yield from pieces
+
+    def _unpack(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the pieces, counted. Raises InputError for damage and for a bomb."""
+        while (piece := self._next_piece(pieces)) is not None:
+            self._n_bytes += len(piece)
+            self._refuse_bomb()
+            yield piece
+
+    def _next_piece(self, pieces: Iterator[bytes]) -> bytes | None:
+        try:
+            return next(pieces, None)
         except _DAMAGE as error:
             raise DamagedFile(
                 f"The {self._compression.name} file {self._name} is damaged.",
@@ -246,13 +271,6 @@ class _UnpackedStream(io.RawIOBase):
                 found=_damage_in_words(error),
                 hint="download or copy it again",
             ) from error
-
-        if piece is None:
-            return None
-
-        self._n_bytes += len(piece)
-        self._refuse_bomb()
-        return piece
 
     def _refuse_bomb(self) -> None:
         n_packed = self._packed.tell()
@@ -271,6 +289,12 @@ class _UnpackedStream(io.RawIOBase):
                 found=f"{self._n_bytes:,} bytes from {n_packed:,}, and it goes on",
                 hint="unpack it yourself if you trust it",
             )
+
+
+def _taken(pieces: deque[bytes]) -> Iterator[bytes]:
+    """Yield pieces, and hold none longer than it is needed."""
+    while pieces:
+        yield pieces.popleft()
 
 
 def _damage_in_words(error: Exception) -> str:

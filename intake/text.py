@@ -17,6 +17,9 @@ LINE_END = r"\r\n|\r|\n"
 NumberedLine = tuple[int, str]
 """Number of a line, from 1, and its text without its end."""
 
+LONGEST_LINE_BYTES = 64 * 1024**2
+"""Bytes of a line above which a file is refused: titin has 35 thousand residues, and a row may hold numbers of each."""
+
 _CHUNK_BYTES = 1 << 16
 
 
@@ -66,9 +69,9 @@ def stream_lines(handle: IO[bytes], *, name: str) -> Iterator[NumberedLine]:
     """Yield the lines of an open file with their numbers, without holding the file.
 
     Raises:
-        InputError: it is broken UTF-16.
+        InputError: it is broken UTF-16, or a line is longer than LONGEST_LINE_BYTES.
     """
-    for number, line in enumerate(_lines_of(utf8_chunks(handle, name=name)), start=1):
+    for number, line in enumerate(_lines_of(utf8_chunks(handle, name=name, n_bytes=_CHUNK_BYTES), name), start=1):
         yield number, decode(line.rstrip(b"\r\n"))
 
 
@@ -102,7 +105,7 @@ def utf16_error(name: str, error: UnicodeDecodeError) -> InputError:
     return InputError(f"{name} is no plain text.", expected="UTF-16, as its mark says", found=f"broken UTF-16: {error}")
 
 
-def utf8_chunks(handle: IO[bytes], *, name: str, n_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
+def utf8_chunks(handle: IO[bytes], *, name: str, n_bytes: int) -> Iterator[bytes]:
     """Yield the bytes of an open file as UTF-8 (or Latin-1, as they are), without a mark, `n_bytes` at a time.
 
     Raises:
@@ -128,12 +131,43 @@ def utf8_chunks(handle: IO[bytes], *, name: str, n_bytes: int = _CHUNK_BYTES) ->
         raise utf16_error(name, error) from error
 
 
-def _lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield lines with their ends: line feed, carriage return, or both."""
-    pending = b""
-    for chunk in chunks:
-        # The last line may go on in the next chunk, and so may its end.
-        *lines, pending = (pending + chunk).splitlines(keepends=True) or [b""]
-        yield from lines
-    if pending:
-        yield pending
+def _lines_of(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """Yield lines with their ends: line feed, carriage return, or both. Raises InputError for a line too long."""
+    # The last line may go on in the next chunk, and so may its end; it is joined once, however many chunks it takes.
+    pieces: list[bytes] = []
+    n_bytes = n_lines = 0
+    for chunk in filter(None, chunks):
+        if pieces and _is_whole(pieces[-1], chunk):
+            yield b"".join(pieces)
+            n_lines += 1
+            pieces, n_bytes = [], 0
+
+        first, *others = chunk.splitlines(keepends=True)
+        pieces.append(first)
+        n_bytes += len(first)
+        if n_bytes > LONGEST_LINE_BYTES:
+            raise _long_line_error(name, n_lines + 1)
+
+        if others:
+            yield b"".join(pieces)
+            *whole, last = others
+            yield from whole
+            n_lines += 1 + len(whole)
+            pieces, n_bytes = [last], len(last)
+
+    if pieces:
+        yield b"".join(pieces)
+
+
+def _is_whole(line: bytes, following: bytes) -> bool:
+    """Return whether a line has its end; a line feed that follows a carriage return is of the same end."""
+    return line.endswith(b"\n") or (line.endswith(b"\r") and not following.startswith(b"\n"))
+
+
+def _long_line_error(name: str, number: int) -> InputError:
+    return InputError(
+        f"A line of {name} is longer than is read.",
+        expected=f"at most {LONGEST_LINE_BYTES:,} bytes in a line",
+        found=f"more on line {number:,}, without an end of the line",
+        hint="is it a file of this format? If it is, write it with a line for each record",
+    )

@@ -133,6 +133,7 @@ def run(app: FastAPI, listening: socket.socket, *, announce: Callable[[], None] 
         http=PatientProtocol,
         ws="none",
         log_level="warning",
+        use_colors=False,  # a terminal would show their codes
         server_header=False,
         limit_concurrency=service.limits.n_connections,
         timeout_graceful_shutdown=GRACE_S,

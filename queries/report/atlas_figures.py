@@ -1,6 +1,8 @@
 """Figures of any atlas: what became of the proteins, their lengths, sites, layers of convergence and letters."""
 
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 from attlas.queries.report.bars import Bar, draw_bars
 from attlas.queries.report.distributions import Class, draw_distribution
@@ -146,8 +148,15 @@ def _describe_layers(rows: Rows) -> str:
     best = max(fitted, key=lambda row: (row["share"], -row["layer"]))
     return (
         f"Most often it is layer {spell(best['layer'])}: {spell(best['n_sequences'])} sequences, a share of "
-        f"{spell(best['share'])} ({spell(best['share_low'])} to {spell(best['share_high'])})."
+        f"{spell(best['share'])} ({_describe_interval(best)})."
     )
+
+
+def _describe_interval(row: Mapping[str, Any]) -> str:
+    """Return the interval of a share in words, or why there is none."""
+    if row["share_low"] is None:
+        return f"without an interval: {row['note']}"
+    return f"{spell(row['share_low'])} to {spell(row['share_high'])}"
 
 
 def _draw_layers(rows: Rows) -> Picture:

@@ -179,6 +179,27 @@ def test_a_bomb_is_refused_after_its_first_megabytes(
         handle.read()
 
 
+@pytest.mark.parametrize("line", [b"\n", b"#", b"# a\n"], ids=["blank lines", "one comment", "comments"])
+@pytest.mark.parametrize("name", ["gzip", "bzip2", "xz", "Zstandard"])
+def test_a_bomb_is_refused_before_its_first_line_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line: bytes
+) -> None:
+    monkeypatch.setattr(compression, "MIN_BYTES_OF_BOMB", 1 << 20)
+    path = tmp_path / "bomb"
+    path.write_bytes(COMPRESSIONS[name](line * ((2 << 20) // len(line))))
+    with open_file(path, expected="anything") as handle, pytest.raises(InputError, match="compressed more than any"):
+        next(stream_lines(handle, name="bomb"))
+
+
+def test_what_stands_before_the_damage_of_a_short_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.gz"
+    path.write_bytes(gzip.compress(b"first\nsecond\n")[:-8])
+    lines = []
+    with open_file(path, expected="anything") as handle, pytest.raises(InputError, match="it is truncated"):
+        lines.extend(line for _, line in stream_lines(handle, name="t.gz"))
+    assert lines == ["first"]
+
+
 def test_letters_that_repeat_are_no_bomb(tmp_path: Path) -> None:
     text = b">titin\n" + b"MKV" * 1_000_000
     (tmp_path / "t.gz").write_bytes(gzip.compress(text))
@@ -287,6 +308,47 @@ def test_a_stream_gives_the_lines_of_a_text_wherever_its_chunks_end(
         monkeypatch.setattr("attlas.intake.text._CHUNK_BYTES", max(n, 3 if encoding == "utf-8-sig" else 2))
         with open_file(path, expected="anything") as handle:
             assert list(stream_lines(handle, name="t")) == expected
+
+
+def test_a_line_above_the_bound_is_refused_with_its_number_and_one_at_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attlas.intake.text._CHUNK_BYTES", 7)
+    monkeypatch.setattr("attlas.intake.text.LONGEST_LINE_BYTES", 100)
+    path = tmp_path / "long.tsv"
+    for end in ("\n", "\r", "\r\n", ""):
+        path.write_bytes(f"a{end or chr(10)}b\n{'x' * (100 - len(end))}{end}".encode())
+        with open_file(path, expected="anything") as handle:
+            assert [len(line) for _, line in stream_lines(handle, name=path.name)] == [1, 1, 100 - len(end)]
+    path.write_bytes(b"a\n\r\nb\n" + b"x" * 1000)
+    expected = r"A line of long\.tsv is longer(.|\n)*at most 100 bytes(.|\n)*more on line 4"
+    with open_file(path, expected="anything") as handle, pytest.raises(InputError, match=expected):
+        list(stream_lines(handle, name=path.name))
+
+
+def test_the_work_on_a_line_grows_with_its_length_and_not_with_its_square(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that are joined or split, counted: each is touched a few times, in however many chunks it comes."""
+    monkeypatch.setattr("attlas.intake.text._CHUNK_BYTES", 100)
+    n_touched = 0
+
+    class Counted(bytes):
+        def splitlines(self, keepends: bool = False) -> list[bytes]:
+            nonlocal n_touched
+            n_touched += len(self)
+            return super().splitlines(keepends)
+
+        def __radd__(self, other: bytes) -> "Counted":
+            return Counted(bytes(other) + bytes(self))
+
+        def removeprefix(self, prefix: bytes) -> "Counted":
+            return Counted(super().removeprefix(prefix))
+
+    class Chunks(io.BytesIO):
+        def read1(self, n: int | None = -1) -> bytes:
+            return Counted(super().read1(n or -1))
+
+    assert [len(line) for _, line in stream_lines(Chunks(b"x" * 100_000), name="t")] == [100_000]
+    assert 100_000 <= n_touched <= 300_000
 
 
 def test_a_line_that_is_not_utf_8_is_latin_1_and_the_others_stay(tmp_path: Path) -> None:

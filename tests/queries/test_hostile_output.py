@@ -63,20 +63,6 @@ def test_a_terminal_gets_no_escape_code_of_a_value_or_a_label(atlas_dir: Path, f
     assert b"[31mlabel" in printed
 
 
-@pytest.mark.parametrize("format", each_nth_by_default(["csv", "tsv", "gff3", "jsonl"], 2))
-def test_an_export_to_a_terminal_has_no_escape_code(atlas_dir: Path, format: str) -> None:
-    printed = on_a_terminal("export", atlas_dir, format)
-    assert b"P04637" in printed
-    assert b"\x1b" not in printed
-
-
-def test_an_error_on_a_terminal_has_no_escape_code(atlas_dir: Path) -> None:
-    for words in (["sql", atlas_dir, f"SELECT '{ESCAPE}' + nothing"], ["ask", atlas_dir, f"no{ESCAPE}"]):
-        printed = on_a_terminal(*words)
-        assert b"attlas: " in printed
-        assert b"\x1b" not in printed
-
-
 def test_a_pipe_gets_every_byte_as_it_is(atlas_dir: Path) -> None:
     words = ["sql", str(atlas_dir), f"SELECT '{ESCAPE}red' AS x", "--format", "csv"]
     done = subprocess.run([sys.executable, "-m", "attlas.cli.main", *words], capture_output=True, check=True)

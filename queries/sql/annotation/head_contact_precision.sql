@@ -19,7 +19,9 @@
 --   ratio: The first over the second; 1 is no preference.
 --   shuffled: What p is if the attention between residues is shuffled over all pairs of the structure.
 --   wilson_low: Lower end of the Wilson interval of p, 95 % over all reported heads at once (Bonferroni), as published;
---     like `z` it takes edges as independent and is far too narrow.
+--     like `z` it takes edges as independent and is far too narrow. It takes the background as known, and `z` takes it
+--     as estimated: another question, so that it may leave out the background where log10_p is 0. Empty for fewer than
+--     five proteins.
 --   wilson_high: Upper end.
 --   proteins_low: Lower end of the interval of p with proteins as the independent units, at the level `confidence`: p
 --     less the reach of what p is beyond the shuffled, by a jackknife over proteins and Student's t. It leaves out the
@@ -118,8 +120,10 @@ tests AS (
 
 SELECT layer, head, n_proteins, n_structures, n_edges, round(p, 4) AS p, round(background, 4) AS background,
        round(tests.p / nullif(tests.background, 0), 2) AS ratio, round(shuffled, 4) AS shuffled,
-       CASE $form WHEN 'count' THEN round(wilson_low(tests.p, n, wilson_z), 4) END AS wilson_low,
-       CASE $form WHEN 'count' THEN round(wilson_high(tests.p, n, wilson_z), 4) END AS wilson_high,
+       CASE $form WHEN 'count' THEN round(of_enough_proteins(wilson_low(tests.p, n, wilson_z), n_counted), 4)
+            END AS wilson_low,
+       CASE $form WHEN 'count' THEN round(of_enough_proteins(wilson_high(tests.p, n, wilson_z), n_counted), 4)
+            END AS wilson_high,
        round(clamped(tests.p - test.reach, 0, 1), 4) AS proteins_low,
        round(clamped(tests.p + test.reach, 0, 1), 4) AS proteins_high,
        round(test.t, 2) + 0 AS proteins_t, round(test.log10_p, 2) + 0 AS proteins_log10_p,

@@ -112,10 +112,8 @@ tested AS (
 SELECT family, name,
        CASE WHEN EXISTS (FROM cluster_names) THEN $clusters ELSE 'exact duplicates only' END AS clustering,
        layer, n_sequences, n_clusters, k AS n_at_layer, round(tested.share, 4) AS share,
-       CASE WHEN n_clusters >= fewest_proteins() THEN round(wilson_low(tested.share, n_clusters, normal_95()), 4)
-            END AS share_low,
-       CASE WHEN n_clusters >= fewest_proteins() THEN round(wilson_high(tested.share, n_clusters, normal_95()), 4)
-            END AS share_high,
+       round(of_enough_proteins(wilson_low(tested.share, n_clusters, normal_95()), n_clusters), 4) AS share_low,
+       round(of_enough_proteins(wilson_high(tested.share, n_clusters, normal_95()), n_clusters), 4) AS share_high,
        round(tested.share_of_sequences, 4) AS share_of_sequences,
        round(n_outside_at_layer / nullif(n_outside, 0), 4) AS background,
        round(tested.share / nullif(n_outside_at_layer / nullif(n_outside, 0), 0), 2) AS ratio,

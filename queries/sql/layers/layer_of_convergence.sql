@@ -5,10 +5,11 @@
 --   layer: Layer of convergence, 0-based; empty for sequences without a fit.
 --   n_sequences: Distinct sequences that were computed.
 --   share: Their share of all.
---   share_low: Lower end of its 95 % Wilson interval.
+--   share_low: Lower end of its 95 % Wilson interval; empty for fewer than five sequences of all layers together.
 --   share_high: Upper end of that interval.
 --   median_length: Their length, median, residues.
 --   mean_sites: Their sites, mean.
+--   note: Why there is no interval, where there is none.
 -- grain: layer
 -- source: Nayar, Tartici and Altman 2025; Wilson 1927 for the interval.
 WITH by_layer AS (
@@ -21,8 +22,8 @@ WITH by_layer AS (
 shares AS (SELECT *, sum(k) OVER () AS n, k / sum(k) OVER () AS p, normal_95() AS z FROM by_layer)
 
 SELECT layer, k AS n_sequences, round(p, 4) AS share,
-       round(wilson_low(p, n, z), 4) AS share_low,
-       round(wilson_high(p, n, z), 4) AS share_high,
-       median_length, round(mean_sites, 2) AS mean_sites
+       round(of_enough_proteins(wilson_low(p, n, z), n), 4) AS share_low,
+       round(of_enough_proteins(wilson_high(p, n, z), n), 4) AS share_high,
+       median_length, round(mean_sites, 2) AS mean_sites, too_few_proteins(n) AS note
 FROM shares
 ORDER BY layer

@@ -13,8 +13,10 @@
 --   share_of_sites: Share of all sites that are this letter.
 --   share_of_residues: Share of all residues that are: the background.
 --   ratio: The first over the second; 1 is no enrichment.
---   ratio_low: Lower end of its interval: Wilson on the share of sites, the background taken as known.
+--   ratio_low: Lower end of its interval: Wilson on the share of sites, the background taken as known; empty for fewer
+--     than five sequences with sites.
 --   ratio_high: Upper end of that interval.
+--   note: Why there is no interval, where there is none.
 -- grain: residue
 -- decomposes: sum
 -- source: Wilson 1927 for the interval; background on the same proteins as in Vig et al. 2021.
@@ -32,20 +34,29 @@ at_sites AS (
     GROUP BY residue
 ),
 
+-- Of each letter; without a letter, the sequences that the sites of all letters are of.
 sums AS (
-    SELECT residue, coalesce(n_sites, 0) AS n_sites, coalesce(n_sequences, 0) AS n_sequences, n_residues
+    SELECT residue, coalesce(n_sites, 0) AS n_sites, coalesce(n_sequences, 0) AS n_sequences, n_residues,
+           0 AS n_proteins
     FROM background LEFT JOIN at_sites USING (residue)
+    UNION ALL
+    SELECT NULL AS residue, 0 AS n_sites, 0 AS n_sequences, 0 AS n_residues,
+           count(DISTINCT sequence_id) AS n_proteins
+    FROM sites SEMI JOIN searched USING (accession)
 ),
 
 shares AS (
-    SELECT *, sum(n_sites) OVER () AS n, n_sites / nullif(sum(n_sites) OVER (), 0) AS p,
+    SELECT * EXCLUDE (n_proteins), (SELECT n_proteins FROM sums WHERE residue IS NULL) AS n_proteins,
+           sum(n_sites) OVER () AS n, n_sites / nullif(sum(n_sites) OVER (), 0) AS p,
            n_residues / sum(n_residues) OVER () AS expected, $z AS z
     FROM sums
+    WHERE residue IS NOT NULL
 )
 
 SELECT residue, n_sites, n_sequences, n_residues, round(p, 4) AS share_of_sites,
        round(expected, 4) AS share_of_residues, round(p / expected, 2) AS ratio,
-       round(wilson_low(p, n, z) / expected, 2) AS ratio_low,
-       round(wilson_high(p, n, z) / expected, 2) AS ratio_high
+       round(of_enough_proteins(wilson_low(p, n, z), n_proteins) / expected, 2) AS ratio_low,
+       round(of_enough_proteins(wilson_high(p, n, z), n_proteins) / expected, 2) AS ratio_high,
+       too_few_proteins(n_proteins) AS note
 FROM shares
 ORDER BY p / expected DESC, residue

@@ -13,8 +13,10 @@
 --   share: The first over the second.
 --   share_of_residues: Share of all residues that are this letter: the background.
 --   ratio: Share over background; 1 is no enrichment.
---   ratio_low: Lower end of its interval: Wilson on the share, the background taken as known.
+--   ratio_low: Lower end of its interval: Wilson on the share, the background taken as known; empty for fewer than five
+--     sequences with a site that has a residue at this distance.
 --   ratio_high: Upper end of that interval.
+--   note: Why there is no interval, where there is none.
 -- grain: from_site, residue
 -- decomposes: sum
 -- source: Wilson 1927 for the interval.
@@ -24,34 +26,42 @@ distances AS (SELECT unnest(range(-$reach, $reach + 1))::INTEGER AS from_site),
 
 -- The letter at each distance from each site.
 neighbours AS (
-    SELECT d.from_site, c.sequence[s.position + d.from_site] AS residue
+    SELECT c.accession, d.from_site, c.sequence[s.position + d.from_site] AS residue
     FROM sites AS s JOIN searched AS c USING (accession), distances AS d
     WHERE d.from_site <> 0 AND s.position + d.from_site BETWEEN 1 AND c.length
 ),
 
--- Letters at each distance from a site; without a distance, letters anywhere: the background.
+-- Letters at each distance from a site; without a distance, letters anywhere: the background. Without a letter, the
+-- sequences that have a residue at the distance.
 sums AS (
-    SELECT from_site, residue, count(*) AS n
+    SELECT from_site, residue, count(*) AS n, 0 AS n_proteins
     FROM neighbours
     GROUP BY from_site, residue
     UNION ALL
-    SELECT NULL AS from_site, residue, count(*) AS n
+    SELECT NULL AS from_site, residue, count(*) AS n, 0 AS n_proteins
     FROM residues SEMI JOIN searched USING (accession)
     GROUP BY residue
+    UNION ALL
+    SELECT from_site, NULL AS residue, 0 AS n, count(DISTINCT accession) AS n_proteins
+    FROM neighbours
+    GROUP BY from_site
 ),
 
 expected AS (SELECT residue, n / sum(n) OVER () AS expected FROM sums WHERE from_site IS NULL),
 
+sizes AS (SELECT from_site, n_proteins FROM sums WHERE residue IS NULL),
+
 shares AS (
     SELECT c.from_site, c.residue, c.n AS k, sum(c.n) OVER (PARTITION BY c.from_site) AS n,
-           c.n / sum(c.n) OVER (PARTITION BY c.from_site) AS p, e.expected, $z AS z
-    FROM sums AS c JOIN expected AS e USING (residue)
+           c.n / sum(c.n) OVER (PARTITION BY c.from_site) AS p, e.expected, d.n_proteins, $z AS z
+    FROM sums AS c JOIN expected AS e USING (residue) JOIN sizes AS d USING (from_site)
     WHERE c.from_site IS NOT NULL
 )
 
 SELECT from_site, residue, k AS n, n::BIGINT AS n_sites, round(p, 4) AS share, round(expected, 4) AS share_of_residues,
        round(p / expected, 2) AS ratio,
-       round(wilson_low(p, n, z) / expected, 2) AS ratio_low,
-       round(wilson_high(p, n, z) / expected, 2) AS ratio_high
+       round(of_enough_proteins(wilson_low(p, n, z), n_proteins) / expected, 2) AS ratio_low,
+       round(of_enough_proteins(wilson_high(p, n, z), n_proteins) / expected, 2) AS ratio_high,
+       too_few_proteins(n_proteins) AS note
 FROM shares
-ORDER BY ratio_low DESC, from_site, residue
+ORDER BY ratio_low DESC NULLS LAST, from_site, residue

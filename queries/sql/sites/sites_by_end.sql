@@ -10,10 +10,11 @@
 --   n_sequences: Sequences that reach to this place.
 --   n_sites: Sequences with a site at this place.
 --   share: Sequences with a site over sequences.
---   share_low: Lower end of its 95 % Wilson interval.
+--   share_low: Lower end of its 95 % Wilson interval; empty for fewer than five sequences.
 --   share_high: Upper end of that interval.
 --   ratio: Share over that of all residues; 1 is as often as anywhere.
 --   commonest: The commonest letter of these sites; the first of the alphabet among equals.
+--   note: Why there is no interval, where there is none.
 -- grain: terminus, from_end
 -- source: Wilson 1927 for the interval.
 WITH searched AS (SELECT sequence_id, length FROM sequences WHERE layer IS NOT NULL),
@@ -55,8 +56,8 @@ shares AS (
 )
 
 SELECT terminus, from_end, n AS n_sequences, k AS n_sites, round(p, 4) AS share,
-       round(wilson_low(p, n, z), 4) AS share_low,
-       round(wilson_high(p, n, z), 4) AS share_high,
-       round(p / nullif(rate, 0), 2) AS ratio, commonest
+       round(of_enough_proteins(wilson_low(p, n, z), n), 4) AS share_low,
+       round(of_enough_proteins(wilson_high(p, n, z), n), 4) AS share_high,
+       round(p / nullif(rate, 0), 2) AS ratio, commonest, too_few_proteins(n) AS note
 FROM shares, everywhere
 ORDER BY terminus DESC, from_end

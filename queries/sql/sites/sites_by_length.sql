@@ -11,8 +11,9 @@
 --   median_sites: Sites of a sequence, median.
 --   sites_per_100: All sites of the class over 100 of its residues.
 --   share_without: Share of sequences in which no residue stood above the elbow.
---   share_low: Lower end of its 95 % Wilson interval.
+--   share_low: Lower end of its 95 % Wilson interval; empty for fewer than five sequences.
 --   share_high: Upper end of that interval.
+--   note: Why there is no interval, where there is none.
 -- grain: from_length
 -- source: Nayar, Tartici and Altman 2025 for the sites; Wilson 1927 for the interval.
 WITH classed AS (
@@ -32,7 +33,8 @@ counted AS (
 
 SELECT from_length, n AS n_sequences, n_sites, round(mean_sites, 2) AS mean_sites, median_sites,
        round(100 * n_sites / n_residues, 3) AS sites_per_100, round(without, 3) AS share_without,
-       round(wilson_low(without, n, normal_95()), 3) AS share_low,
-       round(wilson_high(without, n, normal_95()), 3) AS share_high
+       round(of_enough_proteins(wilson_low(without, n, normal_95()), n), 3) AS share_low,
+       round(of_enough_proteins(wilson_high(without, n, normal_95()), n), 3) AS share_high,
+       too_few_proteins(n) AS note
 FROM counted
 ORDER BY from_length

@@ -253,6 +253,48 @@ def test_an_atlas_without_a_site_has_answers(barren: Atlas, question: Question) 
         assert [row["outcome"] for row in rows] == ["none above the elbow", "inner `*`"]
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
+    """Return an atlas of four proteins that are alike in much, all with sites."""
+    root = tmp_path_factory.mktemp("few") / "atlas"
+    texts = ["MKCAACGGHWACDEFGHIKL", "MKCAACGGHWLMNPQRSTVW", "MKCAACGGHWYACDEFGHIK", "MKCAACGGHWVWTSRQPNML"]
+    write_handmade(root, [hand(f"A{i}", text, sites=(3, 6, 9), layer=1) for i, text in enumerate(texts, 1)])
+    add_tables_at_random(root)
+    with Atlas.open(root) as opened:
+        yield opened
+
+
+OF_OTHER_UNITS = {
+    *("blosum_correlation", "probe_layers"),
+    *("across_contacts", "fused_across_contacts", "interface_residues"),
+}
+"""Questions whose intervals are over letters, over the families of a pass, or over homology groups of pairs."""
+WITHOUT_ROWS = {"repeats", "label_in_letter", "zinc_histidines", "zinc_second_shell"}
+"""Questions of what these proteins have not, such as zinc fingers; `test_proteome_questions` asks them of few."""
+INTERVAL = re.compile(r"(\w+_)?(low|high)(?<!null_low)(?<!null_high)")
+"""Names of the ends of an interval; those of `null_low` are values of permutations."""
+WITH_INTERVAL = [q for q in questions() if any(INTERVAL.fullmatch(name) for name, _ in q.columns)]
+
+
+@pytest.mark.parametrize("question", WITH_INTERVAL, ids=lambda question: question.name)
+@pytest.mark.slow
+def test_there_is_no_interval_of_fewer_than_five_proteins_and_the_answer_says_so(
+    few: Atlas, question: Question
+) -> None:
+    ends = {name: doc for name, doc in question.columns if INTERVAL.fullmatch(name)}
+    assert "note" in dict(question.columns) or any("five" in doc for doc in ends.values())
+    if question.name in OF_OTHER_UNITS:
+        return
+    fewest = {"min_edges": 1, "min_proteins": 1, "min_sites": 1, "min_size": 2, "min_clusters": 1}
+    fewest = {parameter.name: fewest[parameter.name] for parameter in question.parameters if parameter.name in fewest}
+    rows = few.ask(question.name, **given_for(question, few, proteins="A1,A2", protein="A1") | fewest).to_pylist()
+    assert bool(rows) != (question.name in WITHOUT_ROWS)
+    assert {name for row in rows for name in ends if row[name] is not None} == set()
+    notes = {row["note"] for row in rows if row.get("note")}  # what stands beside for comparison has none
+    assert all(note.startswith("fewer than 5 ") for note in notes)
+    assert bool(notes) == (bool(rows) and "note" in rows[0])
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.slow
