@@ -34,5 +34,5 @@ def test_a_command_imports_no_module_of_another_verb() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.splitlines()[-1].split() == [
-        f"attlas.cli.{name}" for name in ("asking", "finding", "main", "output")
+        f"attlas.cli.{name}" for name in ("asking", "finding", "main", "output", "terminal")
     ]  # fmt: skip
