@@ -96,7 +96,7 @@ def list_judging_passes(settings: Settings) -> tuple[AtlasPass, ...]:
     return (
         AtlasPass("interfaces", judge_interfaces, PAIR_HEAD_CONTACTS),
         AtlasPass("binders", lambda root: add_nulls(root, NullSettings(), progress=quietly, n_workers=0), PAIR_NULLS),
-        AtlasPass("fit", lambda root: add_fits(root, FIT_SETTINGS, report=quietly), FITS),
+        AtlasPass("fit", lambda root: add_fits(root, FIT_SETTINGS, start=lambda _: quietly, n_workers=0), FITS),
     )
 
 
