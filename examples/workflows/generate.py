@@ -27,7 +27,7 @@ PROJECT = tomllib.loads((HERE.parents[1] / "pyproject.toml").read_text())["proje
 OF_THE_PLACE = frozenset(
     (
         *("out", "workers", "scheduler", "device", "retry_failed", "dry_run", "vectors"),
-        *("pairs", "join", "aliases", "min_score", "all_against"),  # a pass of its own
+        *("pairs", "join", "order", "gap", "aliases", "min_score", "all_against"),  # a pass of its own
     )
 )
 """Parameters that a workflow system decides, or that make no sense in it."""

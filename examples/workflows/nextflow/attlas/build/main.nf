@@ -28,8 +28,6 @@ process ATTLAS_BUILD {
     // --rule: Rule for HA sites: nayar-2025-05 or nayar-2025-07.
     // --max-length: Skip proteins longer than N residues, with a reason.
     // --links: Then keep the strongest attention between residues, as `attlas links` does.
-    // --order: Of --pairs: as of `attlas pairs`; default: both.
-    // --gap: Of --pairs: as of `attlas pairs`; default: 100.
     def args = task.ext.args ?: ''
     prefix = task.ext.prefix ?: "${meta.id}"
     """
