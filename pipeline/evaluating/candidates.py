@@ -82,7 +82,7 @@ def add_candidates(
     with hold_sealed(atlas.root) as (paths, _, _):
         labelled = _label(atlas, n_threads, say)
         say("choosing the predictor on families held out")
-        choice = choose_predictor(labelled, seed=seed)
+        choice = choose_predictor(labelled, seed=seed, say=say)
 
         others = _list_other_proteins(paths, atlas)
         rows: list[dict[str, Any]] = []

@@ -8,7 +8,7 @@ fitted and calibrated in the same way on all labelled proteins.
 Axis letters: `N` residues, `P` proteins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +77,11 @@ def list_choices() -> list[Predictor]:
 
 
 def choose_predictor(
-    labelled: LabelledSet, *, seed: int, predictors: Sequence[Predictor] | None = None
+    labelled: LabelledSet,
+    *,
+    seed: int,
+    predictors: Sequence[Predictor] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> ChosenPredictor:
     """Return the best predictor, fitted on all labelled proteins, with its calibration on families held out.
 
@@ -85,6 +89,7 @@ def choose_predictor(
         labelled: the proteins, whose groups are families.
         seed: of folds and draws.
         predictors: to choose from; None: those of `list_choices`.
+        say: is told each split that is done.
     """
     choices = list_choices() if predictors is None else predictors
     by_letter = [Predictor("letter", (LETTER,))]
@@ -93,7 +98,8 @@ def choose_predictor(
     letter_odds: dict[int, Floats] = {}
     names = []
     folds = assign_folds(labelled.groups, seed=seed)
-    for split in split_by_fold(folds):
+    splits = split_by_fold(folds)
+    for number, split in enumerate(splits, start=1):
         best = fit_best(labelled, split, choices)
         names.append(best.predictor.name)
         odds |= {place: best.score(place) for place in split.test}
@@ -101,6 +107,7 @@ def choose_predictor(
 
         letter = fit_best(labelled, split, by_letter)
         letter_odds |= {place: letter.line.apply(letter.score(place)) for place in split.test}
+        say(f"split {number} of {len(splits)}: {best.predictor.name}")
 
     places = range(len(labelled))
     labels = [protein.labels for protein in labelled.proteins]
