@@ -52,7 +52,7 @@ def describe_worker() -> WorkerState:
     return WorkerState(
         os.getpid(),
         os.getppid(),
-        len(sys.modules["attlas.pipeline.attention.rows"].reduce_rows.signatures),
+        len(sys.modules["attlas.pipeline.attention.row_groups"].reduce_heads.signatures),
         modules,
         sys.modules["torch"].get_num_threads(),
         signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []),
@@ -81,7 +81,7 @@ def test_workers_fork_from_one_process_that_has_imported_what_they_need_and_used
     for worker in workers:
         for module in ("torch", "transformers.models.esm.modeling_esm", "attlas.pipeline.shard", "numba"):
             assert module in worker.modules
-        assert worker.n_compiled_loops == 2  # for a pack of one sequence, and of several
+        assert worker.n_compiled_loops == 1  # loaded once, before the fork
         assert worker.n_torch_threads == 1
         assert worker.blocks_ctrl_c
         assert not worker.is_gpu_used
