@@ -1,8 +1,8 @@
 """LLVM's vectors as a type of numba, `Lanes`, with what the compiled inner loop of a build does with them.
 
 What LLVM makes of plain loops takes twice as long (docs/log.md). No C++ compiler has to be installed: LLVM comes with
-numba. numba's cache on disk looks at the file of the loop, `row_groups`, alone: whoever changes this file saves that
-one, too.
+numba. numba's cache on disk looks at the file of the loop, `row_groups`, alone: whoever changes this file or `powers`
+saves that one, too.
 """
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc"
 # numba compiles operations on arrays and registers, which Python's types do not describe.
@@ -15,19 +15,13 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
+from attlas.pipeline.attention.powers import FEWEST_BITS, POWER_COEFFICIENTS
+
 N_LANES = 16 if binding.get_host_cpu_features().get("avx512f") else 8
 """Numbers in a vector."""
 
 N_ROWS = 6
 """Query rows of a group: with two vectors of keys, as many sums as a processor has registers for."""
-
-_FEWEST_BITS = np.float32(-100)
-"""Weights below 2 ** -100 of the row's largest count as 0."""
-
-# exp2 on [-1/2, 1/2] to the last bit of a float32: degree 5, error 2e-7 at the Chebyshev nodes' worst.
-_POLYNOMIAL = np.polynomial.chebyshev.Chebyshev.interpolate(np.exp2, 5, [-0.5, 0.5]).convert(
-    kind=np.polynomial.Polynomial
-)
 
 _ROUNDING = 1.5 * 2**23
 """A float32 of this size has no fraction: added to a number, it leaves its whole part in the last bits."""
@@ -182,14 +176,14 @@ def power_of_two(_, bits):
         (bits,) = arguments
         shifted = builder.fadd(bits, _constant(_ROUNDING))
         fraction = builder.fsub(bits, builder.fsub(shifted, _constant(_ROUNDING)))
-        *others, last = _POLYNOMIAL.coef
+        *others, last = POWER_COEFFICIENTS
         power = _constant(last)
         for coefficient in reversed(others):
             power = _call(builder, "fma", _VECTOR, power, fraction, _constant(coefficient))
 
         exponent = builder.shl(builder.bitcast(shifted, _INTEGERS), ir.Constant(_INTEGERS, [23] * N_LANES))
         power = builder.bitcast(builder.add(builder.bitcast(power, _INTEGERS), exponent), _VECTOR)
-        return builder.select(builder.fcmp_ordered(">", bits, _constant(_FEWEST_BITS)), power, _constant(0))
+        return builder.select(builder.fcmp_ordered(">", bits, _constant(FEWEST_BITS)), power, _constant(0))
 
     return lanes(lanes), generate
 

@@ -28,6 +28,7 @@ from attlas.pipeline.attention.lanes import (
     store,
     sum_lanes,
 )
+from attlas.pipeline.attention.powers import NEARLY_ALL
 from attlas.pipeline.compiling import compile_cached
 
 REACH = 23
@@ -50,9 +51,6 @@ _FLOAT32_GROUPS = 21
 
 _NOTHING = np.float32(-1e30)
 """Score of what is no key: its weight is 0."""
-
-_NEARLY_ALL = np.float32(0.99)
-"""Share of theta above which the largest weight of a row, which is rounded, may be an edge."""
 
 _multiply_panel = make_multiply(2)
 _multiply_vector = make_multiply(1)
@@ -163,7 +161,7 @@ def _soften(row, n_tokens, i, theta, distances, sums, diagonals):
         sums[0] += np.log2(total) - expected * scale
         sums[1] += apart * scale
         sums[2] = max(sums[2], best)
-        if best >= _NEARLY_ALL * theta:  # most rows have no edge, and need no second look
+        if best >= NEARLY_ALL * theta:  # most rows have no edge, and need no second look
             sums[3] += _count_edges(row, begin, end, scale, theta)
         for j in range(0, _DIAGONALS, N_LANES):
             near = load(row, begin + i - REACH + j)

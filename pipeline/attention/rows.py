@@ -19,24 +19,15 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from attlas.pipeline.attention.powers import FEWEST_BITS, NEARLY_ALL, POWER_COEFFICIENTS
 from attlas.pipeline.compiling import compile_cached
 
 _FREE_ORDER = {"reassoc", "contract", "nsz", "arcp"}
 """Freedom of LLVM in the arithmetic: it may sum in any order. It may not assume that there are no NaNs."""
 
-_FEWEST_BITS = np.float32(-100)
-"""Weights below 2 ** -100 of the row's largest count as 0: even divided, the others are no slow denormal numbers."""
-
 _HALF = np.float32(0.5)
 
-_NEARLY_ALL = np.float32(0.99)
-"""Share of theta above which the largest weight of a row, which is rounded, may be an edge."""
-
-# exp2 on [-1/2, 1/2] to the last bit of a float32: degree 5, error 2e-7 at the Chebyshev nodes' worst.
-_POLYNOMIAL = np.polynomial.chebyshev.Chebyshev.interpolate(np.exp2, 5, [-0.5, 0.5]).convert(
-    kind=np.polynomial.Polynomial
-)
-_C0, _C1, _C2, _C3, _C4, _C5 = _POLYNOMIAL.coef.astype(np.float32)
+_C0, _C1, _C2, _C3, _C4, _C5 = np.array(POWER_COEFFICIENTS, np.float32)
 
 
 @intrinsic
@@ -64,12 +55,12 @@ def larger(_: Any, a: Any, b: Any) -> Any:
 @njit(fastmath=_FREE_ORDER, inline="always")
 def _power_of_two(bits):
     """Return 2 ** bits for bits <= 0: a polynomial of the fraction, with its exponent raised by the whole part."""
-    clipped = bits if bits > _FEWEST_BITS else _FEWEST_BITS
+    clipped = bits if bits > FEWEST_BITS else FEWEST_BITS
     whole = np.floor(clipped + _HALF)
     fraction = clipped - whole
     power = _C0 + fraction * (_C1 + fraction * (_C2 + fraction * (_C3 + fraction * (_C4 + fraction * _C5))))
     power *= float_of_bits((np.int32(whole) + np.int32(127)) << np.int32(23))
-    return power if bits > _FEWEST_BITS else np.float32(0)
+    return power if bits > FEWEST_BITS else np.float32(0)
 
 
 @njit
@@ -81,18 +72,14 @@ def _largest(row):
 
 
 @njit(fastmath=_FREE_ORDER)
-def _weigh(row, largest, i):
-    """Replace scores by undivided weights; return the sums of weights, of weight * bits and of weight * |i - j|."""
-    total = expected = apart = np.float32(0)
-    for j in range(np.int32(row.shape[0])):
-        bits = row[j] - largest
-        weight = _power_of_two(bits)
+def _weigh(row, largest):
+    """Replace scores by undivided weights, and return their sum."""
+    total = np.float32(0)
+    for j in range(row.shape[0]):
+        weight = _power_of_two(row[j] - largest)
         row[j] = weight
         total += weight
-        # `bits` themselves, so that a score that is no number shows.
-        expected += weight * bits
-        apart += weight * abs(np.float32(np.int32(j) - i))
-    return total, expected, apart
+    return total
 
 
 @njit(fastmath=_FREE_ORDER)
@@ -105,41 +92,40 @@ def _divide(row, scale, column):
 
 
 @njit(error_model="numpy", inline="always")
-def _soften(row, i):
-    """Turn the scores of token i's row into undivided weights, and return numbers of the row for the sums.
+def _soften(row):
+    """Turn the scores of a token's row into undivided weights; return 1 over their total, and the largest inner weight.
 
-    They are 1 over the total of the row, its entropy in bits, its undivided distance, and its largest inner weight.
+    The inner weight is divided.
     """
     end = row.shape[0] - 1
-    # In the softmax <cls> and <eos> are keys like any other, but of the statistics only entropy counts them: their
-    # weights are computed apart, and are 0 in the loop over the row.
+    # In the softmax <cls> and <eos> are keys like any other, but none is the largest inner weight: their weights are
+    # computed apart, and are 0 in the loop over the row.
     cls_score, eos_score = row[0], row[end]
     row[0] = row[end] = row[1]
     inner = _largest(row)
     largest = max(inner, cls_score, eos_score)
 
-    row[0] = row[end] = largest + np.float32(2) * _FEWEST_BITS
-    total, expected, apart = _weigh(row, largest, np.int32(i))
+    row[0] = row[end] = largest + np.float32(2) * FEWEST_BITS
+    total = _weigh(row, largest)
 
     row[0], row[end] = _power_of_two(cls_score - largest), _power_of_two(eos_score - largest)
     total += row[0] + row[end]
-    expected += row[0] * (cls_score - largest) + row[end] * (eos_score - largest)
     scale = np.float32(1) / total
-    return scale, np.log2(total) - expected * scale, apart, _power_of_two(inner - largest) * scale
+    return scale, _power_of_two(inner - largest) * scale
 
 
 @njit(error_model="numpy")
 def _receive_row(row, i, theta, mass, edges, edge_mass):
     """Turn the scores of token i's row into weights, and add those of a residue to the sums of the keys."""
     end = row.shape[0] - 1
-    scale, _, _, best = _soften(row, i)
+    scale, best = _soften(row)
     if i == 0 or i == end:
         for j in range(row.shape[0]):
             row[j] *= scale
         return
 
     _divide(row, scale, mass)
-    if best >= _NEARLY_ALL * theta:
+    if best >= NEARLY_ALL * theta:
         for j in range(1, end):
             if row[j] >= theta:
                 edges[j] += 1
