@@ -21,15 +21,16 @@ from attlas.pipeline.interfaces.homology_groups import IDENTITY
 from attlas.pipeline.interfaces.judged_pairs import JudgedPair, read_judged_pairs
 from attlas.pipeline.interfaces.judging import GIVEN, FusedChoice, JudgeFusedHeads, JudgeHeads, JudgeSettings
 from attlas.pipeline.interfaces.memory import predict_trial_bytes
+from attlas.pipeline.interfaces.pair_joining import read_joining
 from attlas.pipeline.interfaces.splits import choose_heads, draw_splits
-from attlas.pipeline.pairs.joining import DEFAULT_GAP, Form
+from attlas.pipeline.pairs.joining import Form
 from attlas.pipeline.pairs.shards import cut_pair_shards
 from attlas.pipeline.pairs.supported_forms import PairModel, choose_forms
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.sealed import hold_sealed
-from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIRS, AtlasPaths, Computation, InputError, Manifest
+from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIRS, AtlasPaths, InputError, Manifest
 from attlas.schema.interface_tables import KINDS
 
 DEFAULT_HEADS = (3, 10)
@@ -151,7 +152,7 @@ def _complete_settings(paths: AtlasPaths, manifest: Manifest, plan: Plan, settin
     """Return how pairs are joined and judged; what is not said is as the pairs have it. Raises as `choose_forms`."""
     return JudgeSettings(
         forms=choose_forms(settings.forms or _read_forms(paths, manifest), PairModel.of_plan(plan)),
-        gap=_read_gap(paths, manifest) if settings.gap is None else settings.gap,
+        gap=read_joining(paths, manifest).gap if settings.gap is None else settings.gap,
         is_both_orders=settings.order == "both",
         apc=settings.apc,
         seed=settings.seed,
@@ -211,13 +212,6 @@ def _read_forms(paths: AtlasPaths, manifest: Manifest) -> str | None:
         for form in text.split()
     }
     return ",".join(sorted(forms)) or None
-
-
-def _read_gap(paths: AtlasPaths, manifest: Manifest) -> int:
-    """Return the positions without letters that the pairs of the atlas have in the form `gap`."""
-    file = manifest.of_table(PAIRS)[0]
-    gap = Computation.parse(PAIRS, pq.read_schema(paths.root / file.path).metadata).settings.get("gap")
-    return DEFAULT_GAP if gap is None else int(str(gap))
 
 
 def _cut_shards(

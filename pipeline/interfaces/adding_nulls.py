@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from attlas.pipeline.encode import StartProgress
 from attlas.pipeline.interfaces.homology_groups import IDENTITY
 from attlas.pipeline.interfaces.judged_pairs import JudgedPair, read_labelled_pairs
 from attlas.pipeline.interfaces.null_pairs import NO_LINKS, ComputeNulls
-from attlas.pipeline.pairs.joining import DEFAULT_GAP, FORMS, ORDERS, Form, Order
+from attlas.pipeline.interfaces.pair_joining import read_joining
+from attlas.pipeline.pairs.joining import Form, Order
 from attlas.pipeline.pairs.memory import predict_pair_bytes
 from attlas.pipeline.pairs.settings import DEFAULT_PER_RESIDUE
 from attlas.pipeline.pairs.shards import cut_pair_shards
@@ -20,7 +19,7 @@ from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.sealed import hold_sealed
-from attlas.schema import PAIR_HEADS, PAIR_NULLS, AtlasPaths, Computation, InputError, Manifest
+from attlas.schema import PAIR_NULLS, AtlasPaths, InputError, Manifest
 from attlas.schema.json_file import digest
 
 N_NULLS = 2
@@ -103,7 +102,7 @@ def _make_task(
     paths: AtlasPaths, manifest: Manifest, plan: Plan, pairs: tuple[JudgedPair, ...], settings: NullSettings
 ) -> ComputeNulls:
     """Return the task that computes the nulls of pairs, joined as the pairs of the atlas are."""
-    joining = _read_joining(paths, manifest)
+    joining = read_joining(paths, manifest)
     shards = _cut_shards(pairs, plan, forms=joining.forms, orders=joining.orders)
     return ComputeNulls(
         atlas_id=manifest.atlas_id,
@@ -120,28 +119,6 @@ def _make_task(
         shards=tuple(shards),
         seed=settings.seed,
         groups=settings.groups.name if settings.groups else f"identity {settings.identity:g}",
-    )
-
-
-@dataclass(frozen=True)
-class _Joining:
-    """How the pairs of an atlas were joined."""
-
-    forms: tuple[Form, ...]
-    orders: tuple[Order, ...]
-    gap: int
-
-
-def _read_joining(paths: AtlasPaths, manifest: Manifest) -> _Joining:
-    """Return how the pairs of an atlas were joined, as the files of `pair_heads` say."""
-    file = manifest.of_table(PAIR_HEADS)[0]
-    settings = Computation.parse(PAIR_HEADS, pq.read_schema(paths.root / file.path).metadata).settings
-    forms, orders = (str(settings[name]).split() for name in ("forms", "orders"))
-    gap = settings["gap"]
-    return _Joining(
-        forms=tuple(form for form in FORMS if form in forms),
-        orders=tuple(order for order in ORDERS if order in orders),
-        gap=DEFAULT_GAP if gap is None else int(str(gap)),
     )
 
 

@@ -164,6 +164,8 @@ def _list_columns(
     """Return the columns of `pair_nulls` of nulls in a form."""
     n_maps = n_layers * n_heads
     layer, head = np.divmod(np.arange(n_maps), n_heads)
+
+    # What a null has once, each of its heads has.
     names: dict[str, Sequence[object]] = {
         "pair_id": [null.pair.pair_id for null, _, _ in rows],
         "sequence_id": [null.pair.sequence_id for null, _, _ in rows],
@@ -173,6 +175,7 @@ def _list_columns(
         "form": [form for _, form, _ in rows],
         "kind": [null.kind for null, _, _ in rows],
     }
+
     empty = np.empty((0, len(STATISTICS)), np.float32)
     numbers = np.concatenate([empty, *(average_statistics(attention).reshape(n_maps, -1) for _, _, attention in rows)])
     return {
