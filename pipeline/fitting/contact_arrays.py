@@ -17,7 +17,7 @@ from attlas.pipeline.fitting.contact_passes import ContactScores, Joined
 from attlas.pipeline.fitting.contact_probes import ContactTask
 from attlas.pipeline.fitting.inputs import ProbeInput
 from attlas.pipeline.fitting.pair_features import Directions
-from attlas.pipeline.fitting.saved_arrays import Arrays, ReadArray
+from attlas.pipeline.fitting.saved_arrays import Arrays, ReadArray, read_letters, write_letters
 from attlas.pipeline.fitting.sums import Moments, add_moments
 
 Named = dict[str, NDArray[np.generic]]
@@ -46,16 +46,6 @@ def read_contact_task(read: ReadArray) -> ContactTask:
         samples.append(PairSample(**sampled))  # type: ignore[arg-type]
     folds, groups = (np.asarray(read(name), np.int64) for name in ("folds", "groups"))
     return ContactTask(tuple(sequences), tuple(samples), folds, groups, int(read("n_folds")))
-
-
-def write_letters(sequences: Sequence[str]) -> NDArray[np.uint8]:
-    """Return sequences as the codes of their letters, a line for each."""
-    return np.frombuffer("\n".join(sequences).encode(), np.uint8)
-
-
-def read_letters(codes: NDArray[np.generic]) -> list[str]:
-    """Return the sequences that `write_letters` wrote."""
-    return codes.tobytes().decode().split("\n")
 
 
 def write_directions(directions: Directions) -> Arrays:

@@ -6,11 +6,9 @@ from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.fitting.contact_arrays import (
     read_contact_task,
     read_directions,
-    read_letters,
     read_weights,
     write_contact_task,
     write_directions,
-    write_letters,
     write_moments,
     write_scores,
 )
@@ -19,7 +17,7 @@ from attlas.pipeline.fitting.contact_probes import ContactTask
 from attlas.pipeline.fitting.fold_shards import FoldShards
 from attlas.pipeline.fitting.inputs import SEPARATION, ProbeInput
 from attlas.pipeline.fitting.pair_features import draw_sequences, find_directions
-from attlas.pipeline.fitting.saved_arrays import Arrays, SavedArrays
+from attlas.pipeline.fitting.saved_arrays import Arrays, SavedArrays, read_letters, write_letters
 from attlas.pipeline.fitting.settings import RANDOM
 from attlas.pipeline.fitting.shard_task import FitModel, FitTask
 

@@ -33,7 +33,7 @@ class FoldShards:
 
     def of_fold(self, fold: int) -> list[Shard]:
         """Return the shards of a fold."""
-        return [shard for shard, of in zip(self.shards, self.folds, strict=True) if of == fold]
+        return [shard for shard, fold_of_shard in zip(self.shards, self.folds, strict=True) if fold_of_shard == fold]
 
     def find(self, index: int) -> tuple[slice, int]:
         """Return the sequences of shard `index` (from 1), and their fold."""

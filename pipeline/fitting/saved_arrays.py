@@ -6,7 +6,7 @@ named by what is fitted, so that another fit finds nothing.
 
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,3 +99,13 @@ def open_saved_arrays(paths: AtlasPaths, identity: str, *, n_bytes: int) -> Save
             hint="free some space, or fit fewer labels at a time (--labels)",
         )
     return saved
+
+
+def write_letters(sequences: Sequence[str]) -> NDArray[np.uint8]:
+    """Return sequences as the codes of their letters, a line for each."""
+    return np.frombuffer("\n".join(sequences).encode(), np.uint8)
+
+
+def read_letters(codes: NDArray[np.generic]) -> list[str]:
+    """Return the sequences that `write_letters` wrote."""
+    return codes.tobytes().decode().split("\n")

@@ -1,6 +1,6 @@
 """Sequences with their targets as arrays, in which they travel to the workers, and back.
 
-Axis letters: `N` residues of all sequences, `P` sequences, `M` targets of a set.
+Axis letters: `P` sequences, `M` targets of a set.
 """
 
 from itertools import accumulate, pairwise
@@ -10,16 +10,14 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.fitting.controls import TARGETS
 from attlas.pipeline.fitting.label_sets import FitSequence, SetValues
-from attlas.pipeline.fitting.saved_arrays import Arrays, ReadArray
+from attlas.pipeline.fitting.saved_arrays import Arrays, ReadArray, read_letters, write_letters
 from attlas.pipeline.fitting.task import Task
 
 
 def write_task(task: Task) -> Arrays:
     """Return what is fitted of some sequences as arrays."""
-    letters = "".join(sequence.sequence for sequence in task.sequences)
     arrays: dict[str, NDArray[np.generic]] = {
-        "letters": np.frombuffer(letters.encode(), np.uint8),  # (N,)
-        "lengths": np.array(task.lengths),  # (P,)
+        "letters": write_letters([sequence.sequence for sequence in task.sequences]),
         "sequence_ids": np.array([sequence.sequence_id for sequence in task.sequences]),  # (P,)
         "folds": task.folds,  # (P,)
         "n_labels": np.array(task.n_labels),
@@ -37,19 +35,17 @@ def write_task(task: Task) -> Arrays:
 
 def read_task(read: ReadArray) -> Task:
     """Return the sequences that `write_task` wrote; their proteins are not among it."""
-    lengths = read("lengths").tolist()
-    letters = read("letters").tobytes().decode()
-    sequences = [letters[begin:end] for begin, end in pairwise([0, *accumulate(lengths)])]
+    sequences = read_letters(read("letters"))
     n_labels = tuple(read("n_labels").tolist())
 
-    sets: list[dict[int, SetValues]] = [{} for _ in lengths]
-    targets: list[dict[int, NDArray[np.float64]]] = [{} for _ in lengths]
+    sets: list[dict[int, SetValues]] = [{} for _ in sequences]
+    targets: list[dict[int, NDArray[np.float64]]] = [{} for _ in sequences]
     for place in range(len(n_labels)):
         members = read(f"{place} members").tolist()
         if not members:
             continue
         is_counted, values = read(f"{place} is_counted"), read(f"{place} targets")
-        ends = accumulate(lengths[i] for i in members)
+        ends = accumulate(len(sequences[i]) for i in members)
         for i, (begin, end) in zip(members, pairwise([0, *ends]), strict=True):
             targets[i][place] = np.asarray(values[:, begin:end], np.float64)
             sets[i][place] = SetValues(np.asarray(is_counted[begin:end], bool), targets[i][place][:: len(TARGETS)])
