@@ -132,11 +132,13 @@ def read_footer_parts(path: Path) -> FooterParts | None:
     blocks = Blocks.parse_tail(tail)
     if blocks.data_bytes < _PLACE.size:
         return None
+
     with path.open("rb") as file:
         file.seek(blocks.data_bytes - _PLACE.size)
         first_byte, part_bytes, n_parts, group_rows, magic = _PLACE.unpack(file.read(_PLACE.size))
     if magic != _MAGIC:
         return None
+
     return FooterParts(
         tail_sha256=hashlib.sha256(tail).hexdigest(),
         first_byte=first_byte,

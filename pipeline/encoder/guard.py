@@ -140,8 +140,8 @@ def check_known_protein(encoder: "Encoder") -> None:
     """Run the known protein again and compare all that is stored of it with what it was when the model was loaded.
 
     A device that fails, or computes other numbers, does not pass: not in a profile, nor in a head statistic, nor, once
-    hidden states were taken, in the hidden state of the last layer. The check takes one small pack, or two with hidden
-    states. The caller holds `encoder.lock`, as for every pass.
+    hidden states were taken, in the hidden state of the last layer. The check takes one small pack. The caller holds
+    `encoder.lock`, as for every pass.
 
     Raises:
         EnvironmentFault: the device raises an error, or computes other numbers (see `encoder.attention_bound`).
