@@ -6,10 +6,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 from helpers.chaos_case import CASES, MAIN, Stage
-from helpers.forked_commands import ATTLAS, DASK_SCHEDULER, Starter
+from helpers.forked_commands import ATTLAS, DASK_SCHEDULER, Starter, list_fork_servers, list_workers
 
 pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
@@ -94,6 +96,26 @@ def test_a_command_that_is_faster_than_undisturbed_is_killed_all_the_same(chaos,
     tally = chaos.Tally()
     chaos.kill_once(stage, PLAN, outcome, MAIN, moments=random.Random("0 1"), tally=tally)
     assert len(tally.seconds) == 1
+
+
+def test_a_process_that_ends_while_it_is_looked_at_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    children = {1: [2, 3], 3: [4], 4: []}
+
+    class Process:
+        def __init__(self, pid: int) -> None:
+            self.pid = pid
+
+        def children(self) -> list["Process"]:
+            if self.pid not in children:
+                raise psutil.NoSuchProcess(self.pid)
+            return [Process(pid) for pid in children[self.pid]]
+
+    # Process 2 is a child of 1, and ends before its own children are asked for.
+    monkeypatch.setattr(psutil, "Process", Process)
+    command = SimpleNamespace(pid=1)
+    assert [process.pid for process in list_fork_servers(command)] == [3]
+    assert [process.pid for process in list_workers(command)] == [4]
+    assert list_workers(SimpleNamespace(pid=2)) == []
 
 
 def test_every_verb_that_writes_is_among_the_commands() -> None:

@@ -170,14 +170,22 @@ class Starter:
 
 def list_workers(command: Command) -> list[psutil.Process]:
     """Return the worker processes of a command: they fork from one of its children."""
-    with suppress(psutil.NoSuchProcess):
-        return [worker for child in psutil.Process(command.pid).children() for worker in child.children()]
-    return []
+    return [worker for child in list_children(command.pid) for worker in list_children(child.pid)]
 
 
 def list_fork_servers(command: Command) -> list[psutil.Process]:
-    """Return the process from which the workers of a command fork, once there are workers."""
-    return [process for worker in list_workers(command)[:1] if (process := worker.parent()) is not None]
+    """Return the processes from which the workers of a command fork, once there are workers."""
+    return [child for child in list_children(command.pid) if list_children(child.pid)]
+
+
+def list_children(pid: int) -> list[psutil.Process]:
+    """Return the children of a process, none where it has ended.
+
+    A process may end while it is being looked at; what ended has no children, and its brothers still count.
+    """
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).children()
+    return []
 
 
 @contextmanager
