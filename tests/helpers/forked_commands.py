@@ -7,8 +7,10 @@ command is gone.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -74,10 +76,12 @@ class Starter:
     """The process from which commands fork; a context manager that ends it."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
-        """Start it; its commands run in `folder`, where their logs and their temporary files are."""
+        """Start it; its commands run in `folder`, where their logs are."""
         self.folder = folder
-        self.temporary = folder / "tmp"
-        self.temporary.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+        # Not in the folder: a socket's path has at most 107 characters, and without one no process forks workers.
+        self.temporary = Path(tempfile.mkdtemp(prefix="commands-"))
         self.mark = f"{os.getpid()}-{time.monotonic_ns()}"
         self._n_commands = 0
         self._codes: dict[int, int] = {}
@@ -104,6 +108,7 @@ class Starter:
             assert stream is not None
             stream.close()
         self._process.wait(timeout=30)
+        shutil.rmtree(self.temporary, ignore_errors=True)
 
     def start(self, module: str, *arguments: object) -> Command:
         """Begin a command in a session of its own."""
