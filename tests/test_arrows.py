@@ -277,6 +277,7 @@ def test_the_packages_that_are_named_are_those_of_the_tree() -> None:
     assert sorted(setuptools["packages"]) == sorted(by_package)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_wheel_holds_only_attlas(wheel: Path) -> None:
     roots = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
@@ -294,6 +295,7 @@ def test_a_wheel_holds_every_file_a_room_needs(wheel: Path) -> None:
     assert needed - packed == set()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_the_wheel_works_beside_another_package_named_schema(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)

@@ -71,6 +71,7 @@ def test_a_gpcr_family_takes_ten_cells() -> None:
     assert sum(cell.cell_type == "code" for cell in notebook.cells) == 10
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @each_notebook
 def test_every_cell_of_a_notebook_runs(path: Path, gpcr_atlas: Path, tmp_path: Path) -> None:

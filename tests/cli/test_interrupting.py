@@ -82,6 +82,7 @@ def interrupt(process: subprocess.Popen[str]) -> tuple[float, str, list[psutil.P
     return seconds, err, alive
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("n_workers", "wait"),
     [

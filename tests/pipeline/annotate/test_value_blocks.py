@@ -112,11 +112,16 @@ SPOILERS = {
 CASES = each_nth_by_default(itertools.product(SPOILERS, HEADERS, (",", "\t")), 5)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(("spoiler", "kind", "delimiter"), CASES)
 def test_blocks_of_text_store_and_leave_out_what_single_rows_do(
-    cuts: list[bool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, proteins: Proteins, case: tuple[str, str, str]
-) -> None:  # fmt: skip
-    spoiler, kind, delimiter = case
+    cuts: list[bool],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    proteins: Proteins,
+    spoiler: str,
+    kind: str,
+    delimiter: str,
+) -> None:
     lines = [f"{','.join(cells)}\n" for cells in random_rows(kind, 300, seed=len(spoiler))]
     lines.insert(200, SPOILERS[spoiler])
     text = f"{HEADERS[kind]}\n{''.join(lines)}".replace(",", delimiter)

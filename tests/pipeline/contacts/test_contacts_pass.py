@@ -275,6 +275,7 @@ def test_a_floor_keeps_every_pair_above_it(small: Path) -> None:
     assert row["n"] == sum(range(1, 34 - 5))
 
 
+@pytest.mark.thorough
 def test_a_pass_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_esm: Path) -> None:
     out = tmp_path / "larger"
     build_here(write_fasta(tmp_path / "r.fasta", random_proteins([700] * 8)), out, tiny_esm)

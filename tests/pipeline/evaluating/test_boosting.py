@@ -68,6 +68,7 @@ def test_a_contribution_is_what_is_lost_where_columns_are_those_of_an_average_ro
     assert abs(model.find_contribution(x, slice(2, 3))[is_likely].mean()) < 1
 
 
+@pytest.mark.thorough
 def test_boosting_is_chosen_where_a_product_decides_and_a_line_where_one_head_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

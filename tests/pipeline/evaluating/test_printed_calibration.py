@@ -31,6 +31,7 @@ def chosen() -> ChosenPredictor:
     return choose(make_set(60, effect=3.0))
 
 
+@pytest.mark.thorough
 def test_a_model_that_is_off_is_judged_by_its_calibrated_probabilities(chosen: ChosenPredictor) -> None:
     """The ridge keeps coefficients too small for so clear an effect; the line, fitted on other families, mends it."""
     assert chosen.slope_before > SLOPES[1]

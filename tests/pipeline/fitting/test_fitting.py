@@ -275,6 +275,7 @@ def test_a_release_has_the_fit(root: Path, fit: Fit, tmp_path: Path, attlas: Run
         assert release.sql("FROM fits").to_pylist() == fit.table.to_pylist()
 
 
+@pytest.mark.thorough
 def test_a_fit_that_was_stopped_goes_on_with_the_same_rows(root: Path, fit: Fit, tmp_path: Path) -> None:
     copy = shutil.copytree(root, tmp_path / "atlas")
     with pytest.raises(KeyboardInterrupt):

@@ -31,6 +31,7 @@ def test_an_architecture_whose_attention_would_be_wrong_is_refused_by_name(archi
 DIFFERENCE = re.compile(r"\b\de-\d\d\b")
 
 
+@pytest.mark.thorough
 def test_the_page_of_models_holds_these_verdicts():
     """Renewed by `PYTHONPATH=tests python -m helpers.models_page --write`; last bits differ between machines."""
     committed, current = MODELS_MD.read_text(), describe_models()

@@ -252,6 +252,7 @@ def claims(n_gpus: int, n_processes: int, folder: Path, visible: str | None = No
             process.communicate("")
 
 
+@pytest.mark.thorough
 def test_workers_that_somebody_started_side_by_side_claim_different_gpus_and_free_them(tmp_path: Path) -> None:
     assert sorted(claims(3, 3, tmp_path)) == ["0", "1", "2"]
     assert sorted(claims(2, 2, tmp_path, visible="5,7")) == ["5", "7"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.command_line import Run
+from helpers.default_cases import each_nth_by_default
 from helpers.synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
@@ -52,7 +53,7 @@ def test_questions_that_count_over_all_sequences_decompose() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("question", DECOMPOSING, ids=lambda question: question.name)
+@pytest.mark.parametrize("question", each_nth_by_default(DECOMPOSING, 3), ids=lambda question: question.name)
 def test_the_answer_from_parts_is_that_of_the_whole(shards: Atlas, question: Question) -> None:
     bound_question = ask(shards, question.name, {})
     parts = divide(bound_question, shards, 5)

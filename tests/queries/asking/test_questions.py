@@ -397,6 +397,7 @@ def test_the_answers_on_the_page_are_those_of_the_demo(
     assert set(differing) <= {"provenance", "edge_heads"}
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_globins_are_alike_to_a_real_model(real: Atlas) -> None:
     nearest = real.ask("similar_proteins", protein="P68871")["accession"].to_pylist()[:2]

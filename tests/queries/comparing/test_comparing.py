@@ -234,6 +234,7 @@ def test_the_number_expected_by_chance_is_the_sum_of_hypergeometric_means() -> N
     assert by_name(agreements)["n_expected"].estimate.value == pytest.approx(sum(means))
 
 
+@pytest.mark.thorough
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(

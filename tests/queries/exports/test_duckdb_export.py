@@ -138,6 +138,7 @@ def test_the_file_of_some_proteins_holds_these_alone(atlas: Atlas, tmp_path: Pat
         assert found == [("4 of 22",)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "chunk_rows", [1, pytest.param(500, marks=pytest.mark.thorough)]
 )  # by default a chunk holds all of this atlas

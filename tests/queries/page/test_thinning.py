@@ -70,6 +70,7 @@ def test_a_small_protein_is_left_as_it_is() -> None:
     assert thin(data) is data
 
 
+@pytest.mark.thorough
 def test_the_longest_protein_stays_below_the_limit_and_says_what_it_lacks(thinned_titin: dict) -> None:
     assert zipped_bytes(thinned_titin) <= DATA_BYTES
     text = " ".join(thinned_titin["thinned"])

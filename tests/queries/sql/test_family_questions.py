@@ -481,6 +481,7 @@ def test_random_families_are_not_separated_more_often_than_said(random_rows: lis
         assert np.mean([row["auc"] for row in rows]) == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.thorough
 def test_the_gain_of_random_families_is_0_in_the_mean_and_its_interval_holds_it(
     random_rows: list[dict], n_partitions: int
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.annotated import annotate
+from helpers.default_cases import each_nth_by_default
 from helpers.handmade import hand, write_handmade
 from helpers.jackknife_oracle import Estimate, agrees, estimate
 from helpers.site_case import N_LAYERS, TYPES, Part, SiteCase, matched_hits, matched_variance, within_k
@@ -77,7 +78,7 @@ def by_method(rows: list[dict]) -> dict[Key, dict]:
     return {(row["method"], row["layer"]): row for row in rows}
 
 
-@pytest.mark.parametrize(("type_", "k"), CASES)
+@pytest.mark.parametrize(("type_", "k"), each_nth_by_default(CASES, 3))
 def test_choices_are_those_by_enumeration(case: SiteCase, type_: str, k: int) -> None:
     parts, found = parts_of(case, type_, k)
     n_labelled = sum(len(case.labelled(a, type_)) for a in case.carriers(type_))
@@ -101,7 +102,7 @@ def test_choices_are_those_by_enumeration(case: SiteCase, type_: str, k: int) ->
             assert (row["note"], row["log10_p"]) == ("all proteins agree", None)
 
 
-@pytest.mark.parametrize(("type_", "k"), CASES[:3])  # in the last all is hit
+@pytest.mark.parametrize(("type_", "k"), each_nth_by_default(CASES[:3], 3))  # in the last all is hit
 def test_differences_are_those_of_leaving_proteins_out(case: SiteCase, type_: str, k: int) -> None:
     parts, _ = parts_of(case, type_, k)
     rows = by_method(case.ask("site_baselines", types=type_, within=[k]))
@@ -126,7 +127,7 @@ def test_differences_are_those_of_leaving_proteins_out(case: SiteCase, type_: st
         assert (row["difference_low"], row["difference_high"]) == pytest.approx(bounds, abs=0.006 + 1e-3 * reach)
 
 
-@pytest.mark.parametrize(("type_", "k"), CASES)
+@pytest.mark.parametrize(("type_", "k"), each_nth_by_default(CASES, 3))
 def test_random_residues_are_as_in_closed_form_and_as_drawn(case: SiteCase, type_: str, k: int) -> None:
     rows = by_method(case.ask("site_baselines", types=type_, within=[k]))
     rng, n_draws = np.random.default_rng(4), 300
@@ -149,7 +150,7 @@ def test_random_residues_are_as_in_closed_form_and_as_drawn(case: SiteCase, type
     assert (row["enrichment"], row["t"], row["log10_p"], row["note"]) == (1, None, None, None)
 
 
-@pytest.mark.parametrize(("type_", "k"), CASES)
+@pytest.mark.parametrize(("type_", "k"), each_nth_by_default(CASES, 3))
 def test_random_residues_of_the_same_letters(case: SiteCase, type_: str, k: int) -> None:
     row = by_method(case.ask("site_baselines", types=type_, within=[k]))[LETTERS, None]
     hits = variance = 0.0
