@@ -77,6 +77,23 @@ def test_show_never_imports_torch_nor_duckdb_and_page_no_pandas_either(atlas_dir
     assert [line for line in done.stdout.splitlines() if line.startswith("heavy")] == ["heavy: []"] * 2
 
 
+@pytest.mark.parametrize(
+    "words", [("find", "calmodulin"), ("show", "P0DP23", "--format", "parquet")], ids=lambda w: w[0]
+)
+def test_a_lookup_gives_the_same_without_numpy(attlas: Run, atlas_dir: Path, tmp_path: Path, words: tuple) -> None:
+    verb, *arguments = words
+    code = (
+        "import atexit, sys; from attlas.cli.main import main;"
+        "atexit.register(lambda: print(sys.modules['numpy'])); main()"
+    )
+    command = [sys.executable, "-c", code, verb, str(atlas_dir), *arguments, "-o", str(tmp_path / "alone")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed.splitlines()[-1] == "None"
+
+    assert attlas(verb, atlas_dir, *arguments, "-o", tmp_path / "beside").code == 0
+    assert (tmp_path / "alone").read_bytes() == (tmp_path / "beside").read_bytes() != b""
+
+
 def test_sql_prints_a_table(attlas: Run, atlas_dir: Path) -> None:
     done = attlas("sql", atlas_dir, "SELECT accession, n_sites FROM proteins WHERE gene = 'TP53' ORDER BY 1")
     expected = "accession  n_sites\n─────────  ───────\nP04637           3\nP04637-2         3\n"
