@@ -26,6 +26,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, and for every process started
 os.environ.setdefault("TRITON_INTERPRET", "1")  # before triton is: the GPU's kernels run in its interpreter
 
+# What a test writes need not outlive a power cut. Commands that it starts write as they always do.
+os.fsync = lambda descriptor: None
+
 # A shell's background jobs, and what they start, ignore Ctrl-C: tests of it would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -33,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SLOW = (
     *("test_documents", "test_questions", "test_report", "test_build", "test_triton_pass", "test_publish_release"),
     *("test_resume", "test_decomposing", "test_against_eager", "test_pairs_against_eager", "test_reading_verbs"),
-    *("test_refusals", "test_serve_workers", "test_duckdb_export", "test_fitting", "test_interrupting"),
+    *("test_refusals", "test_serve_workers", "test_duckdb_export", "test_fitting", "test_site_baselines"),
 )
 """Files of ten seconds or more: begun first, so that none of them is left to one process at the end."""
 

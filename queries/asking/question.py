@@ -57,6 +57,11 @@ class Question:
         """The SELECT with the bodies of its functions, without comments, to see every table that it reads."""
         return strip_comments("\n".join([self.sql, *(function.body for function in self.functions)]))
 
+    @cached_property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables that its SQL and its functions read, in the order of TABLES."""
+        return tuple(table for table in TABLES if re.search(rf"\b{table.name}\b", self.whole_sql))
+
     @property
     def usage(self) -> str:
         """The words of the command: the name and the parameters, those with a default in brackets."""
@@ -72,8 +77,7 @@ def missing_tables(question: Question, manifest: Manifest) -> list[Table]:
 
 def column_docs(question: Question, names: list[str]) -> dict[str, str]:
     """Return the description of each column of the answer: the header's words, else those of the table it is from."""
-    tables = [table for table in TABLES if re.search(rf"\b{table.name}\b", question.whole_sql)]
     # TABLES go from the general to the special: of a column that several tables have, the doc of the last counts.
-    docs = {column.name: column.doc for table in tables for column in table.columns}
+    docs = {column.name: column.doc for table in question.tables for column in table.columns}
     docs |= dict(question.columns)
     return {name: docs.get(name, "") for name in names}
