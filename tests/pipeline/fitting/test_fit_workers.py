@@ -14,7 +14,7 @@ from helpers.command_line import Run
 from helpers.contact_oracles import add_coordinates, folded
 from helpers.fit_case import StopPass, start_silently
 from helpers.fit_oracle import fit_in_one_piece, make_task
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from attlas.pipeline.fitting import fold_shards
@@ -29,7 +29,7 @@ from attlas.pipeline.fitting.saved_arrays import SavedArrays
 from attlas.pipeline.fitting.settings import FitSettings
 from attlas.pipeline.fitting.task_arrays import read_task
 from attlas.pipeline.model.files import ModelShape
-from attlas.pipeline.plan import SMALLEST_SHARD_RESIDUES
+from attlas.pipeline.plan import SMALLEST_SHARD_RESIDUES, TYPICAL_LENGTH, predict_cost
 from attlas.pipeline.workers.runners import load_plan_and_model
 from attlas.schema import AtlasPaths
 
@@ -133,6 +133,7 @@ def test_two_workers_fit_contacts_to_the_bytes_of_one_process(root: Path, small_
     assert fit_atlas(copy, settings, start=start_silently, n_workers=2).table.equals(alone.table, check_metadata=True)
 
 
+@example(lengths=[[10], [10], [10, 652, 900]], sum_bytes=1 << 20)  # few residues, whose costs are of squares
 @given(
     lengths=st.lists(st.lists(st.integers(10, 900), min_size=1, max_size=40), min_size=3, max_size=5),
     sum_bytes=st.sampled_from((1 << 20, 1 << 32)),
@@ -153,8 +154,11 @@ def test_shards_hold_every_sequence_of_one_fold_each_within_the_room_of_their_su
         assert shard.n_residues == shard.predicted_bytes == sum(flat[shard.first_sequence_id : shard.end_sequence_id])
     most = max(1, fold_shards.MOST_SAVED_BYTES // (sum_bytes * len(lengths)))
     assert all(1 <= len(shards.of_fold(fold)) <= most for fold in range(len(lengths)))
-    whole = [shard for shard in shards.shards if shard.n_residues >= SMALLEST_SHARD_RESIDUES["cpu"] / 2]
-    assert len(shards.shards) <= len(whole) + len(lengths)
+
+    smallest = predict_cost(TYPICAL_LENGTH, MODEL) / TYPICAL_LENGTH * SMALLEST_SHARD_RESIDUES["cpu"]
+    for fold in range(len(lengths)):
+        of_fold = shards.of_fold(fold)
+        assert len(of_fold) <= np.ceil(sum(shard.cost for shard in of_fold) / smallest)
 
 
 def test_predicted_sums_are_the_published_numbers_of_650m() -> None:
