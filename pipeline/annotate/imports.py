@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attlas.intake.rejects import Account
-from attlas.pipeline.annotate.rows import Rows, counts_of
+from attlas.pipeline.annotate.rows import AnnotationRows, counts_of
 from attlas.pipeline.annotate.structures.files import structure_paths
 from attlas.schema import Table
 from attlas.schema.publish import file_sha256
@@ -111,7 +111,7 @@ class Import:
     """A source as read."""
 
     report: ImportReport
-    rows: Rows
+    rows: AnnotationRows
     rejected: Account
     """Records left out."""
     remarks: Account
@@ -121,7 +121,7 @@ class Import:
 def report_import(
     source: AnnotationSource,
     format: str,
-    rows: Rows,
+    rows: AnnotationRows,
     rejected: Account,
     remarks: Account,
     *,

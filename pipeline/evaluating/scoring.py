@@ -28,7 +28,7 @@ from attlas.pipeline.evaluating.precision import (
 )
 from attlas.pipeline.evaluating.predictors import Predictor
 from attlas.pipeline.evaluating.truth import LabelledProtein
-from attlas.pipeline.relatives.hits import Hit
+from attlas.pipeline.relatives.hits import HomologyHit
 
 PENALTIES = (100.0, 10.0)
 """Ridge penalties that are tried, from strong to weak, in units of a labelled residue."""
@@ -47,7 +47,7 @@ class LabelledSet:
 
     proteins: tuple[LabelledProtein, ...]
     columns: tuple[ProteinColumns, ...]
-    hits: tuple[tuple[Hit, ...], ...]
+    hits: tuple[tuple[HomologyHit, ...], ...]
     groups: tuple[str, ...]
 
     def __len__(self) -> int:
