@@ -130,10 +130,12 @@ def report_import(
 ) -> ImportReport:
     """Return the report of an import; `n_records` counts what is stored and what is rejected."""
     return ImportReport(
+        # The source, and what its records are.
         source=source.name,
         sha256=_digest(source.path),
         format=format,
         n_records=n_records,
+        # Its rows, by table, and of some tables by kind.
         n_proteins=rows.n_proteins(),
         n_features=rows.features.num_rows,
         n_families=rows.families.num_rows,
@@ -143,6 +145,7 @@ def report_import(
         by_database=counts_of(rows.families, "database"),
         n_structures=len(counts_of(rows.coordinates, "source")),
         n_chains=n_chains,
+        # What was left out, or taken with a remark.
         n_rejected=rejected.counts.total(),
         rejected=dict(rejected.counts.most_common()),
         remarks=dict(remarks.counts.most_common()),

@@ -47,7 +47,7 @@ class FitModel:
 
 @dataclass(frozen=True)
 class FitTask(ABC):
-    """A `runners.ShardTask` over the shards of a fit; it travels pickled, and what it needs else is in the saved arrays."""
+    """A `runners.ShardTask` over the shards of a fit; it travels pickled, its inputs are in the saved arrays."""
 
     folder: str
     """Name of the folder of the fit, in that of all parts."""

@@ -47,10 +47,10 @@ def find_hits(sequences: Sequence[str]) -> list[list[HomologyHit]]:
     pairs = {(min(pair), max(pair)) for pair in find_candidates(sequences, sequences) if pair[0] != pair[1]}
     n_residues = sum(map(len, sequences))
     hits: list[list[HomologyHit]] = [[] for _ in sequences]
-    for first, second in sorted(pairs):
-        if alignment := _align_if_alike(sequences[first], sequences[second], n_residues):
-            hits[first].append(HomologyHit(second, alignment))
-            hits[second].append(HomologyHit(first, alignment.turn()))
+    for i, j in sorted(pairs):
+        if alignment := _align_if_alike(sequences[i], sequences[j], n_residues):
+            hits[i].append(HomologyHit(j, alignment))
+            hits[j].append(HomologyHit(i, alignment.turn()))
     return [sort_hits(of_protein) for of_protein in hits]
 
 

@@ -189,13 +189,13 @@ class WordIndex:
             proteins.rows.append(IndexRows(place, rows, len(rows)))
         return proteins
 
-    def _range_of_keys(self, place: Place, first: str, last: str) -> range:
-        """Return the rows of a row group whose keys lie from `first` to `last`; where all do, no key is read."""
+    def _range_of_keys(self, place: Place, first_key: str, last_key: str) -> range:
+        """Return the rows of a row group with keys from `first_key` to `last_key`; where all have, no key is read."""
         file, group = place
         lowest, highest = self._files.ranges(file)[group]
-        if first <= lowest and highest <= last:
+        if first_key <= lowest and highest <= last_key:
             return range(self._files.n_rows(file, group))
-        return range_of_keys(self._read(place, KEY).column("key"), first, last)
+        return range_of_keys(self._read(place, KEY).column("key"), first_key, last_key)
 
     def _mixed_places(self, start: str) -> list[Place]:
         """Return the row groups of several words that may hold words with a beginning; a frequent word fills others."""

@@ -117,8 +117,8 @@ def _find_proteins(
     abouts: list[ProteinOfEntry | None] = []
     for id in ids:
         name = id.strip() or accession
-        found = check.find(name, NO_CLAIM) if name else ()
-        abouts.append(found[0] if len(found) == 1 else None)
+        proteins = check.find(name, NO_CLAIM) if name else ()
+        abouts.append(proteins[0] if len(proteins) == 1 else None)
     return entries, abouts
 
 
