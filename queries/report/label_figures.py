@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from attlas.queries.report.curves import Curve, draw_curves
-from attlas.queries.report.curves import IntervalPanel as CurvePanel
+from attlas.queries.report.curves import Curve, CurvePanel, draw_curves
 from attlas.queries.report.figures import (
     UNTESTED,
     Figure,

@@ -5,8 +5,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from attlas.queries.report.curves import Curve, draw_curves
-from attlas.queries.report.curves import IntervalPanel as CurvePanel
+from attlas.queries.report.curves import Curve, CurvePanel, draw_curves
 from attlas.queries.report.figures import UNTESTED, Figure, Rows, Section, make_slugs, spell, spell_interval
 from attlas.queries.report.intervals import IntervalPanel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
