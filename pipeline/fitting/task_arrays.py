@@ -23,6 +23,7 @@ def write_task(task: FitTargets) -> Arrays:
         "n_labels": np.array(task.n_labels),
         "n_folds": np.array(task.n_folds),
     }
+
     for place in range(len(task.n_labels)):
         members = [i for i, sequence in enumerate(task.sequences) if place in sequence.sets]
         arrays[f"{place} members"] = np.array(members, np.int64)
@@ -30,6 +31,7 @@ def write_task(task: FitTargets) -> Arrays:
             is_counted = [task.sequences[i].sets[place].is_counted for i in members]
             arrays[f"{place} is_counted"] = np.concatenate(is_counted)
             arrays[f"{place} targets"] = np.concatenate([task.targets[i][place] for i in members], axis=1)  # (M, .)
+
     return arrays
 
 
