@@ -167,6 +167,16 @@ def sql_line(root: Path) -> str:
     return f"SQL: {len(bodies)} lines of bodies, {n_comments} comments, {n_blank} blank; most CTEs: {largest}"
 
 
+def list_shared_classes(sources: list[Source]) -> list[str]:
+    """Return the names of classes that stand in several files, with these files."""
+    places: dict[str, set[str]] = {}
+    for source in sources:
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name.strip("_"), set()).add(source.path)
+    return [f"{name}: {', '.join(sorted(paths))}" for name, paths in sorted(places.items()) if len(paths) > 1]
+
+
 def print_places(sources: list[Source]) -> None:
     arrows = Counter(arrow for source in sources for arrow in source.arrows())
     print("\narrows:", ", ".join(f"{room} -> {imported} {n}" for (room, imported), n in sorted(arrows.items())))
@@ -187,6 +197,7 @@ def print_places(sources: list[Source]) -> None:
             for body in source.bodies()
             if len(body.lines) >= PARAGRAPH_LINES and not body.n_blank
         ],
+        "classes that share a name with another": list_shared_classes(sources),
         "names that differ by case only": [pair for source in sources for pair in source.names_by_case()],
         "names that are no nouns": [
             f"{name} {n}"

@@ -40,7 +40,7 @@ from attlas.pipeline.interfaces.homology_groups import IDENTITY, group_pairs
 from attlas.pipeline.interfaces.known_interface import KnownInterface, make_known_interface
 from attlas.pipeline.interfaces.measures import MEASURES
 from attlas.pipeline.interfaces.nulls import SizedPair, shuffle_letters, swap_partners
-from attlas.pipeline.interfaces.splits import Split, choose_heads, draw_splits
+from attlas.pipeline.interfaces.splits import PairSplit, choose_heads, draw_splits
 from attlas.pipeline.interfaces.trials import MeasureFusedHeads, MeasureHeads, Trial, measure_trials
 from attlas.pipeline.model.architectures import KERNELS
 from attlas.pipeline.model.files import find_model
@@ -189,7 +189,7 @@ def judge_form(
     pairs: Sequence[Complex],
     groups: Mapping[int, int],
     trials: Sequence[Trial],
-    splits: Sequence[Split],
+    splits: Sequence[PairSplit],
     options: argparse.Namespace,
 ) -> dict[str, Any]:
     """Return the tables of one form."""
@@ -201,7 +201,7 @@ def judge_form(
 
     # Heads are chosen once the given pairs are measured, and judged in a second run of all pairs.
     place = MEASURES.index("auroc")
-    choices: list[tuple[Split, int, tuple[Head, ...]]] = []
+    choices: list[tuple[PairSplit, int, tuple[Head, ...]]] = []
     for split in splits:
         aurocs = [measured[GIVEN, number][:, :-1, place] for number in split.choosing]
         of_split = zip(options.best, choose_heads(aurocs, options.best), strict=True)
@@ -220,7 +220,7 @@ def judge_form(
 def summarise_fused(
     pairs: Sequence[Complex],
     groups: Mapping[int, int],
-    choices: Sequence[tuple[Split, int, tuple[Head, ...]]],
+    choices: Sequence[tuple[PairSplit, int, tuple[Head, ...]]],
     measured: Measured,
     n_best: Sequence[int],
 ) -> list[dict[str, Any]]:
@@ -325,7 +325,7 @@ def describe(
     model: str,
     pairs: Sequence[Complex],
     groups: Mapping[int, int],
-    splits: Sequence[Split],
+    splits: Sequence[PairSplit],
     reports: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what was measured, and all numbers."""

@@ -69,7 +69,8 @@ def column_digests(atlas: Path) -> Iterator[tuple[str, str]]:
         paths = [atlas / file["path"] for file in manifest["files"] if file["table"] == table]
         rows = pa.concat_tables([pq.read_table(path).replace_schema_metadata() for path in paths])
         names = [name for name in ROW_NAMES if name in rows.column_names]
-        rows = rows.take(pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in names]))
+        if names:  # an index has none of them, and its rows are stored in the order of its keys
+            rows = rows.take(pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in names]))
         for name in rows.column_names:
             values = json.dumps(rows[name].to_pylist(), sort_keys=True, default=str)
             yield f"{table}.{name} {rows.schema.field(name).type}", hashlib.sha256(values.encode()).hexdigest()

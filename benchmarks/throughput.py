@@ -285,12 +285,13 @@ def run_packs(encoder: Any, sequences: Sequence[str], *, pack_tokens: int) -> No
         forward.results()
 
 
-def _attend_only(q: Any, k: Any, v: Any, *, pack: Any, scaling: float, theta: float, added: Any = None) -> Any:
+def _attend_only(inputs: Any, *, theta: float) -> Any:
     """Attend and reduce nothing: our forward, which ends at the last layer's attention, without its statistics."""
     import torch
 
     from attlas.pipeline.attention.definitions import STATISTICS, PackAttention
 
+    q, k, v, pack, scaling = inputs.q, inputs.k, inputs.v, inputs.pack, inputs.scaling
     zero = torch.zeros((), device=q.device)  # float32, as NumPy has no bfloat16
     no_statistics = zero.expand(sum(pack.n_residues)), zero.expand(len(pack.n_tokens), len(q), len(STATISTICS))
     if v is None:
@@ -298,7 +299,7 @@ def _attend_only(q: Any, k: Any, v: Any, *, pack: Any, scaling: float, theta: fl
     if q.is_cuda and q.dtype == torch.float32:  # of SPLIT, as ways_of has it: the kernel that computes our output there
         from attlas.pipeline.attention.triton_pass import attend_by_kernel
 
-        return PackAttention(attend_by_kernel(q, k, v, pack=pack, scaling=scaling, products=SPLIT), *no_statistics)
+        return PackAttention(attend_by_kernel(inputs, products=SPLIT), *no_statistics)
     if q.is_cuda:  # in half precision: the same operator that computes our output there
         from torch.nn.attention.varlen import varlen_attn
 

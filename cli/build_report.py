@@ -10,7 +10,7 @@ from attlas.cli.progress import format_duration, say
 from attlas.cli.workshop import EXIT_FAILURES
 
 if TYPE_CHECKING:
-    from attlas.pipeline.estimate import Estimate
+    from attlas.pipeline.estimate import CostEstimate
     from attlas.pipeline.fitting.foretelling import FitCost
     from attlas.pipeline.pairs.foretelling import PairCost
     from attlas.pipeline.proteins.arranging import SkippedProtein
@@ -66,7 +66,7 @@ def report_kept_tables(earlier: EarlierAtlas, sealed: "Manifest") -> None:
         say(f"kept unchanged: {', '.join(names)}; for proteins that were computed now, add them again")
 
 
-def print_estimate(model: str, cost: "Estimate", skipped: "tuple[SkippedProtein, ...]") -> None:
+def print_estimate(model: str, cost: "CostEstimate", skipped: "tuple[SkippedProtein, ...]") -> None:
     """Print what a build would do, need and cost, and which proteins it would skip."""
     from attlas.queries.text import counted
 
@@ -90,7 +90,7 @@ def print_estimate(model: str, cost: "Estimate", skipped: "tuple[SkippedProtein,
         print(f"skipped  ... and {cost.n_skipped - N_SKIPPED_SHOWN:,} more")
 
 
-def describe_needs(cost: "Estimate | PairCost | FitCost") -> list[str]:
+def describe_needs(cost: "CostEstimate | PairCost | FitCost") -> list[str]:
     """Return the memory, the disk and the time of an estimate, a line each."""
     place = f"{cost.device} in this process" if cost.is_in_process else cost.device
     return [
@@ -100,7 +100,7 @@ def describe_needs(cost: "Estimate | PairCost | FitCost") -> list[str]:
     ]
 
 
-def _describe_processes(cost: "Estimate | PairCost | FitCost") -> str:
+def _describe_processes(cost: "CostEstimate | PairCost | FitCost") -> str:
     """Return where the memory of an estimate is needed."""
     if not cost.is_in_process:
         return f"per worker (workers: {cost.n_workers})"

@@ -149,16 +149,16 @@ def _write_choice(directory: Path, file: Path, settings: "ChoiceSettings") -> No
     from attlas.pipeline.contacts.choosing_heads import choose_heads
     from attlas.queries.text import counted
 
-    chosen = choose_heads(directory, settings)
-    chosen.choice.write(file)
+    outcome = choose_heads(directory, settings)
+    choice = outcome.choice
+    choice.write(file)
 
-    choice = chosen.choice
     heads = ", ".join(f"{head.layer}-{head.head} {head.precision:.3f}" for head in choice.heads[:N_SHOWN])
     more = f" and {len(choice.heads) - N_SHOWN} more" if len(choice.heads) > N_SHOWN else ""
     proteins = counted(len(choice.proteins), "protein")
     print(f"{file}: {counted(len(choice.heads), 'head')} of {choice.n_layers * choice.n_heads}, by P@L/2 on {proteins}")
     print(f"layer-head P@L/2: {heads}{more}")
-    if not chosen.n_judges:
+    if not outcome.n_judges:
         say("no other protein has a structure that fits: nothing in this atlas can judge the choice")
     say(f"next: attlas contacts {directory} --heads {file}")
 

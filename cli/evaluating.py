@@ -145,7 +145,7 @@ def candidates(
     directory: Dir,
     truth: TruthFile,
     label: Label = "Active site",
-    first: PerProtein = 10,
+    n_first: PerProtein = 10,
     seed: Seed = 0,
     threads: Threads = 1,
     output: CardFile = None,
@@ -166,7 +166,7 @@ def candidates(
         from attlas.pipeline.evaluating.card import describe_card
 
         atlas = _open_labelled_atlas(Path(directory), truth)
-        added = add_candidates(atlas, type=label, n_first=first, seed=seed, n_threads=threads, say=say)
+        added = add_candidates(atlas, type=label, n_first=n_first, seed=seed, n_threads=threads, say=say)
 
     if output is not None:
         _write_json(output, added.card)

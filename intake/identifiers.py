@@ -44,7 +44,7 @@ class Names(Protocol):
         """Return the value of a row in a column."""
 
 
-class Search(NamedTuple):
+class ColumnSearch(NamedTuple):
     """A column in which an id is looked for."""
 
     column: str
@@ -124,19 +124,19 @@ def read_id(text: str) -> IdForm:
     return IdForm(pasted, name)
 
 
-def list_searches(form: IdForm) -> Iterator[Search]:
+def list_searches(form: IdForm) -> Iterator[ColumnSearch]:
     """Yield the columns other than the accession that an id is looked for in, in order."""
     if form.is_accession:
         return
 
-    yield Search("entry_name", form.name)
-    yield Search("gene", form.name)
+    yield ColumnSearch("entry_name", form.name)
+    yield ColumnSearch("gene", form.name)
     if in_taxon := IN_TAXON.fullmatch(form.name):
-        yield Search("gene", in_taxon[1].strip(), in_taxon[2].strip())
+        yield ColumnSearch("gene", in_taxon[1].strip(), in_taxon[2].strip())
     if md5 := MD5.fullmatch(form.name):
-        yield Search("md5", md5[1].lower())
+        yield ColumnSearch("md5", md5[1].lower())
     if crc64 := CRC64.fullmatch(form.name):
-        yield Search("crc64", crc64[1].upper())
+        yield ColumnSearch("crc64", crc64[1].upper())
 
 
 def resolve_id(names: Names, text: str, *, taxon: int | str | None = None) -> Resolution:

@@ -142,15 +142,15 @@ def _lines_of(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
             n_lines += 1
             pieces, n_bytes = [], 0
 
-        first, *others = chunk.splitlines(keepends=True)
-        pieces.append(first)
-        n_bytes += len(first)
+        line_end, *lines = chunk.splitlines(keepends=True)
+        pieces.append(line_end)
+        n_bytes += len(line_end)
         if n_bytes > LONGEST_LINE_BYTES:
             raise _long_line_error(name, n_lines + 1)
 
-        if others:
+        if lines:
             yield b"".join(pieces)
-            *whole, last = others
+            *whole, last = lines
             yield from whole
             n_lines += 1 + len(whole)
             pieces, n_bytes = [last], len(last)

@@ -14,7 +14,7 @@ from attlas.pipeline.drafting import (
     list_sources,
     read_model_vocabulary,
 )
-from attlas.pipeline.estimate import Estimate, estimate_cost, runs_in_process
+from attlas.pipeline.estimate import CostEstimate, estimate_cost, runs_in_process
 from attlas.pipeline.model.files import PUBLISHED_SHAPES, ModelShape, find_model, find_shape
 from attlas.pipeline.model.letters import ESM2_VOCABULARY, Vocabulary
 from attlas.pipeline.model.precision import choose_dtype
@@ -40,7 +40,7 @@ class BuildDraft:
 
 def estimate_build(
     source: Sources, options: Options, *, n_workers: int | None = None
-) -> tuple[Estimate, tuple[SkippedProtein, ...]]:
+) -> tuple[CostEstimate, tuple[SkippedProtein, ...]]:
     """Return the cost of a build and the first of the proteins it would skip; no model is loaded.
 
     Raises as `draft_build`.
@@ -73,7 +73,7 @@ def draft_build(source: Sources, options: Options) -> BuildDraft:
     return BuildDraft(options, proteins, shape, device, attention, shards)
 
 
-def estimate_draft(draft: BuildDraft, *, n_workers: int | None = None, scheduler: str | None = None) -> Estimate:
+def estimate_draft(draft: BuildDraft, *, n_workers: int | None = None, scheduler: str | None = None) -> CostEstimate:
     """Return the cost of a build by processes as of `encode.encode`. Raises EnvironmentFault as `choose_processes`."""
     proteins = draft.proteins
     processes = choose_processes(draft.shards, device=draft.device, n_workers=n_workers, scheduler=scheduler)

@@ -13,7 +13,7 @@ from attlas.pipeline.workers.runners import (
     ShardFinished,
     ShardGivenUp,
     ShardTakenApart,
-    Task,
+    ShardTask,
     WorkerLeftOut,
     WorkersCounted,
     run_in_process,
@@ -36,7 +36,7 @@ def encode(
     progress: Progress,
     n_workers: int | None = None,
     scheduler: str | None = None,
-    task: Task = ENCODE,
+    task: ShardTask = ENCODE,
     is_kept: bool = True,
 ) -> None:
     """Compute shards and publish their receipts; the caller holds the lock.
@@ -93,7 +93,7 @@ def _run_shards(
     *,
     n_workers: int | None,
     scheduler: str | None,
-    task: Task,
+    task: ShardTask,
 ) -> Generator[Event, None, None]:
     """Return the events of shards computed by a scheduler's workers, by this process, or by workers started here."""
     device = plan.run.device

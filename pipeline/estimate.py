@@ -28,7 +28,7 @@ LENGTH_EDGES = (1, 10, 50, 100, 200, 400, 600, 800, 1_023, 2_000, 5_000, 10_000)
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """The estimated cost of a build."""
 
     shape: ModelShape
@@ -65,12 +65,12 @@ def estimate_cost(
     n_workers: int,
     is_in_process: bool,
     n_at_once: int = 1,
-) -> Estimate:
+) -> CostEstimate:
     """Return the cost of distinct sequences of these lengths on this machine, with `n_workers` processes."""
     rate = measure_rate(device) * (1 if device == "cuda" else n_workers)
     n_residues = int(lengths.sum(dtype=np.int64))
 
-    return Estimate(
+    return CostEstimate(
         shape=shape,
         device=device,
         dtype=dtype,

@@ -3,7 +3,6 @@
 import resource
 import socket
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from attlas.pipeline.encoder.device_check import while_device_works
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.plan import Shard
-from attlas.pipeline.shard_parts import ComputedParts, PartFolder
+from attlas.pipeline.shard_parts import ComputedParts, PartFolder, PartRecord
 from attlas.schema import AtlasPaths, EnvironmentFault, Receipt, Table, TableFile
 from attlas.schema.parquet_file import describe_file, write_batches
 from attlas.schema.publish import publishing
@@ -68,7 +67,9 @@ def finish_shard(
             hint="run the same command again: it computes that shard",
         ) from error
 
-    receipt = make_receipt(shard, parts, files, plan_id=folder.plan_id, started=started, device=encoder.device.type)
+    wall_s = parts.measure_wall_s(started=started)
+    device = encoder.device.type
+    receipt = make_receipt(shard, parts.records, files, plan_id=folder.plan_id, wall_s=wall_s, device=device)
     with while_device_works(encoder):  # it may have failed meanwhile, under another shard
         receipt.write_to(receipt_path)
     folder.remove()
@@ -96,12 +97,15 @@ def publish_table(
 
 
 def make_receipt(
-    shard: Shard, parts: ComputedParts, files: list[TableFile], *, plan_id: str, started: float, device: str
+    shard: Shard,
+    records: Sequence[PartRecord],
+    files: Sequence[TableFile],
+    *,
+    plan_id: str,
+    wall_s: float,
+    device: str,
 ) -> Receipt:
-    """Return the receipt of the published files of a shard; `started` as in `finish_shard`."""
-    records = parts.records
-    wall_s = time.perf_counter() - started + sum(record.wall_s for record in parts.taken_up)
-
+    """Return the receipt of a shard, whose parts have these records, and of its published files."""
     return Receipt(
         index=shard.index,
         plan_id=plan_id,

@@ -65,7 +65,7 @@ class ShardRows:
 
 @dataclass(frozen=True)
 class PassTask(ABC, Generic[Sequences, Results]):
-    """A `runners.Task` over the shards of a sealed atlas; its fields are its identity, and it travels pickled.
+    """A `runners.ShardTask` over the shards of a sealed atlas; its fields are its identity, and it travels pickled.
 
     A pass over other inputs than the sequences of the atlas, such as pairs of them, has shards of its own
     (`find_shard`, `read_lengths`); `sequence_id` then counts its inputs.

@@ -8,14 +8,14 @@ from attlas.pipeline.encode import StartProgress, encode
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.receipts import matches_entry
 from attlas.pipeline.shard_parts import remove_parts
-from attlas.pipeline.workers.runners import Task
+from attlas.pipeline.workers.runners import ShardTask
 from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest, Receipt, Table
 
 
 def run_pass(
     paths: AtlasPaths,
     plan: Plan,
-    task: Task,
+    task: ShardTask,
     *,
     tables: Sequence[Table],
     shards: Sequence[Shard],
@@ -62,7 +62,7 @@ def run_pass(
     return manifest
 
 
-def read_finished_receipts(paths: AtlasPaths, shards: Sequence[Shard], task: Task) -> dict[int, Receipt]:
+def read_finished_receipts(paths: AtlasPaths, shards: Sequence[Shard], task: ShardTask) -> dict[int, Receipt]:
     """Return the receipts of a task by the index of the shard, without those whose files are missing or changed."""
     receipts = {}
     for shard in shards:
@@ -74,6 +74,6 @@ def read_finished_receipts(paths: AtlasPaths, shards: Sequence[Shard], task: Tas
     return receipts
 
 
-def _name_kind(paths: AtlasPaths, task: Task) -> str:
+def _name_kind(paths: AtlasPaths, task: ShardTask) -> str:
     """Return how the names of a task's receipts begin, whatever its settings: `links-` of `links-DIGEST-00001`."""
     return task.receipt(paths, 1).stem.rsplit("-", 2)[0] + "-"

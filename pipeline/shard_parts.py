@@ -10,6 +10,7 @@ writes over another's.
 
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -85,6 +86,10 @@ class ComputedParts:
     def records(self) -> list[PartRecord]:
         """The records of all parts."""
         return [*self.taken_up, *self.closed, self.last.record]
+
+    def measure_wall_s(self, *, started: float) -> float:
+        """Return the seconds of the shard so far; this process began it when `time.perf_counter()` was `started`."""
+        return time.perf_counter() - started + sum(record.wall_s for record in self.taken_up)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def read_sequences_digest(path: Path, shard: Shard) -> str | None:
                 return None
             columns = ["index", "first_sequence_id", "end_sequence_id", _DIGEST]
             rows = file.read_row_group((shard.index - 1) // GROUP_SHARDS, columns=columns, use_threads=False)
+
         by_index = {row["index"]: row for row in rows.to_pylist()}
         row = by_index[shard.index]
         is_whole = (row["first_sequence_id"], row["end_sequence_id"]) == (

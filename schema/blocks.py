@@ -37,7 +37,7 @@ FOOTER_END = struct.Struct("<I4s")
 
 
 @dataclass(frozen=True)
-class Blocks:
+class FileBlocks:
     """The blocks of a file, and the place of their digests in it."""
 
     data_bytes: int
@@ -128,7 +128,7 @@ def read_tail(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             file.seek(max(find_footer(file) - _TRAILER.size, 0))
-            blocks = Blocks.parse_tail(file.read())
+            blocks = FileBlocks.parse_tail(file.read())
 
             is_few = blocks.digests_bytes <= FEW_DIGEST_BYTES
             file.seek(blocks.data_bytes + (0 if is_few else blocks.digests_bytes))
@@ -138,7 +138,7 @@ def read_tail(path: Path) -> bytes:
     return tail
 
 
-def read_digests(tail: bytes, blocks: Blocks) -> bytes | None:
+def read_digests(tail: bytes, blocks: FileBlocks) -> bytes | None:
     """Return the digests that a tail holds; None if they are too many for it."""
     end = _trailer_start(tail) - blocks.pages_bytes
     return tail[end - blocks.digests_bytes : end] if end >= blocks.digests_bytes else None

@@ -20,7 +20,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attlas.schema.blocks import FOOTER_END, Blocks, find_footer, read_tail
+from attlas.schema.blocks import FOOTER_END, FileBlocks, find_footer, read_tail
 from attlas.schema.json_file import IllTypedError, from_json
 from attlas.schema.thrift import encode_number, field_places, list_places
 
@@ -56,15 +56,15 @@ class FooterParts:
     group_rows: int
     """Rows of each row group; the last may have fewer."""
     data_bytes: int
-    """As `Blocks.data_bytes`."""
+    """As `FileBlocks.data_bytes`."""
     block_bytes: int
     page_digests: str
-    """As `Blocks.page_digests`, hexadecimal."""
+    """As `FileBlocks.page_digests`, hexadecimal."""
 
     @property
-    def blocks(self) -> Blocks:
+    def blocks(self) -> FileBlocks:
         """Return the blocks that the file is cut into."""
-        return Blocks(self.data_bytes, self.block_bytes, bytes.fromhex(self.page_digests))
+        return FileBlocks(self.data_bytes, self.block_bytes, bytes.fromhex(self.page_digests))
 
     def range_of(self, group: int) -> tuple[int, int]:
         """Return the first byte of the part of a row group, and the byte behind it."""
@@ -129,7 +129,7 @@ def read_footer_parts(path: Path) -> FooterParts | None:
         BrokenAtlasError: the file is no file of an atlas.
     """
     tail = read_tail(path)
-    blocks = Blocks.parse_tail(tail)
+    blocks = FileBlocks.parse_tail(tail)
     if blocks.data_bytes < _PLACE.size:
         return None
 

@@ -132,8 +132,8 @@ def _unlisted_files(paths: AtlasPaths, manifest: Manifest) -> list[str]:
         listed = {file.path for files in lists for file in files}
         if not unreadable:  # else any file may be one of those
             entries = (paths.root / table.name).glob("*")
-            ours = [path for path in entries if path.suffix == ".parquet" or _is_strange(path)]
-            unlisted += {paths.relative(path) for path in ours} - listed
+            table_paths = [path for path in entries if path.suffix == ".parquet" or _is_strange(path)]
+            unlisted += {paths.relative(path) for path in table_paths} - listed
     return sorted(unlisted)
 
 

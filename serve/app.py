@@ -73,7 +73,7 @@ def make_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        Thread(target=_warm_up, args=(service,), daemon=True, name=WARM_UP).start()
+        Thread(target=_prepare_answers, args=(service,), daemon=True, name=WARM_UP).start()
         yield
         service.close()
 
@@ -122,7 +122,7 @@ def read_first_page(app: FastAPI) -> None:
             list(protein_page(edition.atlas, accession, place=service.place).pieces())
 
 
-def _warm_up(service: Service) -> None:
+def _prepare_answers(service: Service) -> None:
     """Start a worker, and with it what others will soon ask for, once nobody has asked for anything for `QUIET_S`.
 
     Its start takes a second of a processor, which the browser of the first visitor needs. Whoever asks for what it

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from attlas.schema import QuestionError
-from attlas.serve.problems import Problem
+from attlas.serve.problems import HttpProblem
 
 Format = Literal["json", "csv", "tsv", "arrow", "parquet"]
 
@@ -24,7 +24,7 @@ def choose_format(format: Format | None, accept: str | None) -> Format:
     """Return the format of an answer: the one named, else the one that the client likes best.
 
     Raises:
-        Problem: 406, the client takes none of them.
+        HttpProblem: 406, the client takes none of them.
     """
     if format is not None:
         return format
@@ -38,7 +38,7 @@ def choose_format(format: Format | None, accept: str | None) -> Format:
     if best is None:
         expected = ", ".join(MEDIA_TYPES.values())
         fault = QuestionError("No format of this answer is acceptable to you.", expected=expected, found=accept)
-        raise Problem(406, fault)
+        raise HttpProblem(406, fault)
     return best
 
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from attlas.queries.text import counted, cut, printable
 from attlas.schema import QuestionError
 from attlas.serve.limits import Limits
-from attlas.serve.problems import Problem, problem_response
+from attlas.serve.problems import HttpProblem, problem_response
 from attlas.serve.security_headers import POLICY_HEADER, SECURITY_HEADERS
 from attlas.serve.traffic import Traffic
 
@@ -52,7 +52,7 @@ class Guard:
         try:
             self._check(scope)
             body = await self._read_body(scope, receive)
-        except Problem as problem:
+        except HttpProblem as problem:
             await problem_response(problem, scope["path"])(scope, receive, answer)
             return
         await self._answer(scope, body, receive, answer)
@@ -94,7 +94,7 @@ class Guard:
         """Refuse a request by its head.
 
         Raises:
-            Problem: 421, the Host header names another server; 414, the address is too long.
+            HttpProblem: 421, the Host header names another server; 414, the address is too long.
         """
         headers = Headers(scope=scope)
         host = _host_name(headers.get("host", ""))
@@ -102,7 +102,7 @@ class Guard:
             expected = ", ".join(sorted(self._hosts))
             hint = "call it by one of these names; `attlas serve --name NAME` adds one"
             what = "This server is not called by that name."
-            raise Problem(
+            raise HttpProblem(
                 421, QuestionError(what, expected=expected, found=cut(printable(host), 80) or "no name", hint=hint)
             )
 
@@ -110,13 +110,13 @@ class Guard:
         if n_characters > self._limits.url_characters:
             what = f"This address has {counted(n_characters, 'character')}."
             expected = f"at most {self._limits.url_characters:,}"
-            raise Problem(414, QuestionError(what, expected=expected, hint="POST what is long, see /api"))
+            raise HttpProblem(414, QuestionError(what, expected=expected, hint="POST what is long, see /api"))
 
     async def _read_body(self, scope: Scope, receive: Receive) -> bytes:
         """Return the body of a request.
 
         Raises:
-            Problem: 413, it is too large; 408, it did not arrive in time.
+            HttpProblem: 413, it is too large; 408, it did not arrive in time.
         """
         if scope["method"] in METHODS_WITHOUT_BODY:
             return b""
@@ -126,7 +126,7 @@ class Guard:
                 return await self._read_pieces(receive)
         except TimeoutError:
             what = f"The body of this request did not arrive within {self._limits.body_s:g} s."
-            raise Problem(408, QuestionError(what), {"Connection": "close"}) from None
+            raise HttpProblem(408, QuestionError(what), {"Connection": "close"}) from None
 
     async def _read_pieces(self, receive: Receive) -> bytes:
         pieces: list[bytes] = []
@@ -135,7 +135,7 @@ class Guard:
         while has_more and n_bytes <= MOST_THROWN_AWAY * self._limits.body_bytes:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise Problem(400, QuestionError("The client has left."))
+                raise HttpProblem(400, QuestionError("The client has left."))
             pieces.append(message.get("body", b""))
             n_bytes += len(pieces[-1])
             has_more = message.get("more_body", False)
@@ -146,10 +146,10 @@ class Guard:
             raise self._too_large()
         return b"".join(pieces)
 
-    def _too_large(self) -> Problem:
+    def _too_large(self) -> HttpProblem:
         expected = f"at most {self._limits.body_bytes:,} bytes"
         fault = QuestionError("The body of this request is too large.", expected=expected, hint="ask in parts")
-        return Problem(413, fault, {"Connection": "close"})
+        return HttpProblem(413, fault, {"Connection": "close"})
 
 
 def _host_name(host: str) -> str:

@@ -25,7 +25,7 @@ RETRY_S = 5
 """Seconds after which a client that found all workers busy is told to come again."""
 
 
-class Problem(Exception):
+class HttpProblem(Exception):
     """An error with the HTTP status that it is answered with."""
 
     def __init__(self, status: int, fault: Fault, headers: dict[str, str] | None = None) -> None:
@@ -35,7 +35,7 @@ class Problem(Exception):
         self.headers = headers or {}
 
 
-def problem_response(problem: Problem, instance: str) -> Response:
+def problem_response(problem: HttpProblem, instance: str) -> Response:
     """Return a problem as a response; `instance` is the path that was asked for."""
     fault = problem.fault
     body = {
@@ -55,46 +55,46 @@ def problem_response(problem: Problem, instance: str) -> Response:
     return Response(dump_json(body) + b"\n", problem.status, headers, media_type=MEDIA_TYPE)
 
 
-def as_problem(error: Exception) -> Problem:
+def as_problem(error: Exception) -> HttpProblem:
     """Return any error as the problem that a client is told."""
     match error:
-        case Problem():
+        case HttpProblem():
             return error
         case OutOfTimeError():
             what = "The answer took longer than this server waits; its process was killed."
             hint = "ask less of it (WHERE, LIMIT, fewer proteins), or use the command line, which has no such limit"
-            return Problem(504, QuestionError(what, hint=hint))
+            return HttpProblem(504, QuestionError(what, hint=hint))
         case FullError():
             what = "Too many answers of this server wait to be received."
             hint = "come again; ask for less (`limit`, fewer proteins)"
-            return Problem(503, EnvironmentFault(what, hint=hint), {"Retry-After": str(RETRY_S)})
+            return HttpProblem(503, EnvironmentFault(what, hint=hint), {"Retry-After": str(RETRY_S)})
         case BusyError():
             what = "This server is busy with other questions."
-            return Problem(503, EnvironmentFault(what, hint="come again"), {"Retry-After": str(RETRY_S)})
+            return HttpProblem(503, EnvironmentFault(what, hint="come again"), {"Retry-After": str(RETRY_S)})
         case ClientLeftError():
-            return Problem(400, QuestionError("The client has left."))
+            return HttpProblem(400, QuestionError("The client has left."))
         case WorkerEndedError():
             what = "The process that was answering has ended, perhaps for want of memory."
-            return Problem(503, EnvironmentFault(what, hint="ask for less: fewer columns and rows, shorter texts"))
+            return HttpProblem(503, EnvironmentFault(what, hint="ask for less: fewer columns and rows, shorter texts"))
         case TooLargeError():
-            return Problem(413, error)
+            return HttpProblem(413, error)
         case EnvironmentFault() | BrokenAtlasError():
-            return Problem(503, error)
+            return HttpProblem(503, error)
         case Fault():
-            return Problem(422, error)
+            return HttpProblem(422, error)
         case RequestValidationError():
-            return Problem(422, _fault_of_request(error))
+            return HttpProblem(422, _fault_of_request(error))
         case HTTPException():
-            return Problem(error.status_code, _fault_of_status(error), dict(error.headers or {}))
+            return HttpProblem(error.status_code, _fault_of_status(error), dict(error.headers or {}))
         case _:
             # The server below logs it with its traceback.
             what = "This server has failed: a defect of attlas."
-            return Problem(
+            return HttpProblem(
                 500, EnvironmentFault(what, hint="the log of the server has the traceback; please report it")
             )
 
 
-def add_handlers(app: FastAPI, make_page: Callable[[Problem], str]) -> None:
+def add_handlers(app: FastAPI, make_page: Callable[[HttpProblem], str]) -> None:
     """Make the app answer every error as a problem, or as a page where a browser asks for a page."""
 
     async def handle(request: Request, error: Exception) -> Response:
@@ -104,7 +104,7 @@ def add_handlers(app: FastAPI, make_page: Callable[[Problem], str]) -> None:
             response.headers.setdefault(name, value)
         return response
 
-    def respond(request: Request, problem: Problem) -> Response:
+    def respond(request: Request, problem: HttpProblem) -> Response:
         is_for_people = "text/html" in request.headers.get("accept", "") and not _is_of_api(request.url.path)
         if not is_for_people:
             return problem_response(problem, request.url.path)
@@ -115,7 +115,7 @@ def add_handlers(app: FastAPI, make_page: Callable[[Problem], str]) -> None:
         return HTMLResponse(page, problem.status, {"Cache-Control": "no-store", **problem.headers})
 
     kinds = (
-        Problem,
+        HttpProblem,
         Fault,
         ClientLeftError,
         OutOfTimeError,

@@ -14,14 +14,14 @@ Point = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Residues:
+class PolymerResidues:
     """The residues of the polymers of a structure's first model."""
 
     by_name: dict[tuple[str, int, str, str], "gemmi.Residue"]
     """By chain, number, insertion code and component name."""
 
     @classmethod
-    def of(cls, file: StructureFile) -> "Residues":
+    def of(cls, file: StructureFile) -> "PolymerResidues":
         """Return the residues of a structure; where two have the same name, the first of them."""
         by_name: dict[tuple[str, int, str, str], gemmi.Residue] = {}
         for chain in file.structure[0]:
@@ -56,7 +56,7 @@ def author_number(residue: "gemmi.Residue") -> tuple[int, str]:
     return (seqid.num if seqid.num is not None else 0), seqid.icode.strip()
 
 
-def ca_and_cb(residues: Residues, residue: Residue) -> tuple[Point | None, Point | None]:
+def ca_and_cb(residues: PolymerResidues, residue: Residue) -> tuple[Point | None, Point | None]:
     """Return the coordinates of C-alpha and C-beta of a residue; for glycine, C-alpha stands for C-beta, too."""
     ca = residues.point(residue, "CA")
     return ca, ca if residue.names[0] == "GLY" else residues.point(residue, "CB")

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from attlas.pipeline.attention.definitions import STATISTICS, Pack, reduce_plain
+from attlas.pipeline.attention.definitions import STATISTICS, LayerInputs, Pack, reduce_plain
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import SequenceAttention
 from attlas.pipeline.model.files import ModelShape, find_model
@@ -183,11 +183,11 @@ def test_the_eager_ways_do_all_the_work_and_find_what_we_find(
 def test_our_forward_without_statistics_has_the_output_of_the_one_with_them() -> None:
     pack = Pack((7, 12, 5), torch.device("cpu"))
     q, k, v = torch.randn(3, 4, 24, 8, generator=torch.Generator().manual_seed(0))
-    bare = throughput._attend_only(q, k, v, pack=pack, scaling=0.5, theta=0.3)
-    full = reduce_plain(q, k, v, pack=pack, scaling=0.5, theta=0.3)
+    bare = throughput._attend_only(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=0.3)
+    full = reduce_plain(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=0.3)
     torch.testing.assert_close(bare.output, full.output)
     assert (bare.received.shape, bare.heads.shape) == (full.received.shape, full.heads.shape)
-    last = throughput._attend_only(q, k, None, pack=pack, scaling=0.5, theta=0.3)
+    last = throughput._attend_only(LayerInputs(q, k, None, pack=pack, scaling=0.5), theta=0.3)
     assert last.output is None
 
 

@@ -11,8 +11,8 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from attlas.pipeline.attention.added_scores import OffsetScores
-from attlas.pipeline.attention.blocks import BLOCKS_FILE, Blocks, read_tables
-from attlas.pipeline.attention.definitions import Pack
+from attlas.pipeline.attention.blocks import BLOCKS_FILE, BlockSizes, read_tables
+from attlas.pipeline.attention.definitions import LayerInputs, Pack
 from attlas.pipeline.model.precision import SPLIT
 from attlas.schema.run import PLAIN
 from gpu_parts.settings import Row, Settings
@@ -72,14 +72,14 @@ def profile_encoder(settings: Settings, variant: str) -> Iterator[Row]:
 
 CANDIDATES = {
     "columns": [
-        Blocks(kept, walked, n_warps, n_stages, n_registers)
+        BlockSizes(kept, walked, n_warps, n_stages, n_registers)
         for n_registers in (255, 168)
         for n_stages in (2, 3)
         for kept, walked in ((128, 64), (128, 32), (64, 64), (64, 32))
         for n_warps in (4, 8)
     ],
     "softmax": [
-        Blocks(kept, walked, n_warps, n_stages, 255)
+        BlockSizes(kept, walked, n_warps, n_stages, 255)
         for n_stages in (2, 3)
         for kept, walked in ((128, 64), (128, 32), (64, 64), (64, 32), (128, 128))
         for n_warps in (8, 4)
@@ -119,14 +119,16 @@ def compare_precisions(settings: Settings, tensors: Sequence[torch.Tensor], pack
     from attlas.pipeline.attention import triton_pass
 
     q, k, v = tensors
-    exact = triton_pass.reduce_triton(q, k, v, pack=pack, scaling=0.1, theta=0.3).received
+    exact = triton_pass.reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.1), theta=0.3).received
     before = triton_pass.SPLIT_PRECISION
     for precision in (before,) if settings.is_tiny else ("bf16x3", "tf32x3", "ieee"):
         try:
             triton_pass.SPLIT_PRECISION = precision
 
             def run() -> torch.Tensor:
-                return triton_pass.reduce_triton(q, k, v, pack=pack, scaling=0.1, theta=0.3, products=SPLIT).received
+                return triton_pass.reduce_triton(
+                    LayerInputs(q, k, v, pack=pack, scaling=0.1), theta=0.3, products=SPLIT
+                ).received
 
             error = float((run() - exact).abs().max() / exact.max())
             seconds = measure_s(settings, run, repeats=1 if settings.is_tiny else 5)
@@ -154,7 +156,7 @@ def compare_added(settings: Settings, tensors: Sequence[torch.Tensor], pack: Pac
 
         def run(added: OffsetScores | None = added, n: int = n_key_heads) -> object:
             return triton_pass.reduce_triton(
-                q, k[:n], v[:n], pack=pack, scaling=0.1, theta=0.3, added=added, products=products
+                LayerInputs(q, k[:n], v[:n], pack=pack, scaling=0.1, added=added), theta=0.3, products=products
             )
 
         row: Row = {"measured": f"a layer of {products} {q.dtype}, {name}"}
@@ -172,11 +174,11 @@ def sweep_kernel(settings: Settings, kernel: str, tensors: Sequence[torch.Tensor
 
     def run() -> object:
         if kernel == "columns":
-            return triton_pass.reduce_triton(q, k, v, pack=pack, scaling=0.1, theta=0.3, products=products)
-        return triton_pass.attend_by_kernel(q, k, v, pack=pack, scaling=0.1, products=products)
+            return triton_pass.reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.1), theta=0.3, products=products)
+        return triton_pass.attend_by_kernel(LayerInputs(q, k, v, pack=pack, scaling=0.1), products=products)
 
     before = triton_pass.read_blocks(table, kernel, dim=q.shape[2])
-    seconds_by_blocks: dict[Blocks, float] = {}
+    seconds_by_blocks: dict[BlockSizes, float] = {}
     end = time.monotonic() + SWEEP_LIMIT_S
     for blocks in [before, *CANDIDATES[kernel][: 1 if settings.is_tiny else None]]:
         if seconds_by_blocks and time.monotonic() > end:
@@ -200,13 +202,13 @@ def sweep_kernel(settings: Settings, kernel: str, tensors: Sequence[torch.Tensor
 
 
 @contextmanager
-def using_blocks(kernel: str, blocks: Blocks) -> Iterator[None]:
+def using_blocks(kernel: str, blocks: BlockSizes) -> Iterator[None]:
     """Let a kernel run with these sizes, whatever the tables say."""
     from attlas.pipeline.attention import triton_pass
 
     read_blocks = triton_pass.read_blocks
 
-    def read(table: str, name: str, *, dim: int) -> Blocks:
+    def read(table: str, name: str, *, dim: int) -> BlockSizes:
         return blocks if name == kernel else read_blocks(table, name, dim=dim)
 
     triton_pass.read_blocks = read
@@ -216,7 +218,7 @@ def using_blocks(kernel: str, blocks: Blocks) -> Iterator[None]:
         triton_pass.read_blocks = read_blocks
 
 
-def write_blocks(settings: Settings, table: str, kernel: str, blocks: Blocks, *, dim: int) -> None:
+def write_blocks(settings: Settings, table: str, kernel: str, blocks: BlockSizes, *, dim: int) -> None:
     """Write sizes into a copy of the tables among the figures and, from a GPU, where the code reads them."""
     copy = settings.out / BLOCKS_FILE.name
     tables = json.loads((copy if copy.is_file() else BLOCKS_FILE).read_text())

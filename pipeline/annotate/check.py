@@ -30,7 +30,7 @@ _ISOFORM_POSITION = re.compile(r"(\S+-\d+):(.+)")
 _POSITION = re.compile(r"[0-9]{1,9}")
 
 
-class FeatureRow(NamedTuple):
+class SourceFeature(NamedTuple):
     """A row of `features` but for its source, and the line it stands on."""
 
     accession: str
@@ -43,7 +43,7 @@ class FeatureRow(NamedTuple):
     line: int | None
 
 
-class FamilyRow(NamedTuple):
+class SourceFamily(NamedTuple):
     """A row of `families` but for its source, and the line it stands on."""
 
     accession: str
@@ -84,7 +84,7 @@ COLUMNS = tuple(dict.fromkeys((*CHECKED_COLUMNS, *NAME_COLUMNS)))
 """Columns of `proteins` that the checks need."""
 
 
-def check_entry(entry: Entry, proteins: Proteins) -> Iterator[FeatureRow | FamilyRow | Rejected]:
+def check_entry(entry: Entry, proteins: Proteins) -> Iterator[SourceFeature | SourceFamily | Rejected]:
     """Yield what becomes of each record of an entry, in order; behind a match its families."""
     if entry.n_records == 0:
         return
@@ -143,7 +143,7 @@ def _checked(protein: StoredProtein, *claims: SequenceClaim) -> ProteinOfEntry:
     return ProteinOfEntry(protein.accession, protein, problem)
 
 
-def _check_feature(feature: FeatureRecord, about: ProteinOfEntry) -> Iterator[FeatureRow | FamilyRow | Rejected]:
+def _check_feature(feature: FeatureRecord, about: ProteinOfEntry) -> Iterator[SourceFeature | SourceFamily | Rejected]:
     protein = about.protein
     problem = feature.problem or about.problem
     if problem is None and protein is not None:
@@ -153,7 +153,7 @@ def _check_feature(feature: FeatureRecord, about: ProteinOfEntry) -> Iterator[Fe
         yield _rejected(problem, record)
         return
 
-    yield FeatureRow(
+    yield SourceFeature(
         accession=about.accession,
         sequence_id=protein.sequence_id,
         type=feature.type,
@@ -167,7 +167,7 @@ def _check_feature(feature: FeatureRecord, about: ProteinOfEntry) -> Iterator[Fe
         yield _family_row(family, about.accession, protein, is_of_match=True)
 
 
-def _check_family(family: FamilyRecord, about: ProteinOfEntry) -> FamilyRow | Rejected:
+def _check_family(family: FamilyRecord, about: ProteinOfEntry) -> SourceFamily | Rejected:
     problem = family.problem or about.problem or (None if family.family else Problem(Reason.NO_FAMILY))
     if problem is not None or about.protein is None:
         record = Record(about.accession, family.database, description=family.family, line=family.line)
@@ -180,8 +180,8 @@ def _rejected(problem: Problem | None, record: Record) -> Rejected:
     return Rejected(problem.reason, record, problem.detail)
 
 
-def _family_row(family: FamilyRecord, accession: str, protein: StoredProtein, *, is_of_match: bool) -> FamilyRow:
-    return FamilyRow(
+def _family_row(family: FamilyRecord, accession: str, protein: StoredProtein, *, is_of_match: bool) -> SourceFamily:
+    return SourceFamily(
         accession, protein.sequence_id, family.database, family.family, family.name, family.line, is_of_match
     )
 

@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 
 from attlas.intake.rejects import Reason, Record, Rejected
-from attlas.pipeline.annotate.check import FamilyRow, FeatureRow
+from attlas.pipeline.annotate.check import SourceFamily, SourceFeature
 from attlas.pipeline.annotate.records import eco_codes
-from attlas.pipeline.annotate.rows import Rows, as_stored
+from attlas.pipeline.annotate.rows import AnnotationRows, as_stored
 from attlas.schema import FAMILIES, FEATURES
 
 CHUNK_ROWS = 65_536
@@ -38,18 +38,20 @@ class DraftRows:
     """Features and families in the order in which they come."""
 
     def __init__(self) -> None:
-        self._features = DraftTable(FeatureRow._fields)
-        self._families = DraftTable(FamilyRow._fields)
+        self._features = DraftTable(SourceFeature._fields)
+        self._families = DraftTable(SourceFamily._fields)
 
-    def add(self, row: FeatureRow | FamilyRow) -> None:
+    def add(self, row: SourceFeature | SourceFamily) -> None:
         """Take a row."""
-        (self._features if isinstance(row, FeatureRow) else self._families).add(row)
+        (self._features if isinstance(row, SourceFeature) else self._families).add(row)
 
-    def finish(self, *, source: str) -> tuple[Rows, list[Rejected]]:
+    def finish(self, *, source: str) -> tuple[AnnotationRows, list[Rejected]]:
         """Return the rows as they are stored, each once, and the repeats that were left out."""
         features, feature_repeats = _merge_features(self._features.sorted(_FEATURE_KEY))
         families, family_repeats = _merge_families(self._families.sorted(_FAMILY_KEY))
-        rows = Rows(as_stored(FEATURES, features, source=source), as_stored(FAMILIES, families, source=source))
+        rows = AnnotationRows(
+            as_stored(FEATURES, features, source=source), as_stored(FAMILIES, families, source=source)
+        )
         return rows, [*feature_repeats, *family_repeats]
 
 
@@ -93,7 +95,7 @@ def _merge_features(draft: pa.Table) -> tuple[pa.Table, list[Rejected]]:
     places: list[int] = []
     evidence: list[str | None] = []
     repeats: list[Rejected] = []
-    rows = (FeatureRow(*values) for values in _table_rows(draft))
+    rows = (SourceFeature(*values) for values in _table_rows(draft))
     for _, group in groupby(enumerate(rows), key=lambda item: item[1][: len(_FEATURE_KEY)]):
         same = list(group)
         place, row = same[0]
@@ -112,7 +114,7 @@ def _merge_families(draft: pa.Table) -> tuple[pa.Table, list[Rejected]]:
     places: list[int] = []
     names: list[str | None] = []
     repeats: list[Rejected] = []
-    rows = (FamilyRow(*values) for values in _table_rows(draft))
+    rows = (SourceFamily(*values) for values in _table_rows(draft))
     for _, group in groupby(enumerate(rows), key=lambda item: item[1][: len(_FAMILY_KEY)]):
         same = list(group)
         places.append(same[0][0])
@@ -130,12 +132,12 @@ def _replace_column(table: pa.Table, name: str, texts: Sequence[str | None]) -> 
     return table.set_column(table.schema.get_field_index(name), name, pa.array(texts, pa.string()))
 
 
-def _repeated_feature(row: FeatureRow) -> Rejected:
+def _repeated_feature(row: SourceFeature) -> Rejected:
     record = Record(row.accession, row.type, str(row.begin), str(row.end), row.description, row.line)
     detail = "same protein, type, positions and description; its evidence is kept with the first"
     return Rejected(Reason.REPEATED, record, detail)
 
 
-def _repeated_family(row: FamilyRow) -> Rejected:
+def _repeated_family(row: SourceFamily) -> Rejected:
     record = Record(row.accession, row.database, description=row.family, line=row.line)
     return Rejected(Reason.REPEATED, record, "same protein, database and family")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attlas.intake.rejects import Account
-from attlas.pipeline.annotate.rows import Rows, counts_of
+from attlas.pipeline.annotate.rows import AnnotationRows, counts_of
 from attlas.pipeline.annotate.structures.files import structure_paths
 from attlas.schema import Table
 from attlas.schema.publish import file_sha256
@@ -111,7 +111,7 @@ class Import:
     """A source as read."""
 
     report: ImportReport
-    rows: Rows
+    rows: AnnotationRows
     rejected: Account
     """Records left out."""
     remarks: Account
@@ -121,7 +121,7 @@ class Import:
 def report_import(
     source: AnnotationSource,
     format: str,
-    rows: Rows,
+    rows: AnnotationRows,
     rejected: Account,
     remarks: Account,
     *,
@@ -130,10 +130,12 @@ def report_import(
 ) -> ImportReport:
     """Return the report of an import; `n_records` counts what is stored and what is rejected."""
     return ImportReport(
+        # The source, and what its records are.
         source=source.name,
         sha256=_digest(source.path),
         format=format,
         n_records=n_records,
+        # Its rows, by table, and of some tables by kind.
         n_proteins=rows.n_proteins(),
         n_features=rows.features.num_rows,
         n_families=rows.families.num_rows,
@@ -143,6 +145,7 @@ def report_import(
         by_database=counts_of(rows.families, "database"),
         n_structures=len(counts_of(rows.coordinates, "source")),
         n_chains=n_chains,
+        # What was left out, or taken with a remark.
         n_rejected=rejected.counts.total(),
         rejected=dict(rejected.counts.most_common()),
         remarks=dict(remarks.counts.most_common()),

@@ -27,7 +27,7 @@ def _empty(table: Table) -> pa.Table:
 
 
 @dataclass(frozen=True)
-class Rows:
+class AnnotationRows:
     """Rows of each of TABLES, in a field of its name, sorted as they are stored."""
 
     features: pa.Table = field(default_factory=lambda: _empty(FEATURES))
@@ -55,10 +55,10 @@ class Rows:
         return {name for _, rows in self.filled() for name in pc.unique(rows["source"]).to_pylist()}
 
 
-def concatenate(parts: Iterable[Rows]) -> Rows:
+def concatenate(parts: Iterable[AnnotationRows]) -> AnnotationRows:
     """Return the rows of several files as those of one source."""
     parts = list(parts)
-    return Rows(
+    return AnnotationRows(
         features=_sorted(FEATURES, [part.features for part in parts]),
         families=_sorted(FAMILIES, [part.families for part in parts]),
         coordinates=_sorted(COORDINATES, [part.coordinates for part in parts]),

@@ -20,7 +20,7 @@ from attlas.intake.rejects import Account, Reason
 from attlas.pipeline.adding import add_files, remove_unnamed_files
 from attlas.pipeline.annotate.imports import AnnotationSource, Import, ImportReport, ReplacedFile, Series
 from attlas.pipeline.annotate.read import read_source
-from attlas.pipeline.annotate.rows import TABLES, Rows
+from attlas.pipeline.annotate.rows import TABLES, AnnotationRows
 from attlas.pipeline.annotate.source import make_slug
 from attlas.pipeline.annotate.tables import stored_metadata, stored_rows
 from attlas.pipeline.lock import hold_lock
@@ -154,7 +154,7 @@ def _receipt_values(report: ImportReport) -> dict[str, Any]:
 
 
 def _replaced_files(
-    paths: AtlasPaths, manifest: Manifest, source: str, rows: Rows, series: Series | None
+    paths: AtlasPaths, manifest: Manifest, source: str, rows: AnnotationRows, series: Series | None
 ) -> dict[str, ReplacedFile]:
     """Return the files that the new rows take the place of: of the same source, or of a file that a folder now holds.
 
@@ -192,7 +192,7 @@ def _sources(paths: AtlasPaths, file: TableFile) -> tuple[str, str, set[str]]:
     return metadata.get(_SOURCE_KEY, b"").decode(), metadata.get(_SERIES_KEY, b"").decode(), set(names)
 
 
-def _file_name(values: dict[str, Any], rows: Rows) -> str:
+def _file_name(values: dict[str, Any], rows: AnnotationRows) -> str:
     """Return the name of the files and the receipt of a source: its own, and a digest of all that they hold."""
     slug = make_slug(values["source"], default="source")
     # The library writes the bytes: a newer one may write the same rows otherwise.

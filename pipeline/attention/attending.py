@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attlas.pipeline.attention.added_scores import AddedScores
-from attlas.pipeline.attention.definitions import Pack
+from attlas.pipeline.attention.definitions import LayerInputs
 from attlas.pipeline.attention.rows import receive_rows
 from attlas.pipeline.attention.tiled import attend_in_tiles
 from attlas.pipeline.attention.tiles import Tile
@@ -22,65 +21,39 @@ AddTile = Callable[[Tensor, Tile], None]
 """Takes the weights of a tile, (heads, R, T) float32 and contiguous, special tokens included, and the tile's place."""
 
 
-def attend(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor | None,
-    *,
-    pack: Pack,
-    scaling: float,
-    add: AddTile,
-    added: AddedScores | None = None,
-) -> Tensor | None:
+def attend(inputs: LayerInputs, *, add: AddTile) -> Tensor | None:
     """Return a layer's output, (H, sum of T, D), dtype of `v`, None without; call `add` with each tile of weights."""
-    attend_by_device = attend_in_rows if q.is_cuda else attend_in_cache
-    with torch.autocast(q.device.type, enabled=False):  # of mixed models: sums need float32
-        return attend_by_device(q, k, v, pack=pack, scaling=scaling, add=add, added=added)
+    attend_by_device = attend_in_rows if inputs.q.is_cuda else attend_in_cache
+    with torch.autocast(inputs.q.device.type, enabled=False):  # of mixed models: sums need float32
+        return attend_by_device(inputs, add=add)
 
 
-def attend_in_cache(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor | None,
-    *,
-    pack: Pack,
-    scaling: float,
-    add: AddTile,
-    added: AddedScores | None = None,
-) -> Tensor | None:
+def attend_in_cache(inputs: LayerInputs, *, add: AddTile) -> Tensor | None:
     """Return a layer's output on a CPU, in the build's tiles, which stay in cache."""
-    unused = np.zeros((3, q.shape[0], max(pack.n_tokens)))
+    unused = np.zeros((3, len(inputs.q), max(inputs.pack.n_tokens)))
 
     def soften(tile: Tensor, at: Tile) -> None:
         receive_rows(tile.numpy(), at.first_row, np.float32(np.inf), *unused[:, : len(tile), : tile.shape[2]])
         add(tile, at)
 
-    return attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=soften, added=added)
+    return attend_in_tiles(inputs, soften=soften)
 
 
-def attend_in_rows(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor | None,
-    *,
-    pack: Pack,
-    scaling: float,
-    add: AddTile,
-    added: AddedScores | None = None,
-) -> Tensor | None:
+def attend_in_rows(inputs: LayerInputs, *, add: AddTile) -> Tensor | None:
     """Return a layer's output on any device, in tiles of all heads and a few query rows."""
+    q, k, v = inputs.q, inputs.k, inputs.v
     output = None if v is None else torch.empty_like(v)
 
-    for sequence, tokens in enumerate(pack.slices):
+    for sequence, tokens in enumerate(inputs.pack.slices):
         keys = k[:, tokens].float().transpose(1, 2)
         n_rows = max(1, GPU_TILE_ELEMENTS // (len(q) * keys.shape[2]))
 
         for begin in range(tokens.start, tokens.stop, n_rows):
             rows = slice(begin, min(begin + n_rows, tokens.stop))
             at = Tile(sequence, slice(0, len(q)), tokens, begin - tokens.start)
-            scores = q[:, rows].float() @ keys * scaling
-            if added is not None:
-                scores += added.select(at, scores.shape[1]).to(scores.device)
+            scores = q[:, rows].float() @ keys * inputs.scaling
+            if inputs.added is not None:
+                scores += inputs.added.select(at, scores.shape[1]).to(scores.device)
             tile = torch.softmax(scores, dim=-1)
             add(tile, at)
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 BLOCKS_FILE = Path(__file__).with_name("blocks.json")
 
 
-class Blocks(NamedTuple):
+class BlockSizes(NamedTuple):
     """The sizes of a program's work: tokens kept, tokens walked over at a time, and options of the compiler.
 
     `kept` is a multiple of `walked` and of BAND. Only the last bits of the results depend on these.
@@ -40,7 +40,7 @@ def read_tables() -> dict[str, dict[str, dict[str, list[int]]]]:
     return tables
 
 
-def read_blocks(table: str, kernel: str, *, dim: int) -> Blocks:
+def read_blocks(table: str, kernel: str, *, dim: int) -> BlockSizes:
     """Return the blocks of a kernel, "softmax" or "columns", for a head dimension up to LARGEST_DIM."""
     by_largest_dim = read_tables()[table][kernel]
-    return Blocks(*next(sizes for largest, sizes in by_largest_dim.items() if dim <= int(largest)))
+    return BlockSizes(*next(sizes for largest, sizes in by_largest_dim.items() if dim <= int(largest)))

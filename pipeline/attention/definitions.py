@@ -69,6 +69,23 @@ class Pack:
 
 
 @dataclass(frozen=True)
+class LayerInputs:
+    """What the attention of one layer on a pack is computed from."""
+
+    q: Tensor
+    """The queries of all tokens, shape (H, sum of T, D), after positions are applied."""
+    k: Tensor
+    """The keys, of the same shape."""
+    v: Tensor | None
+    """The values, of the same shape; None in the last layer, whose output nothing reads: no output is computed."""
+    pack: Pack
+    scaling: float
+    """Factor of the products q k."""
+    added: AddedScores | None = None
+    """What is added to the scaled scores before the softmax, where the architecture adds something."""
+
+
+@dataclass(frozen=True)
 class PackAttention:
     """The attention of a layer on a pack, reduced."""
 
@@ -83,47 +100,25 @@ class PackAttention:
 class Reduction(Protocol):
     """A function that computes a `PackAttention`."""
 
-    def __call__(
-        self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor | None,
-        *,
-        pack: Pack,
-        scaling: float,
-        theta: float,
-        added: AddedScores | None = None,
-    ) -> PackAttention:
-        """Reduce one layer; `q`, `k`, `v` of shape (H, sum of T, D), after positions are applied.
-
-        `added` is added to the scaled scores before the softmax, where the architecture adds something.
-        Without `v` only the statistics are computed: in the last layer, whose output nothing reads.
-        """
+    def __call__(self, inputs: LayerInputs, *, theta: float) -> PackAttention:
+        """Reduce one layer; attention of `theta` or more counts as an edge."""
         ...
 
 
-def reduce_plain(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor | None,
-    *,
-    pack: Pack,
-    scaling: float,
-    theta: float,
-    added: AddedScores | None = None,
-) -> PackAttention:
+def reduce_plain(inputs: LayerInputs, *, theta: float) -> PackAttention:
     """Reduce one layer's attention by its definitions, holding a sequence's whole (H, T, T) map.
 
     Takes any float dtype; the sums of float64 are in float64.
     Source of the statistics: Vig et al. (ICLR 2021) for edges and distance, Nayar et al. (2025) for `received`.
     """
+    q, k, v = inputs.q, inputs.k, inputs.v
     outputs, received, heads = [], [], []
 
-    for sequence, tokens in enumerate(pack.slices):
-        scores = _widen(q[:, tokens]) @ _widen(k[:, tokens]).transpose(1, 2) * scaling
-        if added is not None:
+    for sequence, tokens in enumerate(inputs.pack.slices):
+        scores = _widen(q[:, tokens]) @ _widen(k[:, tokens]).transpose(1, 2) * inputs.scaling
+        if inputs.added is not None:
             tile = Tile(sequence, slice(0, len(q)), tokens, 0)
-            scores += added.select(tile, scores.shape[1]).to(scores.device)
+            scores += inputs.added.select(tile, scores.shape[1]).to(scores.device)
         attention = torch.softmax(scores, dim=-1)
         columns, statistics = reduce_map(attention, theta=theta)
         received.append(columns)

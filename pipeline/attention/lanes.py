@@ -60,15 +60,15 @@ def _point(context, builder, kind, array, at):
     return builder.gep(context.make_array(kind)(context, builder, array).data, [at])
 
 
-def _load(builder, address):
+def _emit_load(builder, address):
     return builder.load(builder.bitcast(address, _VECTOR.as_pointer()), align=4)
 
 
-def _store(builder, vector, address):
+def _emit_store(builder, vector, address):
     builder.store(vector, builder.bitcast(address, _VECTOR.as_pointer()), align=4)
 
 
-def _fill(builder, number):
+def _emit_fill(builder, number):
     nothing = ir.Constant(_VECTOR, ir.Undefined)
     lane = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(lane, nothing, ir.Constant(_INTEGERS, [0] * N_LANES))
@@ -79,7 +79,7 @@ def load(_, array, at):
     """Return the numbers of a flat float32 array from a place on."""
 
     def generate(context, builder, signature, arguments):
-        return _load(builder, _point(context, builder, signature.args[0], *arguments))
+        return _emit_load(builder, _point(context, builder, signature.args[0], *arguments))
 
     return lanes(array, types.intp), generate
 
@@ -90,7 +90,7 @@ def store(_, array, at, vector):
 
     def generate(context, builder, signature, arguments):
         array, at, vector = arguments
-        _store(builder, vector, _point(context, builder, signature.args[0], array, at))
+        _emit_store(builder, vector, _point(context, builder, signature.args[0], array, at))
         return context.get_dummy_value()
 
     return types.none(array, types.intp, lanes), generate
@@ -99,7 +99,7 @@ def store(_, array, at, vector):
 @intrinsic
 def fill(_, number):
     """Return a vector that holds one number throughout."""
-    return lanes(types.float32), lambda _, builder, __, arguments: _fill(builder, *arguments)
+    return lanes(types.float32), lambda _, builder, __, arguments: _emit_fill(builder, *arguments)
 
 
 @intrinsic
@@ -210,15 +210,15 @@ def make_multiply(n_vectors):
 
             with cgutils.for_range(builder, n, intp=a_at.type) as loop:
                 b_row = move(starts[1], b_step, loop.index)
-                vectors = [_load(builder, builder.gep(b_row, [number(v * N_LANES)])) for v in range(n_vectors)]
-                factors = [_fill(builder, builder.load(move(row, a_step, loop.index))) for row in a_rows]
+                vectors = [_emit_load(builder, builder.gep(b_row, [number(v * N_LANES)])) for v in range(n_vectors)]
+                factors = [_emit_fill(builder, builder.load(move(row, a_step, loop.index))) for row in a_rows]
                 for r, v in places:
                     total = _call(builder, "fma", _VECTOR, factors[r], vectors[v], builder.load(sums[r, v]))
                     builder.store(total, sums[r, v])
 
             for r, v in places:
                 address = builder.gep(move(starts[2], c_row, number(r)), [number(v * N_LANES)])
-                _store(builder, builder.load(sums[r, v]), address)
+                _emit_store(builder, builder.load(sums[r, v]), address)
             return context.get_dummy_value()
 
         place = types.intp

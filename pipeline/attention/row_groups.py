@@ -95,11 +95,11 @@ def _multiply_values(weights, stride, values, n_tokens, width, output):
 
 @njit
 def _find_largest(row, begin, end):
-    first = second = fill(_NOTHING)
+    even_lanes = odd_lanes = fill(_NOTHING)
     for j in range(begin, end, _PANEL):
-        first = larger(load(row, j), first)
-        second = larger(load(row, j + N_LANES), second)
-    return find_largest_lane(larger(first, second))
+        even_lanes = larger(load(row, j), even_lanes)
+        odd_lanes = larger(load(row, j + N_LANES), odd_lanes)
+    return find_largest_lane(larger(even_lanes, odd_lanes))
 
 
 @njit
@@ -205,17 +205,19 @@ def _add_scores(row, added, bits):
 def _reduce_head(q, k, v, output, added, h, place, tokens, rows_of_call, scaling, bits, theta, totals):
     """Reduce the rows of head `h`; arguments as of `reduce_heads`, `place` is that of the head in `added`."""
     (first_row, n_rows), (columns, sums, diagonals) = rows_of_call, totals
-    first, end = tokens
-    n_tokens, width, out_width = end - first, k.shape[2], _round_up(v.shape[2], N_LANES)
+    first_token, end_token = tokens
+    n_tokens, width, out_width = end_token - first_token, k.shape[2], _round_up(v.shape[2], N_LANES)
     padded = _round_up(n_tokens, _PANEL)
     stride = padded + 2 * _MARGIN
 
+    # Keys and values of the head, as the loops over them read them.
     panels = np.zeros(padded * width, np.float32)
-    _pack_keys(k[first:end], h, panels)
+    _pack_keys(k[first_token:end_token], h, panels)
     values = np.zeros(n_tokens * out_width, np.float32)
-    _pack_values(v[first:end], h, values, out_width)
+    _pack_values(v[first_token:end_token], h, values, out_width)
     distances = np.abs(np.arange(-n_tokens, padded).astype(np.float32))
 
+    # What a group of rows needs; all groups use the same memory.
     queries = np.empty(width * N_ROWS, np.float32)
     rows = np.zeros(N_ROWS * stride, np.float32)
     scales, inner_scales = np.zeros(N_ROWS, np.float32), np.zeros(N_ROWS, np.float32)
@@ -225,9 +227,10 @@ def _reduce_head(q, k, v, output, added, h, place, tokens, rows_of_call, scaling
     end_row = first_row + n_rows
     for number, begin in enumerate(range(first_row, end_row, N_ROWS)):
         group_end = min(begin + N_ROWS, end_row)
-        _scale_queries(q, h, first + begin, first + group_end, scaling, queries)
+        _scale_queries(q, h, first_token + begin, first_token + group_end, scaling, queries)
         _multiply_keys(queries, panels, width, n_tokens, rows, stride)
 
+        # Scores become weights, undivided; those of special tokens count in no column.
         inner_scales[:] = 0
         for i in range(begin, group_end):
             r = i - begin
@@ -243,11 +246,12 @@ def _reduce_head(q, k, v, output, added, h, place, tokens, rows_of_call, scaling
             _multiply_values(rows, stride, values, n_tokens, out_width, mixed)
             for i in range(begin, group_end):
                 for d in range(v.shape[2]):
-                    output[first + i, h, d] = mixed[(i - begin) * out_width + d] * scales[i - begin]
+                    output[first_token + i, h, d] = mixed[(i - begin) * out_width + d] * scales[i - begin]
 
+        # A float32 holds the sums of a few groups only.
         if number % _FLOAT32_GROUPS == _FLOAT32_GROUPS - 1 or group_end == end_row:
             for j in range(n_tokens):
-                columns[first + j] += column[j]
+                columns[first_token + j] += column[j]
             for j in range(2 * REACH + 1):
                 diagonals[j] += near[j]
             column[:] = 0

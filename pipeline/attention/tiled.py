@@ -16,8 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.attention.added_scores import AddedScores
-from attlas.pipeline.attention.definitions import STATISTICS, Pack, PackAttention
+from attlas.pipeline.attention.definitions import STATISTICS, LayerInputs, Pack, PackAttention
 from attlas.pipeline.attention.row_groups import N_SUMS, REACH, reduce_heads, reduce_heads_shared
 from attlas.pipeline.attention.tiles import Tile, choose_tile_shape, count_buffer_elements
 
@@ -35,48 +34,29 @@ CALL_ELEMENTS = 1 << 27
 _NOTHING_ADDED = np.zeros((0, 0, 0), np.float32)
 
 
-def reduce_tiled(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor | None,
-    *,
-    pack: Pack,
-    scaling: float,
-    theta: float,
-    added: AddedScores | None = None,
-) -> PackAttention:
+def reduce_tiled(inputs: LayerInputs, *, theta: float) -> PackAttention:
     """Reduce one layer's attention in tiles, in float32 with sums in float64.
 
-    Arguments and result as of `attention.reduce_plain`; `q`, `k` and `v` are on the CPU. Holds the keys, the values
-    and a group of rows of one head per thread.
+    Result as of `definitions.reduce_plain`; the inputs are on the CPU. Holds the keys, the values and a group of rows
+    of one head per thread.
     """
-    output, columns, sums, diagonals = _reduce_pack(q, k, v, pack=pack, scaling=scaling, theta=theta, added=added)
-    received, statistics = _derive_statistics(columns, sums, diagonals, pack)
+    output, columns, sums, diagonals = _reduce_pack(inputs, theta=theta)
+    received, statistics = _derive_statistics(columns, sums, diagonals, inputs.pack)
     return PackAttention(output, torch.from_numpy(received), torch.from_numpy(statistics))
 
 
-def receive_by_head(
-    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, added: AddedScores | None = None
-) -> tuple[Tensor | None, Tensor]:
+def receive_by_head(inputs: LayerInputs) -> tuple[Tensor | None, Tensor]:
     """Return a layer's output and what every token receives from the residues in each head, (H, sum of T) float64.
 
-    Arguments and output as of `attention.reduce_plain`; `q`, `k` and `v` are on the CPU.
+    Output as of `definitions.reduce_plain`; the inputs are on the CPU.
     """
-    output, columns, _, _ = _reduce_pack(q, k, v, pack=pack, scaling=scaling, theta=math.inf, added=added)
+    output, columns, _, _ = _reduce_pack(inputs, theta=math.inf)
     return output, torch.from_numpy(columns)
 
 
-def _reduce_pack(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor | None,
-    *,
-    pack: Pack,
-    scaling: float,
-    theta: float,
-    added: AddedScores | None,
-) -> tuple[Tensor | None, Sums, Sums, Sums]:
+def _reduce_pack(inputs: LayerInputs, *, theta: float) -> tuple[Tensor | None, Sums, Sums, Sums]:
     """Return a layer's output, and the sums over residue rows as of `_derive_statistics`."""
+    q, k, v, pack, added = inputs.q, inputs.k, inputs.v, inputs.pack, inputs.added
     n_heads, n_tokens, _ = q.shape
     columns = np.zeros((n_heads, n_tokens))
     sums = np.zeros((len(pack.n_tokens), n_heads, N_SUMS))
@@ -85,7 +65,7 @@ def _reduce_pack(
     # (sum of T, H, D), as most models make them.
     queries, keys, values = (_lay_out(part) for part in (q, k, k[:, :, :0] if v is None else v))
     output = np.empty_like(values)
-    factors = np.float32(scaling * BITS), np.float32(BITS), np.float32(theta)
+    factors = np.float32(inputs.scaling * BITS), np.float32(BITS), np.float32(theta)
 
     for sequence, tokens in enumerate(pack.slices):
         length = tokens.stop - tokens.start
@@ -118,22 +98,14 @@ def _cut_work(n_heads: int, n_tokens: int, *, is_cut_by_rows: bool) -> Iterator[
             yield (heads.start, heads.stop), (rows.start, rows.stop - rows.start)
 
 
-def attend_in_tiles(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor | None,
-    *,
-    pack: Pack,
-    scaling: float,
-    soften: Callable[[Tensor, Tile], None],
-    added: AddedScores | None = None,
-) -> Tensor | None:
+def attend_in_tiles(inputs: LayerInputs, *, soften: Callable[[Tensor, Tile], None]) -> Tensor | None:
     """Return a layer's output, (H, sum of T, D), dtype of `v`; None without `v`.
 
     `soften` replaces the scores of a tile, (heads, rows, T) float32 in bits, by attention weights. Holds one buffer of
     about TILE_ELEMENTS weights per thread.
     """
-    q, k = q.float() * (scaling * BITS), k.float().contiguous()  # scores in bits: see `rows`
+    v, pack, added = inputs.v, inputs.pack, inputs.added
+    q, k = inputs.q.float() * (inputs.scaling * BITS), inputs.k.float().contiguous()  # scores in bits: see `rows`
     values = None if v is None else v.float().contiguous()
     output = None if values is None else torch.empty_like(values)
 

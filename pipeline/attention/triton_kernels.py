@@ -76,6 +76,8 @@ def softmax_kernel(
     i = first_token + tl.arange(0, kept)
     j = tl.arange(0, walked)
     d = tl.arange(0, dim)
+
+    # Pointers to the first token of the sequence, in this head.
     key_head = head if group == 1 else head // group
     q += head * q_head + begin * q_token
     k += key_head * k_head + begin * k_token
@@ -98,6 +100,7 @@ def softmax_kernel(
     result = tl.zeros([kept, dim], tl.float32)
 
     for passed in range(first_key, end_key, walked):
+        # The scores of the next keys, before `scale`; of what is no key, minus infinity.
         is_key = j < n_keys - passed
         if hides_first:
             is_key = is_key & (j + passed > 0)
@@ -121,6 +124,7 @@ def softmax_kernel(
         if has_values:
             values = tl.load(v + j[:, None] * v_token + d[None, :], mask=is_key[:, None], other=0.0)
             result = tl.dot(weights.to(values.dtype), values, result * shrink[:, None], input_precision=precision)
+
         k += walked * k_token
         v += walked * v_token
 
@@ -153,6 +157,8 @@ def _add_tile(
     """Add the attention of queries `i` to `i + W` to each key's sums, all (K, LANE)."""
     columns, plogps, distances, largest, edges = sums
     step = tl.arange(0, walked)
+
+    # The weights of the tile.
     q += i.to(tl.int64) * q_token
     # Rows past the end have weight 0, but an overflow in the next sequence would give 0 * inf. So they are not read.
     queries = tl.load(q + step[None, :] * q_token + tl.arange(0, dim)[:, None], mask=step[None, :] < n - i, other=0.0)
@@ -164,6 +170,7 @@ def _add_tile(
         logs = tl.where(tl.abs(_find_apart(first_token, i, kept, walked)) <= window, logs, NO_QUERY)
     weights = tl.exp2(logs)
 
+    # Sums of each lane, which are added up once, after the last tile.
     lanes = tl.reshape(weights, [kept, walked // LANE, LANE])
     column = tl.sum(lanes, 1)  # (K, LANE)
     columns += column
@@ -203,6 +210,8 @@ def columns_kernel(
     sequence, head, first_token, begin, n = _program(tiles, offsets, n_heads, tl.program_id(0))
     first_tile = tl.load(first_tiles + sequence)
     j = first_token + tl.arange(0, kept)
+
+    # The keys of the tile, and pointers to the queries of the sequence and to their softmax.
     key_head = head if group == 1 else head // group
     k += key_head * k_head + begin * k_token
     bias += head * bias_head + bias_center
@@ -218,17 +227,21 @@ def columns_kernel(
     n_walks = tl.cdiv(n, walked)
     diagonal = first_token // walked
     n_diagonal = tl.minimum(kept // walked, n_walks - diagonal)
+
+    # The queries that attend to any key of the tile.
     first_walk = 0
     end_walk = n_walks
     if has_window:
         first_walk = tl.maximum(first_token - window, 0) // walked
         end_walk = tl.minimum(tl.cdiv(first_token + kept + window, walked), n_walks)
+
     for walk in range(first_walk, end_walk - n_diagonal):
         i = (walk + tl.where(walk < diagonal, 0, n_diagonal)) * walked
         state = _add_tile(
             state, keys, q, shifts, masses, bias, i, first_token, n, scale, theta, window, q_token,
             dim, kept, walked, False, has_masses, precision, has_bias, has_window,
         )  # fmt: skip
+
     for walk in range(n_diagonal):
         i = first_token + walk * walked
         state = _add_tile(
@@ -237,6 +250,7 @@ def columns_kernel(
         )  # fmt: skip
 
     column, plogp, distance, largest, edges = state
+
     # Keys past the end have sums as well, of scores 0, and so have hidden ones; here they are left out.
     is_key = j < n
     if hides_first:
@@ -245,6 +259,7 @@ def columns_kernel(
         is_key = is_key & (j < n - 1)
     tl.store(columns + head * n_tokens + begin + j, tl.where(is_key, tl.sum(column, 1), 0.0), mask=j < n)
 
+    # The sums of the tile: p log2 p counts every key, the others those that are residues.
     is_inner = (j > 0) & (j < n - 1)
     sums += head * n_tiles + first_tile + first_token // kept
     stride = n_heads * n_tiles
@@ -278,6 +293,8 @@ def band_kernel(
     key = tl.arange(0, BAND)
     query = tl.arange(0, BAND_QUERIES) - BAND_REACH
     apart = tl.reshape(tl.abs(query[None, :] - key[:, None]), [BAND, BAND_QUERIES // LANE, LANE])
+
+    # Pointers to the first token of the sequence, in this head, and to its softmax.
     key_head = head if group == 1 else head // group
     k += key_head * k_head + begin * k_token
     q += head * q_head + begin * q_token
@@ -290,6 +307,8 @@ def band_kernel(
     for band in range(first_token, tl.minimum(first_token + kept, n), BAND):
         j = band + key
         i = band + query
+
+        # The weights of these keys, of residues only.
         is_token = (i >= 0) & (i < n)
         keys = tl.load(k + j[:, None] * k_token + d[None, :], mask=j[:, None] < n, other=0.0)
         queries = tl.load(q + i[None, :] * q_token + d[:, None], mask=is_token[None, :], other=0.0)
@@ -301,12 +320,14 @@ def band_kernel(
         if has_window:
             weights = tl.where(tl.abs(query[None, :] - key[:, None]) <= window, weights, 0.0)
 
+        # Each weight counts in the sums of its offset.
         lanes = tl.reshape(weights, [BAND, BAND_QUERIES // LANE, LANE])
         itself = _add_selected(apart == 0, itself, lanes)
         adjacent = _add_selected(apart == 1, adjacent, lanes)
         helix = _add_selected((apart == 3) | (apart == 4), helix, lanes)
         below6 = _add_selected(apart < 6, below6, lanes)
         below24 = _add_selected(apart < BAND_REACH, below24, lanes)
+
     stride = n_heads * n_tiles
     sums += 4 * stride + head * n_tiles + first_tile + first_token // kept
     tl.store(sums, tl.sum(itself))

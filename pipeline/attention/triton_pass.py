@@ -8,6 +8,7 @@ small kernel sums the band around the diagonal, and a fourth puts the sums toget
 Axis letters as in `attention`; `K` tokens that a program keeps, `W` tokens that it walks over at a time.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -15,9 +16,9 @@ import triton
 from torch import Tensor
 from torch.nn.attention.varlen import AuxRequest, varlen_attn
 
-from attlas.pipeline.attention.added_scores import AddedScores, OffsetScores
-from attlas.pipeline.attention.blocks import Blocks, read_blocks
-from attlas.pipeline.attention.definitions import STATISTICS, Pack, PackAttention, repeat_heads
+from attlas.pipeline.attention.added_scores import OffsetScores
+from attlas.pipeline.attention.blocks import BlockSizes, read_blocks
+from attlas.pipeline.attention.definitions import STATISTICS, LayerInputs, PackAttention, repeat_heads
 from attlas.pipeline.attention.tile_schedule import Schedule, make_schedule
 from attlas.pipeline.attention.triton_finish import finish_kernel
 from attlas.pipeline.attention.triton_kernels import LN_2, N_SUMS, NO_QUERY, band_kernel, columns_kernel, softmax_kernel
@@ -93,23 +94,13 @@ NO_SWITCHES = Switches()
 """Of softmax(q k) v alone, with a key head for every query head."""
 
 
-def reduce_triton(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor | None,
-    *,
-    pack: Pack,
-    scaling: float,
-    theta: float,
-    added: AddedScores | None = None,
-    products: str = PLAIN,
-) -> PackAttention:
+def reduce_triton(inputs: LayerInputs, *, theta: float, products: str = PLAIN) -> PackAttention:
     """Reduce one layer's attention on the GPU, with products of the inputs' precision and sums in float32.
 
-    Arguments and result as of `attention.reduce_plain`; `q`, `k` and `v` are float32, bfloat16 or float16, of a head
-    dimension up to 128, on one CUDA device (or, under TRITON_INTERPRET=1, on the CPU). `k` and `v` may have fewer heads
-    than `q`, each shared by a group of query heads. `scaling` is positive. `added` is None or `OffsetScores`. Where
-    `products` is SPLIT, float32 is multiplied as three products of bfloat16 halves. Never synchronises.
+    Result as of `definitions.reduce_plain`; `q`, `k` and `v` are float32, bfloat16 or float16, of a head dimension up
+    to 128, on one CUDA device (or, under TRITON_INTERPRET=1, on the CPU). `k` and `v` may have fewer heads than `q`,
+    each shared by a group of query heads. `scaling` is positive. `added` is None or `OffsetScores`. Where `products`
+    is SPLIT, float32 is multiplied as three products of bfloat16 halves. Never synchronises.
 
     Weights of float32 are as exact as their scores. Those of half precision carry an error of 1e-7 times the score,
     1e-3 at scores of 10,000, because flash attention returns nothing but a log-sum-exp.
@@ -120,16 +111,18 @@ def reduce_triton(
     Raises:
         ValueError: the kernels do not take this dtype or head dimension, or these numbers added to the scores.
     """
-    n_heads, n_tokens, dim = q.shape
-    precision = _choose_precision(q, products)
-    switches = _read_switches(added, q, k, pack=pack, scaling=scaling, products=products)
-    blocks = leave_room(_choose_blocks(q, "columns", products), has_bias=switches.bias is not None)
-    q, k, v = _widen(q), _widen(k), None if v is None else _widen(v)
+    n_heads, n_tokens, dim = inputs.q.shape
+    pack = inputs.pack
+    precision = _choose_precision(inputs.q, products)
+    switches = _read_switches(inputs, products=products)
+    blocks = leave_room(_choose_blocks(inputs.q, "columns", products), has_bias=switches.bias is not None)
+    wide = _widen_inputs(inputs)
+    q, k = wide.q, wide.k
     schedule = make_schedule(pack, blocks.kept)
     n_tiles = len(schedule.tiles)
 
     with torch.cuda.device_of(q):  # Triton launches on the current device
-        softmax = _compute_softmax(q, k, v, pack=pack, scaling=scaling, products=products, switches=switches)
+        softmax = _compute_softmax(wide, products=products, switches=switches)
         shifts, masses = _place_rows(softmax, schedule)
         has_masses = softmax.mass is not None
 
@@ -138,7 +131,7 @@ def reduce_triton(
         heads = q.new_empty((len(pack.n_tokens), n_heads, len(STATISTICS)), dtype=torch.float32)
         places = (schedule.tiles, pack.offsets, schedule.first_tiles)
         bias, *offsets = switches.list_arguments(shifts)
-        common = (*q.stride()[:2], *k.stride()[:2], *offsets, n_heads, n_tiles, scaling / LN_2.value)
+        common = (*q.stride()[:2], *k.stride()[:2], *offsets, n_heads, n_tiles, inputs.scaling / LN_2.value)
         columns_kernel[(n_tiles * n_heads,)](
             q, k, shifts, masses, *places, bias, columns, sums, *common, n_tokens, theta, q.shape[2], blocks.kept,
             blocks.walked, has_masses, precision, **switches.of_keys,
@@ -160,15 +153,13 @@ def reduce_triton(
     return PackAttention(None if output is None else output[..., :dim], received, heads)
 
 
-def _read_switches(
-    added: AddedScores | None, q: Tensor, k: Tensor, *, pack: Pack, scaling: float, products: str
-) -> Switches:
+def _read_switches(inputs: LayerInputs, *, products: str) -> Switches:
     """Return what the kernels do for these numbers added to the scores, and for key heads that are shared.
 
     Raises:
         ValueError: the numbers are no `OffsetScores`, or do not reach the longest sequence.
     """
-    group = len(q) // len(k)
+    added, group = inputs.added, len(inputs.q) // len(inputs.k)
     if added is None:
         return Switches(group=group)
     if not isinstance(added, OffsetScores):
@@ -176,9 +167,9 @@ def _read_switches(
 
     bias, center = None, 0
     if added.bias is not None:
-        largest_block = max(_choose_blocks(q, kernel, products).kept for kernel in ("softmax", "columns"))
-        bias, center = _prepare_bias(added.bias, max(pack.n_tokens), margin=max(largest_block, BAND_MARGIN))
-        bias = bias.to(q.device, torch.float32) / scaling
+        largest_block = max(_choose_blocks(inputs.q, kernel, products).kept for kernel in ("softmax", "columns"))
+        bias, center = _prepare_bias(added.bias, max(inputs.pack.n_tokens), margin=max(largest_block, BAND_MARGIN))
+        bias = bias.to(inputs.q.device, torch.float32) / inputs.scaling
     return Switches(bias, center, added.window, added.is_first_hidden, added.is_last_hidden, group)
 
 
@@ -197,7 +188,7 @@ def _prepare_bias(bias: Tensor, longest: int, *, margin: int) -> tuple[Tensor, i
     return torch.nn.functional.pad(cut, (margin, margin)), longest - 1 + margin
 
 
-def leave_room(blocks: Blocks, *, has_bias: bool) -> Blocks:
+def leave_room(blocks: BlockSizes, *, has_bias: bool) -> BlockSizes:
     """Return the blocks of a kernel that adds a bias: a number is loaded beside every weight of a tile.
 
     So that registers and shared memory hold both, half as many tokens are walked over at a time.
@@ -234,56 +225,41 @@ def _place_rows(softmax: Softmax, schedule: Schedule) -> tuple[Tensor, Tensor]:
     return shifts, softmax.mass.index_select(1, schedule.sources)
 
 
-def _compute_softmax(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor | None,
-    *,
-    pack: Pack,
-    scaling: float,
-    products: str = PLAIN,
-    switches: Switches = NO_SWITCHES,
-) -> Softmax:
+def _compute_softmax(inputs: LayerInputs, *, products: str = PLAIN, switches: Switches = NO_SWITCHES) -> Softmax:
     """Return the softmax of every row, with its output where there are values.
 
     By torch's flash attention where it exists and nothing is added to scores; not without `v`, when our own does half
     of its work.
     """
+    q, pack = inputs.q, inputs.pack
     is_half = q.dtype != torch.float32
     has_flash = is_half and q.is_cuda and torch.cuda.get_device_capability(q.device) >= (8, 0)
-    if v is None or not has_flash or not switches.adds_nothing:
-        return _compute_softmax_by_kernel(q, k, v, pack=pack, scaling=scaling, products=products, switches=switches)
+    if inputs.v is None or not has_flash or not switches.adds_nothing:
+        return _compute_softmax_by_kernel(inputs, products=products, switches=switches)
 
     longest = max(pack.n_tokens)
-    k, v = repeat_heads(k, len(q)), repeat_heads(v, len(q))
+    k, v = repeat_heads(inputs.k, len(q)), repeat_heads(inputs.v, len(q))
     # It splits no row unless keys come in pages or are shared by heads: a sequence's bits do not depend on its company.
     output, lse = varlen_attn(
         q.transpose(0, 1), k.transpose(0, 1), v.transpose(0, 1), pack.offsets, pack.offsets, longest, longest,
-        return_aux=AuxRequest(lse=True), scale=scaling,
+        return_aux=AuxRequest(lse=True), scale=inputs.scaling,
     )  # fmt: skip
     # torch documents (sum of T, H) for what is (H, sum of T).
     lse = lse if lse.shape == q.shape[:2] else lse.transpose(0, 1)
     return Softmax(output.transpose(0, 1), lse * (-1 / LN_2.value), None)
 
 
-def attend_by_kernel(q: Tensor, k: Tensor, v: Tensor, *, pack: Pack, scaling: float, products: str) -> Tensor | None:
+def attend_by_kernel(inputs: LayerInputs, *, products: str) -> Tensor | None:
     """Return the output of a layer alone, (H, sum of T, D), by our own kernel, for benchmarks."""
-    wide = (_widen(part) for part in (q, k, v))
-    output = _compute_softmax_by_kernel(*wide, pack=pack, scaling=scaling, products=products).output
-    return None if output is None else output[..., : q.shape[2]]
+    output = _compute_softmax_by_kernel(_widen_inputs(inputs), products=products).output
+    return None if output is None else output[..., : inputs.q.shape[2]]
 
 
 def _compute_softmax_by_kernel(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor | None,
-    *,
-    pack: Pack,
-    scaling: float,
-    products: str = PLAIN,
-    switches: Switches = NO_SWITCHES,
+    inputs: LayerInputs, *, products: str = PLAIN, switches: Switches = NO_SWITCHES
 ) -> Softmax:
     """Do the same as `_compute_softmax` by our own kernel, for any dtype."""
+    q, k, v, pack, scaling = inputs.q, inputs.k, inputs.v, inputs.pack, inputs.scaling
     n_heads, n_tokens, dim = q.shape
     blocks = leave_room(_choose_blocks(q, "softmax", products), has_bias=switches.bias is not None)
     tiles = make_schedule(pack, blocks.kept).tiles
@@ -304,6 +280,12 @@ def _compute_softmax_by_kernel(
     return Softmax(output, shift * (scaling / LN_2.value) - mass, None) if is_half else Softmax(output, shift, mass)
 
 
+def _widen_inputs(inputs: LayerInputs) -> LayerInputs:
+    """Return the inputs with their q, k and v padded as `_widen` does."""
+    v = None if inputs.v is None else _widen(inputs.v)
+    return replace(inputs, q=_widen(inputs.q), k=_widen(inputs.k), v=v)
+
+
 def _widen(values: Tensor) -> Tensor:
     """Pad (H, T, D) with zeros to a width D of tiles, a power of two of at least 16; all rows are aligned then."""
     dim = values.shape[2]
@@ -313,7 +295,7 @@ def _widen(values: Tensor) -> Tensor:
     return values if values.stride(2) == 1 else values.contiguous()
 
 
-def _choose_blocks(q: Tensor, kernel: str, products: str = PLAIN) -> Blocks:
+def _choose_blocks(q: Tensor, kernel: str, products: str = PLAIN) -> BlockSizes:
     """Return the blocks of a kernel, "softmax" or "columns", for these queries.
 
     Raises:

@@ -15,9 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.attention.added_scores import AddedScores
 from attlas.pipeline.attention.attending import attend
-from attlas.pipeline.attention.definitions import Pack, PackAttention
+from attlas.pipeline.attention.definitions import LayerInputs, Pack, PackAttention
 from attlas.pipeline.attention.tiles import Tile
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.schema import EnvironmentFault
@@ -88,24 +87,16 @@ class ReduceToContacts:
         device = head.weights.device
         self._maps = [torch.zeros(n, n, device=device) for n in n_residues]  # half of the logits: M + M^T + b
 
-    def __call__(
-        self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor | None,
-        *,
-        pack: Pack,
-        scaling: float,
-        theta: float,
-        added: AddedScores | None = None,
-    ) -> PackAttention:
-        """Add the next layer: q, k and v of shape (H, sum of T, D)."""
-        with torch.autocast(q.device.type, enabled=False):
-            layer = _Layer(self.head.weights[self.n_layers_done], self._maps, n_tokens=q.shape[1])
-            output = attend(q, k, v, pack=pack, scaling=scaling, add=layer, added=added)
-            received = layer.correct(pack)
+    def __call__(self, inputs: LayerInputs, *, theta: float) -> PackAttention:
+        """Add the next layer."""
+        n_heads, n_tokens = inputs.q.shape[:2]
+        with torch.autocast(inputs.q.device.type, enabled=False):
+            layer = _Layer(self.head.weights[self.n_layers_done], self._maps, n_tokens=n_tokens)
+            output = attend(inputs, add=layer)
+            received = layer.correct(inputs.pack)
+
         self.n_layers_done += 1
-        return PackAttention(output, received, received.new_zeros((len(pack.n_tokens), len(q), 0)))
+        return PackAttention(output, received, received.new_zeros((len(inputs.pack.n_tokens), n_heads, 0)))
 
     def probabilities(self) -> list[NDArray[np.float32]]:
         """Return the probabilities of each sequence, (N, N), once all layers are added; uses the sums up.

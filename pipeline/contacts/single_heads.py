@@ -16,8 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.attention.added_scores import AddedScores
-from attlas.pipeline.attention.definitions import Pack, PackAttention
+from attlas.pipeline.attention.definitions import LayerInputs, PackAttention
 from attlas.pipeline.attention.tiles import Tile
 from attlas.pipeline.contacts.pairs import mark_highest
 from attlas.pipeline.contacts.structure_contacts import StructureContacts
@@ -63,34 +62,25 @@ class ReduceToHeadContacts:
     measure: HeadMeasures = measure_head
     """What is measured, by default MEASURES in their order."""
 
-    def __call__(
-        self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor | None,
-        *,
-        pack: Pack,
-        scaling: float,
-        theta: float,
-        added: AddedScores | None = None,
-    ) -> PackAttention:
-        """Reduce one layer: q, k and v of shape (H, T, D)."""
+    def __call__(self, inputs: LayerInputs, *, theta: float) -> PackAttention:
+        """Reduce one layer."""
+        q, k, v = inputs.q, inputs.k, inputs.v
         output = None if v is None else torch.empty_like(v)
         measures = []
 
         with torch.autocast(q.device.type, enabled=False):  # of mixed models: a softmax needs float32
             for head in range(len(q)):
-                scores = q[head].float() @ k[head].float().T * scaling  # (T, T)
-                if added is not None:
+                scores = q[head].float() @ k[head].float().T * inputs.scaling  # (T, T)
+                if inputs.added is not None:
                     tile = Tile(0, slice(head, head + 1), slice(0, len(scores)), 0)
-                    scores += added.select(tile, len(scores))[0].to(scores.device)
+                    scores += inputs.added.select(tile, len(scores))[0].to(scores.device)
                 attention = _softmax(scores)
                 if v is not None and output is not None:
                     output[head] = (attention @ v[head].float()).to(v.dtype)
                 measures.append(self.measure(attention[1:-1, 1:-1].cpu().numpy(), self.chains, theta=theta))
 
         heads = torch.from_numpy(np.stack(measures).astype(np.float32).reshape(1, len(q), -1))
-        return PackAttention(output, torch.zeros(sum(pack.n_residues)), heads)
+        return PackAttention(output, torch.zeros(sum(inputs.pack.n_residues)), heads)
 
 
 def score_pairs(attention: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.attention.added_scores import MapScores, OffsetScores
-from attlas.pipeline.attention.definitions import Pack, PackAttention, Reduction, repeat_heads
+from attlas.pipeline.attention.definitions import LayerInputs, Pack, PackAttention, Reduction, repeat_heads
 from attlas.pipeline.encoder.host_copy import HostCopy
 
 
@@ -77,16 +77,9 @@ class Forward:
         if not self.takes_key_groups:
             k, v = repeat_heads(k, len(q)), repeat_heads(v, len(q))
         is_end = len(self.received) + 1 == self.n_layers and not self.is_last_finished
-        layer = self.reduce(
-            q,
-            k,
-            None if is_end else v,
-            pack=self.pack,
-            scaling=scaling,
-            theta=self.theta,
-            added=self._find_added(bias, window),
-        )
+        inputs = LayerInputs(q, k, None if is_end else v, self.pack, scaling, self._find_added(bias, window))
 
+        layer = self.reduce(inputs, theta=self.theta)
         self._keep(layer)
         if layer.output is None:
             raise PassFinished
@@ -99,9 +92,7 @@ class Forward:
             PassFinished: as `add_layer`.
         """
         empty = attention.new_empty((*attention.shape[:2], 0), dtype=torch.float32)
-        layer = self.reduce(
-            empty, empty, None, pack=self.pack, scaling=1.0, theta=self.theta, added=MapScores(attention)
-        )
+        layer = self.reduce(LayerInputs(empty, empty, None, self.pack, 1.0, MapScores(attention)), theta=self.theta)
         self._keep(layer)
         if len(self.received) == self.n_layers and not self.is_last_finished:
             raise PassFinished

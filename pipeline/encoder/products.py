@@ -11,12 +11,12 @@ Axis letters: `T` tokens, `I` inputs and `O` outputs of a linear layer.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from attlas.pipeline.attention.added_scores import AddedScores
-from attlas.pipeline.attention.definitions import Pack, PackAttention, Reduction
+from attlas.pipeline.attention.definitions import LayerInputs, PackAttention, Reduction
 
 SAME_INPUT = (
     *(("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj")),
@@ -147,20 +147,11 @@ def halve_scores(reduce: Reduction) -> Reduction:
     of weights and values only the values are rounded.
     """
 
-    def reduce_halves(
-        q: Tensor,
-        k: Tensor,
-        v: Tensor | None,
-        *,
-        pack: Pack,
-        scaling: float,
-        theta: float,
-        added: AddedScores | None = None,
-    ) -> PackAttention:
-        (q_high, q_low), (k_high, k_low) = split(q.contiguous()), split(k.contiguous())
+    def reduce_halves(inputs: LayerInputs, *, theta: float) -> PackAttention:
+        (q_high, q_low), (k_high, k_low) = split(inputs.q.contiguous()), split(inputs.k.contiguous())
         queries = torch.cat([q_high, q_high, q_low], 2).float()
         keys = torch.cat([k_high, k_low, k_high], 2).float()
-        values = None if v is None else torch.stack(split(v.contiguous())).float().sum(0)
-        return reduce(queries, keys, values, pack=pack, scaling=scaling, theta=theta, added=added)
+        values = None if inputs.v is None else torch.stack(split(inputs.v.contiguous())).float().sum(0)
+        return reduce(replace(inputs, q=queries, k=keys, v=values), theta=theta)
 
     return reduce_halves

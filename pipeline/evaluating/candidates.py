@@ -26,7 +26,7 @@ from attlas.pipeline.evaluating.scoring import LabelledSet
 from attlas.pipeline.evaluating.truth import LabelledProtein
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method, is_alike
-from attlas.pipeline.relatives.hits import Hit, find_hits, find_hits_to
+from attlas.pipeline.relatives.hits import HomologyHit, find_hits, find_hits_to
 from attlas.pipeline.sealed import hold_sealed
 from attlas.schema import CANDIDATE_SITES, AtlasPaths, Computation, Manifest
 from attlas.schema.json_file import digest
@@ -138,7 +138,7 @@ def _list_other_proteins(paths: AtlasPaths, atlas: LabelledAtlas) -> list[Labell
 def _rank_protein(
     protein: LabelledProtein,
     columns: ProteinColumns,
-    hits: Sequence[Hit],
+    hits: Sequence[HomologyHit],
     labelled: LabelledSet,
     choice: ChosenPredictor,
     type: str,

@@ -18,16 +18,19 @@ def make_card(atlas: LabelledAtlas, labelled: LabelledSet, choice: ChosenPredict
     `calibration` is of probabilities as they are printed, `slope_before` of the model without its calibration line.
     """
     return {
+        # What is predicted, and by which model.
         "says": PREDICTION_SENTENCE,
         "evidence_code": PREDICTION_EVIDENCE,
         "type": type,
         "model": describe_model(atlas.run),
         "weights_sha256": atlas.run.weights_sha256,
+        # What the predictor was fitted on.
         "truth": atlas.path.name,
         "truth_sha256": atlas.truth.sha256,
         "n_proteins": len(labelled),
         "n_labelled": sum(len(protein.positions) for protein in labelled.proteins),
         "families": f"{len(set(labelled.groups)):,} clusters: {describe_method(FAMILY_IDENTITY)}",
+        # The predictor, as it does on families held out.
         "predictor": choice.predictor.name,
         "chosen_in_folds": list(choice.chosen_in_folds),
         "average_precision": choice.average_precision,

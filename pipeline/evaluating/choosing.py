@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attlas.pipeline.evaluating.calibration import Calibration, CalibrationLine, calibrate, fit_line
-from attlas.pipeline.evaluating.folds import Split, assign_folds, split_by_fold
+from attlas.pipeline.evaluating.folds import ProteinSplit, assign_folds, split_by_fold
 from attlas.pipeline.evaluating.precision import find_mean_precision
 from attlas.pipeline.evaluating.predictors import BASELINES, BOOSTED, LETTER, Predictor, list_comparisons
 from attlas.pipeline.evaluating.scoring import LabelledSet, Model, SplitFitter, prepare_split
@@ -122,7 +122,7 @@ def choose_predictor(
     all_odds, all_labels = np.concatenate(in_order), np.concatenate(labels)
 
     inner = tuple(tuple(place for place in places if folds[place] == fold) for fold in range(max(folds) + 1))
-    applied = fit_best(labelled, Split((), tuple(places), inner), choices)
+    applied = fit_best(labelled, ProteinSplit((), tuple(places), inner), choices)
     return ChosenPredictor(
         predictor=applied.predictor,
         model=applied.model,
@@ -135,7 +135,7 @@ def choose_predictor(
     )
 
 
-def fit_best(labelled: LabelledSet, split: Split, predictors: Sequence[Predictor]) -> FittedPredictor:
+def fit_best(labelled: LabelledSet, split: ProteinSplit, predictors: Sequence[Predictor]) -> FittedPredictor:
     """Return the predictor with the best average precision on training folds left out, fitted on all of them.
 
     Its calibration line is that of the same folds left out: neither model nor line has seen a test protein.

@@ -14,7 +14,7 @@ from attlas.pipeline.annotate.values.check import find_proteins
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.evaluating.columns import compute_columns
 from attlas.pipeline.evaluating.differences import N_DRAWS
-from attlas.pipeline.evaluating.folds import N_FOLDS, Split, assign_folds, split_by_fold, split_by_set
+from attlas.pipeline.evaluating.folds import N_FOLDS, ProteinSplit, assign_folds, split_by_fold, split_by_set
 from attlas.pipeline.evaluating.predictors import list_predictors
 from attlas.pipeline.evaluating.results import Evaluation, HoldOutResult
 from attlas.pipeline.evaluating.rivals import Rival
@@ -152,13 +152,15 @@ def describe_model(run: Run) -> str:
     return f"{run.model} (weights {run.weights_sha256[:12]}, {run.dtype})"
 
 
-def _list_splits(kind: Groups, n_test: int, n_all: int, *, seed: int) -> list[Split]:
+def _list_splits(kind: Groups, n_test: int, n_all: int, *, seed: int) -> list[ProteinSplit]:
     if n_test == n_all:
         return split_by_fold(assign_folds(kind.of_protein, seed=seed))
     return [split_by_set(range(n_test), range(n_test, n_all), kind.of_protein, seed=seed)]
 
 
-def _score(data: LabelledSet, splits: Sequence[Split], n_test: int, families: Sequence[str], say: Say) -> ScoredSet:
+def _score(
+    data: LabelledSet, splits: Sequence[ProteinSplit], n_test: int, families: Sequence[str], say: Say
+) -> ScoredSet:
     """Return the scores of every predictor on every test protein."""
     scores: dict[str, dict[int, ProteinScore]] = {}
     nearest: dict[int, float] = {}
@@ -177,7 +179,7 @@ def _score(data: LabelledSet, splits: Sequence[Split], n_test: int, families: Se
     )
 
 
-def _number_folds(splits: Sequence[Split], n_test: int) -> NDArray[np.intp]:
+def _number_folds(splits: Sequence[ProteinSplit], n_test: int) -> NDArray[np.intp]:
     """Return the split in which each protein is predicted, (P,)."""
     numbers = np.zeros(n_test, np.intp)
     for number, split in enumerate(splits):

@@ -10,7 +10,7 @@ N_INNER = 2
 
 
 @dataclass(frozen=True)
-class Split:
+class ProteinSplit:
     """The proteins that are predicted, and those that are fitted on, by their places."""
 
     test: tuple[int, ...]
@@ -37,12 +37,12 @@ def assign_folds(groups: Sequence[str], *, seed: int, n_folds: int = N_FOLDS) ->
     return [fold_of[group] for group in groups]
 
 
-def split_by_fold(folds: Sequence[int], *, n_inner: int = N_INNER) -> list[Split]:
+def split_by_fold(folds: Sequence[int], *, n_inner: int = N_INNER) -> list[ProteinSplit]:
     """Return a split for each fold, in which it is predicted by the others."""
     n_folds = max(folds) + 1
     members = [tuple(place for place, fold in enumerate(folds) if fold == number) for number in range(n_folds)]
     return [
-        Split(
+        ProteinSplit(
             test=members[number],
             train=tuple(place for place, fold in enumerate(folds) if fold != number),
             inner=tuple(members[(number + step) % n_folds] for step in range(1, n_inner + 1)),
@@ -53,7 +53,7 @@ def split_by_fold(folds: Sequence[int], *, n_inner: int = N_INNER) -> list[Split
 
 def split_by_set(
     test: Sequence[int], train: Sequence[int], groups: Sequence[str], *, seed: int, n_inner: int = N_INNER
-) -> Split:
+) -> ProteinSplit:
     """Return the split in which one set is predicted by another, less the groups that both share.
 
     Args:
@@ -66,7 +66,7 @@ def split_by_set(
     kept = [place for place in train if groups[place] not in shared]
     folds = assign_folds([groups[place] for place in kept], seed=seed)
     inner = [tuple(place for place, fold in zip(kept, folds, strict=True) if fold == n) for n in range(n_inner)]
-    return Split(tuple(test), tuple(kept), tuple(inner))
+    return ProteinSplit(tuple(test), tuple(kept), tuple(inner))
 
 
 def _draw(name: str, seed: int) -> str:

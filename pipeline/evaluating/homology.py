@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.evaluating.truth import LabelledProtein
 from attlas.pipeline.relatives.clusters import is_alike
-from attlas.pipeline.relatives.hits import Hit
+from attlas.pipeline.relatives.hits import HomologyHit
 
 N_VOTES = 5
 """Best hits that vote on a residue."""
@@ -18,7 +18,7 @@ COLUMNS = ("best", "best_identity", "votes")
 def transfer(
     place: int,
     proteins: Sequence[LabelledProtein],
-    hits: Sequence[Hit],
+    hits: Sequence[HomologyHit],
     is_donor: Callable[[int], bool],
 ) -> NDArray[np.float32]:
     """Return what homology gives each residue of a protein, (N, 3), in the order of COLUMNS.
@@ -49,6 +49,6 @@ def transfer(
     return columns
 
 
-def find_nearest_identity(hits: Sequence[Hit], is_donor: Callable[[int], bool]) -> float:
+def find_nearest_identity(hits: Sequence[HomologyHit], is_donor: Callable[[int], bool]) -> float:
     """Return the identity of the most identical donor that is aligned over half of the shorter protein; 0 without."""
     return max((hit.alignment.identity for hit in hits if is_donor(hit.protein) and is_alike(hit, 0)), default=0.0)

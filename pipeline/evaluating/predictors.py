@@ -23,7 +23,7 @@ class Predictor:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PredictorPair:
     """Two predictors that differ by what is asked for."""
 
     name: str
@@ -62,10 +62,10 @@ BOOSTED = (
 """Predictors of candidate sites by gradient boosted trees; the claim is judged by logistic ones alone."""
 
 
-def list_comparisons() -> list[Comparison]:
+def list_comparisons() -> list[PredictorPair]:
     """Return every baseline against itself with an addition: the family of tests."""
     return [
-        Comparison(
+        PredictorPair(
             name=f"{baseline.name} + {name}",
             baseline=baseline,
             extended=Predictor(f"{baseline.name} + {name}", baseline.blocks + blocks),

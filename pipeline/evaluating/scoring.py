@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.evaluating.boosting import BOOSTED_PENALTIES, BoostedModel, fit_boosted
 from attlas.pipeline.evaluating.columns import Floats, ProteinColumns
-from attlas.pipeline.evaluating.folds import Split
+from attlas.pipeline.evaluating.folds import ProteinSplit
 from attlas.pipeline.evaluating.homology import find_nearest_identity, transfer
 from attlas.pipeline.evaluating.logistic import LogisticModel, fit_logistic
 from attlas.pipeline.evaluating.precision import (
@@ -28,7 +28,7 @@ from attlas.pipeline.evaluating.precision import (
 )
 from attlas.pipeline.evaluating.predictors import Predictor
 from attlas.pipeline.evaluating.truth import LabelledProtein
-from attlas.pipeline.relatives.hits import Hit
+from attlas.pipeline.relatives.hits import HomologyHit
 
 PENALTIES = (100.0, 10.0)
 """Ridge penalties that are tried, from strong to weak, in units of a labelled residue."""
@@ -47,7 +47,7 @@ class LabelledSet:
 
     proteins: tuple[LabelledProtein, ...]
     columns: tuple[ProteinColumns, ...]
-    hits: tuple[tuple[Hit, ...], ...]
+    hits: tuple[tuple[HomologyHit, ...], ...]
     groups: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -66,7 +66,7 @@ class ProteinScore:
 
 
 def score_split(
-    labelled: LabelledSet, split: Split, predictors: Sequence[Predictor]
+    labelled: LabelledSet, split: ProteinSplit, predictors: Sequence[Predictor]
 ) -> Iterator[tuple[Predictor, dict[int, ProteinScore]]]:
     """Yield each predictor with its scores of the test proteins of a split, by their places."""
     homology, rows = prepare_split(labelled, split)
@@ -86,14 +86,14 @@ def score_split(
         yield predictor, scores
 
 
-def prepare_split(labelled: LabelledSet, split: Split) -> tuple[dict[int, Floats], dict[int, Rows]]:
+def prepare_split(labelled: LabelledSet, split: ProteinSplit) -> tuple[dict[int, Floats], dict[int, Rows]]:
     """Return what homology gives each protein of a split, and the rows of those that are fitted on, by place."""
     homology = {place: _transfer(labelled, split, place) for place in (*split.train, *split.test)}
     return homology, {place: sample_rows(labelled.proteins[place]) for place in split.train}
 
 
 @dataclass(frozen=True)
-class Choice:
+class PredictorChoice:
     """What is chosen on training folds left out."""
 
     penalty: float
@@ -121,7 +121,7 @@ class SplitFitter:
     def __init__(
         self,
         labelled: LabelledSet,
-        split: Split,
+        split: ProteinSplit,
         predictor: Predictor,
         homology: Mapping[int, Floats],
         rows: Mapping[int, Rows],
@@ -145,7 +145,7 @@ class SplitFitter:
         choice = self.choose()
         return self.fit_on(self.split.train, choice.penalty), choice.threshold
 
-    def choose(self) -> Choice:
+    def choose(self) -> PredictorChoice:
         """Return the penalty with the best mean average precision on the parts left out, and the threshold for F1."""
         scores: dict[float, list[NDArray[np.float64]]] = {penalty: [] for penalty in self.penalties}
         labels: list[NDArray[np.bool_]] = []
@@ -162,7 +162,7 @@ class SplitFitter:
         means = {penalty: find_mean_precision(scores[penalty], labels) for penalty in self.penalties}
         best = max(self.penalties, key=means.__getitem__)
         threshold = choose_threshold(scores[best], labels)
-        return Choice(best, threshold, means[best], tuple(scores[best]), tuple(labels))
+        return PredictorChoice(best, threshold, means[best], tuple(scores[best]), tuple(labels))
 
     def _fit_each_penalty(self, places: Sequence[int]) -> dict[float, Model]:
         """Return the model of some proteins at each penalty, a logistic one begun where the one before ended."""
@@ -184,7 +184,7 @@ class SplitFitter:
         )
 
 
-def find_nearest(labelled: LabelledSet, split: Split) -> dict[int, float]:
+def find_nearest(labelled: LabelledSet, split: ProteinSplit) -> dict[int, float]:
     """Return of each test protein the identity to the nearest protein that is fitted on, by its place."""
     train = frozenset(split.train)
     return {place: find_nearest_identity(labelled.hits[place], train.__contains__) for place in split.test}
@@ -208,7 +208,7 @@ def sample_rows(protein: LabelledProtein) -> Rows:
     return places, weights
 
 
-def _transfer(labelled: LabelledSet, split: Split, place: int) -> Floats:
+def _transfer(labelled: LabelledSet, split: ProteinSplit, place: int) -> Floats:
     train, group = frozenset(split.train), labelled.groups[place]
 
     def is_donor(other: int) -> bool:

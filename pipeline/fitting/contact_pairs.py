@@ -67,8 +67,7 @@ def list_pairs(contacts: StructureContacts) -> AllPairs:
     """Return all pairs of a protein that count."""
     n_residues = len(contacts.has_coordinates)
     residues = np.flatnonzero(contacts.has_coordinates)
-    first, second = np.triu_indices(len(residues), k=1)
-    i, j = residues[first], residues[second]
+    i, j = (residues[places] for places in np.triu_indices(len(residues), k=1))
     is_apart = j - i >= NEAREST
     i, j = i[is_apart], j[is_apart]
 

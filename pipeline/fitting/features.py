@@ -10,9 +10,8 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
-from attlas.pipeline.attention.added_scores import AddedScores
 from attlas.pipeline.attention.attending import attend_in_rows
-from attlas.pipeline.attention.definitions import Pack, PackAttention
+from attlas.pipeline.attention.definitions import LayerInputs, Pack, PackAttention
 from attlas.pipeline.attention.tiled import receive_by_head
 from attlas.pipeline.attention.tiles import Tile
 from attlas.pipeline.encoder.encoder import Encoder
@@ -101,38 +100,28 @@ class ReceiveByHead:
         self.received: list[Tensor] = []
         """Of each layer what the residues receive, (H, sum of N), float32, on the device."""
 
-    def __call__(
-        self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor | None,
-        *,
-        pack: Pack,
-        scaling: float,
-        theta: float,
-        added: AddedScores | None = None,
-    ) -> PackAttention:
-        """Reduce one layer: q, k and v of shape (H, sum of T, D)."""
-        receive = _receive_in_rows if q.is_cuda else receive_by_head
-        with torch.autocast(q.device.type, enabled=False):  # of mixed models: sums need float32
-            output, received = receive(q, k, v, pack=pack, scaling=scaling, added=added)
+    def __call__(self, inputs: LayerInputs, *, theta: float) -> PackAttention:
+        """Reduce one layer."""
+        pack = inputs.pack
+        receive = _receive_in_rows if inputs.q.is_cuda else receive_by_head
+        with torch.autocast(inputs.q.device.type, enabled=False):  # of mixed models: sums need float32
+            output, received = receive(inputs)
+
         self.received.append(received[:, pack.residues].float())
-        zeros = torch.zeros(sum(pack.n_residues)), torch.zeros(len(pack.n_tokens), len(q), 1)
+        zeros = torch.zeros(sum(pack.n_residues)), torch.zeros(len(pack.n_tokens), len(inputs.q), 1)
         return PackAttention(output, *zeros)
 
 
-def _receive_in_rows(
-    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, added: AddedScores | None
-) -> tuple[Tensor | None, Tensor]:
+def _receive_in_rows(inputs: LayerInputs) -> tuple[Tensor | None, Tensor]:
     """Return the same as `receive_by_head`, on any device."""
-    received = torch.zeros(q.shape[:2], dtype=torch.float64, device=q.device)
+    received = torch.zeros(inputs.q.shape[:2], dtype=torch.float64, device=inputs.q.device)
 
     def add(tile: Tensor, at: Tile) -> None:
         n_tokens = at.tokens.stop - at.tokens.start
         rows = tile[:, max(1 - at.first_row, 0) : n_tokens - 1 - at.first_row]  # `<cls>` and `<eos>` are no queries
         received[at.heads, at.tokens] += rows.sum(1).double()
 
-    output = attend_in_rows(q, k, v, pack=pack, scaling=scaling, add=add, added=added)
+    output = attend_in_rows(inputs, add=add)
     return output, received
 
 

@@ -89,7 +89,7 @@ def map_heads(source: ProbeInput, shape: Shape) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class Blocks:
+class FeatureBlocks:
     """The features of residues, as blocks of columns, float64 on the device of the model."""
 
     window: "Tensor"
@@ -99,6 +99,6 @@ class Blocks:
     hidden: "Tensor"
     """Hidden states, (L, N, W)."""
 
-    def select(self, residues: "Tensor") -> "Blocks":
+    def select(self, residues: "Tensor") -> "FeatureBlocks":
         """Return the blocks of some residues, by their places."""
-        return Blocks(self.window[residues], self.heads[residues], self.hidden[:, residues])
+        return FeatureBlocks(self.window[residues], self.heads[residues], self.hidden[:, residues])

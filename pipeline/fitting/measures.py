@@ -26,7 +26,7 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Residues:
+class CountedResidues:
     """The residues that count for a label, of all sequences."""
 
     proteins: Integers
@@ -70,7 +70,7 @@ def draw_blocks(groups: Integers, *, seed: int) -> Integers:
     return np.asarray(blocks[places])
 
 
-def measure_label(scores: Floats, inner: Floats, is_labelled: Bools, residues: Residues) -> LabelMeasures:
+def measure_label(scores: Floats, inner: Floats, is_labelled: Bools, residues: CountedResidues) -> LabelMeasures:
     """Return the measures of the scores of residues, (N,), each by the probe that left out its fold.
 
     Args:
@@ -91,7 +91,7 @@ def measure_pooled_precision(scores: Floats, is_labelled: Bools) -> float:
     return measure_average_precision(rank(scores, is_labelled))
 
 
-def estimate_protein_precision(scores: Floats, is_labelled: Bools, residues: Residues) -> Estimate:
+def estimate_protein_precision(scores: Floats, is_labelled: Bools, residues: CountedResidues) -> Estimate:
     """Return the mean over proteins of their average precision, of those with residues that carry the label and not."""
     begins = np.flatnonzero(np.diff(residues.proteins, prepend=-1))
     ends = np.append(begins[1:], len(scores))
@@ -146,7 +146,7 @@ def choose_threshold(scores: Floats, is_labelled: Bools) -> float:
     return float(scores[ranking.order[ranking.begins[best]]])
 
 
-def count_by_block(is_predicted: Bools, is_labelled: Bools, residues: Residues) -> Floats:
+def count_by_block(is_predicted: Bools, is_labelled: Bools, residues: CountedResidues) -> Floats:
     """Return true and false positives, false and true negatives of each block, (B, 4)."""
     columns = [
         is_predicted & is_labelled,
@@ -179,7 +179,7 @@ def compute_f1(counts: Floats) -> Floats:
     return np.asarray(2 * true / np.maximum(2 * true + false + missed, 1))
 
 
-def measure_track(scores: Floats, values: Floats, residues: Residues) -> TrackMeasures:
+def measure_track(scores: Floats, values: Floats, residues: CountedResidues) -> TrackMeasures:
     """Return the measures of the scores of a track, (N,), each by the probe that left out its fold."""
     blocks, n_blocks = residues.blocks, residues.n_blocks
     columns = [np.ones(len(values)), values, values**2, (values - scores) ** 2]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from attlas.pipeline.fitting.inputs import BOTH, EMBEDDING, OF_LETTERS, ProbeInput, Shape, find_window_columns
 from attlas.pipeline.fitting.letters import WINDOW_COLUMNS
-from attlas.pipeline.fitting.task import Task, count_columns
+from attlas.pipeline.fitting.task import FitTargets, count_columns
 from attlas.schema import EnvironmentFault
 
 MOST_HIDDEN_BYTES = 1 << 28
@@ -48,7 +48,7 @@ def count_input_columns(source: ProbeInput, shape: Shape) -> int:
     return n_hidden + (0 if source.kind == EMBEDDING else shape.n_maps)
 
 
-def predict_shard_bytes_of_fit(task: Task, shape: Shape, *, pack_tokens: int) -> int:
+def predict_shard_bytes_of_fit(task: FitTargets, shape: Shape, *, pack_tokens: int) -> int:
     """Return the bytes that a shard of a fit takes in either pass, beside those of the build.
 
     Args:
@@ -76,7 +76,7 @@ def predict_shard_bytes_of_fit(task: Task, shape: Shape, *, pack_tokens: int) ->
     return targets + packs + max(sums, scores)
 
 
-def predict_fit_bytes(task: Task, shape: Shape) -> int:
+def predict_fit_bytes(task: FitTargets, shape: Shape) -> int:
     """Return the bytes that the process of the command takes: it solves and measures one set of labels at a time.
 
     Targets of all sets, and of the largest set its sums in every fold, the decompositions of an input, and the scores.
@@ -97,7 +97,7 @@ def predict_fit_bytes(task: Task, shape: Shape) -> int:
     return targets + max(sums + decompositions, scores)
 
 
-def predict_disk_bytes_of_fit(task: Task, shape: Shape, *, n_shards: int) -> int:
+def predict_disk_bytes_of_fit(task: FitTargets, shape: Shape, *, n_shards: int) -> int:
     """Return the bytes that one model's passes keep on the disk until the end: sums, weights and scores."""
     sums = n_shards * predict_sum_bytes(shape, task.n_labels)
     weights = sum(task.n_folds * predict_weight_bytes(shape, n, n_folds=task.n_folds) for n in task.n_labels)
@@ -108,7 +108,7 @@ def predict_disk_bytes_of_fit(task: Task, shape: Shape, *, n_shards: int) -> int
     return sums + weights + scores
 
 
-def predict_input_bytes(task: Task) -> int:
+def predict_input_bytes(task: FitTargets) -> int:
     """Return the bytes of the sequences and targets that are laid on the disk for the workers."""
     counted = [values.is_counted.size for sequence in task.sequences for values in sequence.sets.values()]
     targets = [array.nbytes for of_sets in task.targets for array in of_sets.values()]

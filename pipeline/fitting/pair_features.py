@@ -81,18 +81,18 @@ def find_heads(layer: int, n_heads: int) -> slice:
 
 def multiply_directions(a: Floats, b: Floats) -> Floats:
     """Return the symmetric products of two residues along the directions, (P, R (R + 1) / 2), from (P, R) each."""
-    first, second = np.triu_indices(a.shape[1])
-    products = a[:, first] * b[:, second]
-    is_mixed = first != second
-    products[:, is_mixed] += b[:, first[is_mixed]] * a[:, second[is_mixed]]
+    row, column = np.triu_indices(a.shape[1])
+    products = a[:, row] * b[:, column]
+    is_mixed = row != column
+    products[:, is_mixed] += b[:, row[is_mixed]] * a[:, column[is_mixed]]
     return np.asarray(products)
 
 
 def make_bilinear(weights: Floats, n_directions: int) -> Floats:
     """Return the weights of symmetric products, (R (R + 1) / 2,), as the matrix M of a^T M b, (R, R)."""
     matrix = np.zeros((n_directions, n_directions))
-    first, second = np.triu_indices(n_directions)
-    matrix[first, second] = matrix[second, first] = weights
+    row, column = np.triu_indices(n_directions)
+    matrix[row, column] = matrix[column, row] = weights
     return matrix
 
 

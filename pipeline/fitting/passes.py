@@ -16,13 +16,13 @@ from torch import Tensor
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.fitting.features import PackFeatures, iterate_features
 from attlas.pipeline.fitting.fold_shards import FoldShards
-from attlas.pipeline.fitting.inputs import Blocks, Shape
+from attlas.pipeline.fitting.inputs import FeatureBlocks, Shape
 from attlas.pipeline.fitting.letters import encode_windows
 from attlas.pipeline.fitting.saved_arrays import Arrays, SavedArrays
 from attlas.pipeline.fitting.scores import FoldWeights
 from attlas.pipeline.fitting.shard_task import FitTask
 from attlas.pipeline.fitting.sums import SetSums, multiply
-from attlas.pipeline.fitting.task import Task
+from attlas.pipeline.fitting.task import FitTargets
 from attlas.pipeline.fitting.task_arrays import read_task, write_task
 
 
@@ -36,7 +36,7 @@ def name_weights(weights: str, place: int, fold: int) -> str:
     return f"{weights}-residues-weights-{place}-{fold}"
 
 
-def save_inputs(saved: SavedArrays, task: Task, shards: FoldShards) -> None:
+def save_inputs(saved: SavedArrays, task: FitTargets, shards: FoldShards) -> None:
     """Save the sequences and targets of every shard that are not there."""
     for shard in shards.shards:
         if not saved.has(name_input(shard.index)):
@@ -105,7 +105,7 @@ def join_scores(saved: SavedArrays, task: ScoreResidues, place: int) -> NDArray[
     return np.concatenate(parts, axis=2)
 
 
-def sum_features(encoder: Encoder, task: Task, shape: Shape, *, pack_tokens: int) -> list[SetSums]:
+def sum_features(encoder: Encoder, task: FitTargets, shape: Shape, *, pack_tokens: int) -> list[SetSums]:
     """Run the model and return the sums of each set over all residues of a task."""
     sums = [SetSums(shape, n_targets, encoder.device) for n_targets in task.n_targets]
     for pack, blocks in _iterate_blocks(encoder, task, pack_tokens=pack_tokens):
@@ -113,7 +113,7 @@ def sum_features(encoder: Encoder, task: Task, shape: Shape, *, pack_tokens: int
     return sums
 
 
-def _add_pack(sums: Sequence[SetSums], task: Task, pack: slice, blocks: Blocks) -> None:
+def _add_pack(sums: Sequence[SetSums], task: FitTargets, pack: slice, blocks: FeatureBlocks) -> None:
     """Add the residues of a pack to the sums of each set."""
     is_counted = _stack_counted(task, pack)  # (S, N)
     targets = [_stack_targets(task, pack, place) for place in range(len(task.n_labels))]
@@ -131,7 +131,7 @@ def _add_pack(sums: Sequence[SetSums], task: Task, pack: slice, blocks: Blocks) 
 
 
 def score_residues(
-    encoder: Encoder, task: Task, weights: Sequence[FoldWeights], *, pack_tokens: int
+    encoder: Encoder, task: FitTargets, weights: Sequence[FoldWeights], *, pack_tokens: int
 ) -> list[NDArray[np.float32]]:
     """Run the model and return the scores of each set, (inputs, C, N), by the weights of the fold of all residues."""
     scores = [
@@ -149,20 +149,20 @@ def score_residues(
     return scores
 
 
-def _iterate_blocks(encoder: Encoder, task: Task, *, pack_tokens: int) -> Iterator[tuple[slice, Blocks]]:
+def _iterate_blocks(encoder: Encoder, task: FitTargets, *, pack_tokens: int) -> Iterator[tuple[slice, FeatureBlocks]]:
     """Yield the blocks of features of pack after pack, with the slice of the task's sequences it holds."""
     letters = [sequence.sequence for sequence in task.sequences]
     for pack, features in iterate_features(encoder, letters, pack_tokens=pack_tokens):
         yield pack, _make_blocks(letters[pack], features)
 
 
-def _make_blocks(letters: Sequence[str], features: PackFeatures) -> Blocks:
+def _make_blocks(letters: Sequence[str], features: PackFeatures) -> FeatureBlocks:
     window = torch.from_numpy(np.concatenate([encode_windows(sequence) for sequence in letters]))
     heads = features.heads.flatten(1)
-    return Blocks(window.to(heads.device).double(), heads.double(), features.hidden.double())
+    return FeatureBlocks(window.to(heads.device).double(), heads.double(), features.hidden.double())
 
 
-def _select(blocks: Blocks, residues: NDArray[np.int64]) -> Blocks:
+def _select(blocks: FeatureBlocks, residues: NDArray[np.int64]) -> FeatureBlocks:
     """Return the blocks of some residues; the blocks themselves where these are all."""
     if len(residues) == len(blocks.heads):
         return blocks
@@ -173,7 +173,7 @@ def _copy_places(residues: NDArray[np.int64], device: torch.device) -> Tensor:
     return torch.from_numpy(residues).to(device)
 
 
-def _stack_counted(task: Task, pack: slice) -> NDArray[np.bool_]:
+def _stack_counted(task: FitTargets, pack: slice) -> NDArray[np.bool_]:
     """Return which residues of a pack count for each set, (S, N)."""
     columns = []
     for sequence in task.sequences[pack]:
@@ -184,7 +184,7 @@ def _stack_counted(task: Task, pack: slice) -> NDArray[np.bool_]:
     return np.concatenate(columns, axis=1)
 
 
-def _stack_targets(task: Task, pack: slice, place: int) -> NDArray[np.float64]:
+def _stack_targets(task: FitTargets, pack: slice, place: int) -> NDArray[np.float64]:
     """Return the targets of a set on the residues of a pack, (M, N); 0 where the set does not count."""
     n_targets = task.n_targets[place]
     empty = [np.zeros((n_targets, length)) for length in task.lengths[pack]]

@@ -89,10 +89,12 @@ def prepare_fit(paths: AtlasPaths, manifest: Manifest, plan: Plan, settings: Fit
     """
     settings.refuse_few_folds()
     settings.refuse_unused()
+
     residues, contacts = _prepare_probes(paths, manifest, plan, settings)
     model = find_model(plan.model_directory).shape
     shape = Shape(plan.run.n_layers, plan.run.n_heads, model.width)
     none = FoldShards((), ())
+
     return PreparedFit(
         residues=residues,
         residue_shards=residues.cut_shards(shape, model, plan) if residues else none,

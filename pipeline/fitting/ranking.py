@@ -32,7 +32,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class RankedResidues:
     """Residues sorted by their scores, highest at the top."""
 
     is_labelled: NDArray[np.bool_]
@@ -47,7 +47,7 @@ class Ranking:
     """Labelled residues to the end of the run of each labelled one, (P,)."""
 
 
-def rank(scores: NDArray[np.floating], is_labelled: NDArray[np.bool_]) -> Ranking:
+def rank(scores: NDArray[np.floating], is_labelled: NDArray[np.bool_]) -> RankedResidues:
     """Sort residues by their scores, (N,); equal scores stand for one place."""
     order = np.argsort(-scores, kind="stable")
     ordered, labelled = scores[order], is_labelled[order]
@@ -57,17 +57,17 @@ def rank(scores: NDArray[np.floating], is_labelled: NDArray[np.bool_]) -> Rankin
     places = np.flatnonzero(labelled)
     runs = np.searchsorted(starts, places, side="right") - 1
     n_above = np.cumsum(labelled)[stops[runs] - 1]
-    return Ranking(labelled, order, starts[runs], stops[runs], n_above.astype(np.int64))
+    return RankedResidues(labelled, order, starts[runs], stops[runs], n_above.astype(np.int64))
 
 
-def measure_average_precision(ranking: Ranking) -> float:
+def measure_average_precision(ranking: RankedResidues) -> float:
     """Return the area under the precision-recall curve in steps: the average precision with ties grouped."""
     if not len(ranking.ends):
         return float("nan")
     return float(np.mean(ranking.n_labelled_above / ranking.ends))
 
 
-def measure_auroc(ranking: Ranking) -> float:
+def measure_auroc(ranking: RankedResidues) -> float:
     """Return the chance that a labelled residue scores higher than another, ties counted half."""
     n, n_labelled = len(ranking.is_labelled), len(ranking.ends)
     if not 0 < n_labelled < n:
@@ -77,13 +77,13 @@ def measure_auroc(ranking: Ranking) -> float:
     return float(np.mean(n_others - higher - tied / 2) / n_others)
 
 
-def _count_others(ranking: Ranking) -> tuple[Integers, Integers]:
+def _count_others(ranking: RankedResidues) -> tuple[Integers, Integers]:
     """Return how many residues without the label score higher than each labelled one, and as high, (P,) each."""
     others = np.concatenate([[0], np.cumsum(~ranking.is_labelled)])
     return others[ranking.begins], others[ranking.ends] - others[ranking.begins]
 
 
-def estimate_ranking(ranking: Ranking, blocks: Integers, n_blocks: int) -> tuple[Estimate, Estimate]:
+def estimate_ranking(ranking: RankedResidues, blocks: Integers, n_blocks: int) -> tuple[Estimate, Estimate]:
     """Return the average precision and the AUROC of residues of blocks of families, (N,), with jackknife intervals."""
     by_block = blocks[ranking.order]
     labelled_blocks = by_block[ranking.is_labelled]

@@ -14,7 +14,7 @@ from attlas.pipeline.fitting.inputs import Shape
 from attlas.pipeline.fitting.label_sets import Labelled, LabelSet, SetValues, read_labelled
 from attlas.pipeline.fitting.memory import predict_shard_bytes_of_fit, predict_sum_bytes
 from attlas.pipeline.fitting.settings import FEWEST_GROUPS_PER_FOLD, FitSettings
-from attlas.pipeline.fitting.task import Task
+from attlas.pipeline.fitting.task import FitTargets
 from attlas.pipeline.model.files import ModelShape
 from attlas.pipeline.plan import Plan, predict_shard_bytes
 from attlas.schema import AtlasPaths, InputError, Manifest
@@ -24,7 +24,7 @@ from attlas.schema import AtlasPaths, InputError, Manifest
 class ResidueProbes:
     """What is fitted to the labels of residues of an atlas."""
 
-    task: Task
+    task: FitTargets
     sets: tuple[LabelSet, ...]
     groups: NDArray[np.int64]
     """The group of families of each sequence of the task."""
@@ -101,7 +101,7 @@ def make_residue_probes(
         for i in order
     )
 
-    task = Task(
+    task = FitTargets(
         sequences=tuple(sequences[i] for i in order),
         targets=targets,
         folds=folds[order],

@@ -10,7 +10,7 @@ from attlas.pipeline.fitting.controls import TARGETS
 from attlas.pipeline.fitting.inputs import ProbeInput
 from attlas.pipeline.fitting.label_sets import LabelSet
 from attlas.pipeline.fitting.measures import (
-    Residues,
+    CountedResidues,
     draw_blocks,
     measure_label,
     measure_pooled_precision,
@@ -18,7 +18,7 @@ from attlas.pipeline.fitting.measures import (
 )
 from attlas.pipeline.fitting.ridge import Floats
 from attlas.pipeline.fitting.scores import SetScores
-from attlas.pipeline.fitting.task import Task
+from attlas.pipeline.fitting.task import FitTargets
 
 Row = dict[str, object]
 
@@ -36,13 +36,13 @@ class SetResults:
     scores: SetScores
     targets: NDArray[np.float64]
     """The targets of the residues that count, (M, N)."""
-    residues: Residues
+    residues: CountedResidues
     n_sequences: int
     n_groups: int
 
 
 def gather_results(
-    task: Task,
+    task: FitTargets,
     place: int,
     labels: LabelSet,
     penalties: Mapping[ProbeInput, Floats],
@@ -55,7 +55,7 @@ def gather_results(
     members = [i for i, sequence in enumerate(task.sequences) if place in sequence.sets]
     sizes = [int(task.sequences[i].sets[place].is_counted.sum()) for i in members]
     blocks = draw_blocks(groups[members], seed=seed)
-    residues = Residues(
+    residues = CountedResidues(
         proteins=np.repeat(np.arange(len(members)), sizes),
         folds=np.repeat(task.folds[members], sizes),
         blocks=np.repeat(blocks, sizes),

@@ -17,7 +17,7 @@ from attlas.pipeline.fitting.inputs import (
     BOTH,
     EMBEDDING,
     OF_LETTERS,
-    Blocks,
+    FeatureBlocks,
     ProbeInput,
     Shape,
     find_window_columns,
@@ -113,7 +113,7 @@ class FoldWeights:
     def _name_blocks(self) -> dict[str, Mapping[int, Floats]]:
         return {"window": self.window, "heads": self.heads} | {f"hidden {i}": w for i, w in self.hidden.items()}
 
-    def score(self, blocks: Blocks) -> NDArray[np.float32]:
+    def score(self, blocks: FeatureBlocks) -> NDArray[np.float32]:
         """Return the scores of residues, (inputs, C, N)."""
         n_columns = self.intercepts.shape[1]
         scores = np.repeat(self.intercepts[:, :, None], len(blocks.heads), axis=2)

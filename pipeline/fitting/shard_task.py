@@ -3,7 +3,6 @@
 A shard's arrays are saved, then comes its receipt, which says that the shard is finished.
 """
 
-import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -13,11 +12,12 @@ from pathlib import Path
 from attlas.pipeline.encode import StartProgress, encode
 from attlas.pipeline.encoder.device_check import confirm_device, refuse_faulty_device, while_device_works
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.finishing import measure_peak_bytes
+from attlas.pipeline.finishing import make_receipt
 from attlas.pipeline.fitting.fold_shards import FoldShards
 from attlas.pipeline.fitting.inputs import Shape
 from attlas.pipeline.fitting.saved_arrays import Arrays, SavedArrays
 from attlas.pipeline.plan import Plan
+from attlas.pipeline.shard_parts import PartRecord
 from attlas.pipeline.workers.runners import load_model
 from attlas.schema import AtlasPaths, Receipt
 from attlas.schema.run import Run
@@ -47,7 +47,7 @@ class FitModel:
 
 @dataclass(frozen=True)
 class FitTask(ABC):
-    """A `runners.Task` over the shards of a fit; it travels pickled, and what it needs else is in the saved arrays."""
+    """A `runners.ShardTask` over the shards of a fit; it travels pickled, its inputs are in the saved arrays."""
 
     folder: str
     """Name of the folder of the fit, in that of all parts."""
@@ -102,19 +102,21 @@ class FitTask(ABC):
         model_s = time.perf_counter() - started
 
         saved.write(self.name_shard(index), arrays)
-        receipt = Receipt(
-            index=index,
+        wall_s = time.perf_counter() - started
+
+        # A shard of a fit is one part.
+        record = PartRecord(
             plan_id=self.name,
-            files=(),
+            first_sequence_id=shard.first_sequence_id,
+            end_sequence_id=shard.end_sequence_id,
             n_sequences=shard.n_sequences,
-            n_failed=0,
             n_residues=shard.n_residues,
-            wall_s=round(time.perf_counter() - started, 3),
-            model_s=round(model_s, 3),
-            peak_bytes=measure_peak_bytes(encoder.device.type),
-            predicted_bytes=shard.predicted_bytes,
-            host=socket.gethostname(),
+            n_failed=0,
+            model_s=model_s,
+            wall_s=wall_s,
         )
+        device = encoder.device.type
+        receipt = make_receipt(shard, [record], [], plan_id=self.name, wall_s=wall_s, device=device)
         with while_device_works(encoder):
             receipt.write_to(self.receipt(paths, index))
         return receipt

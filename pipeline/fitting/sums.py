@@ -18,7 +18,7 @@ from attlas.pipeline.fitting.inputs import (
     BOTH,
     EMBEDDING,
     OF_LETTERS,
-    Blocks,
+    FeatureBlocks,
     ProbeInput,
     Shape,
     find_window_columns,
@@ -182,7 +182,7 @@ class BlockSums:
 class Products:
     """The products of the columns of some residues, which serve every set of labels that counts them."""
 
-    blocks: Blocks
+    blocks: FeatureBlocks
     window: BlockSums
     heads: BlockSums
     hidden: list[BlockSums]
@@ -191,7 +191,7 @@ class Products:
     """Products of hidden states and heads, (L, W, L x H)."""
 
 
-def multiply(blocks: Blocks) -> Products:
+def multiply(blocks: FeatureBlocks) -> Products:
     """Return the products of the columns of residues."""
     return Products(
         blocks,

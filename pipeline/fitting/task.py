@@ -14,7 +14,7 @@ from attlas.pipeline.fitting.label_sets import FitSequence
 
 
 @dataclass(frozen=True)
-class Task:
+class FitTargets:
     """What is fitted: sequences with their targets and folds, sorted so that those of a fold stand together."""
 
     sequences: tuple[FitSequence, ...]
@@ -37,9 +37,9 @@ class Task:
         """Return the residues of each sequence."""
         return [len(sequence.sequence) for sequence in self.sequences]
 
-    def select(self, places: slice) -> "Task":
+    def select(self, places: slice) -> "FitTargets":
         """Return what is fitted of consecutive sequences."""
-        return Task(self.sequences[places], self.targets[places], self.folds[places], self.n_labels, self.n_folds)
+        return FitTargets(self.sequences[places], self.targets[places], self.folds[places], self.n_labels, self.n_folds)
 
     def count_residues(self, place: int) -> int:
         """Return the residues that count for a set."""

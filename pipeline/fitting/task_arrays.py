@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from attlas.pipeline.fitting.controls import TARGETS
 from attlas.pipeline.fitting.label_sets import FitSequence, SetValues
 from attlas.pipeline.fitting.saved_arrays import Arrays, ReadArray, read_letters, write_letters
-from attlas.pipeline.fitting.task import Task
+from attlas.pipeline.fitting.task import FitTargets
 
 
-def write_task(task: Task) -> Arrays:
+def write_task(task: FitTargets) -> Arrays:
     """Return what is fitted of some sequences as arrays."""
     arrays: dict[str, NDArray[np.generic]] = {
         "letters": write_letters([sequence.sequence for sequence in task.sequences]),
@@ -23,6 +23,7 @@ def write_task(task: Task) -> Arrays:
         "n_labels": np.array(task.n_labels),
         "n_folds": np.array(task.n_folds),
     }
+
     for place in range(len(task.n_labels)):
         members = [i for i, sequence in enumerate(task.sequences) if place in sequence.sets]
         arrays[f"{place} members"] = np.array(members, np.int64)
@@ -30,10 +31,11 @@ def write_task(task: Task) -> Arrays:
             is_counted = [task.sequences[i].sets[place].is_counted for i in members]
             arrays[f"{place} is_counted"] = np.concatenate(is_counted)
             arrays[f"{place} targets"] = np.concatenate([task.targets[i][place] for i in members], axis=1)  # (M, .)
+
     return arrays
 
 
-def read_task(read: ReadArray) -> Task:
+def read_task(read: ReadArray) -> FitTargets:
     """Return the sequences that `write_task` wrote; their proteins are not among it."""
     sequences = read_letters(read("letters"))
     n_labels = tuple(read("n_labels").tolist())
@@ -52,7 +54,7 @@ def read_task(read: ReadArray) -> Task:
 
     sequence_ids = read("sequence_ids").tolist()
     members_of_task = zip(sequence_ids, sequences, sets, strict=True)
-    return Task(
+    return FitTargets(
         sequences=tuple(FitSequence(number, sequence, (), of_sets) for number, sequence, of_sets in members_of_task),
         targets=tuple(targets),
         folds=np.asarray(read("folds"), np.int64),

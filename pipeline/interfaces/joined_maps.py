@@ -9,10 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
 
-from attlas.pipeline.attention.added_scores import AddedScores
-from attlas.pipeline.attention.definitions import Pack, PackAttention
+from attlas.pipeline.attention.definitions import LayerInputs, PackAttention
 from attlas.pipeline.attention.tiles import Tile
 from attlas.pipeline.interfaces.across_maps import AcrossMap, cut_across_map
 
@@ -34,18 +32,9 @@ class ReadAcrossMaps:
     layer: int = field(default=0, init=False)
     """The layer that comes next."""
 
-    def __call__(
-        self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor | None,
-        *,
-        pack: Pack,
-        scaling: float,
-        theta: float,
-        added: AddedScores | None = None,
-    ) -> PackAttention:
-        """Reduce one layer: q, k and v of shape (H, sum of T, D)."""
+    def __call__(self, inputs: LayerInputs, *, theta: float) -> PackAttention:
+        """Reduce one layer."""
+        q, k, v, pack = inputs.q, inputs.k, inputs.v, inputs.pack
         output = None if v is None else torch.empty_like(v)
         maps = []
 
@@ -53,10 +42,10 @@ class ReadAcrossMaps:
             for head in range(len(q)):
                 maps_of_inputs = []
                 for number, (tokens, (protein, partner)) in enumerate(zip(pack.slices, self.places, strict=True)):
-                    scores = q[head, tokens].float() @ k[head, tokens].float().T * scaling  # (T, T)
-                    if added is not None:
+                    scores = q[head, tokens].float() @ k[head, tokens].float().T * inputs.scaling  # (T, T)
+                    if inputs.added is not None:
                         tile = Tile(number, slice(head, head + 1), tokens, 0)
-                        scores += added.select(tile, len(scores))[0].to(scores.device)
+                        scores += inputs.added.select(tile, len(scores))[0].to(scores.device)
                     attention = torch.softmax(scores, dim=1)
                     if v is not None and output is not None:
                         output[head, tokens] = (attention @ v[head, tokens].float()).to(v.dtype)

@@ -158,18 +158,18 @@ def name_groups(
 
 
 @dataclass(frozen=True)
-class Letters:
+class ProteinSequence:
     """The sequence of a protein."""
 
     sequence_id: int
     letters: str
 
 
-def read_letters(paths: AtlasPaths, accessions: set[str]) -> dict[str, Letters]:
+def read_letters(paths: AtlasPaths, accessions: set[str]) -> dict[str, ProteinSequence]:
     """Return the sequences of proteins, by accession."""
     is_named = pc.field("accession").isin(pa.array(sorted(accessions), pa.string()))
     rows = pq.read_table(paths.proteins, columns=["accession", "sequence_id", "sequence"], filters=is_named)
-    return {row["accession"]: Letters(row["sequence_id"], row["sequence"]) for row in rows.to_pylist()}
+    return {row["accession"]: ProteinSequence(row["sequence_id"], row["sequence"]) for row in rows.to_pylist()}
 
 
 def read_known_interfaces(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from attlas.pipeline.contacts.head_choice import Head, spell_heads
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.interfaces.across_maps import Apc
-from attlas.pipeline.interfaces.judged_pairs import JudgedPair, Letters, read_known_interfaces, read_letters
+from attlas.pipeline.interfaces.judged_pairs import JudgedPair, ProteinSequence, read_known_interfaces, read_letters
 from attlas.pipeline.interfaces.known_interface import KnownInterface
 from attlas.pipeline.interfaces.measures import MEASURES
 from attlas.pipeline.interfaces.nulls import shuffle_letters
@@ -131,7 +131,11 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
         ]
 
     def _make_trials(
-        self, pair: JudgedPair, form: Form, interfaces: Mapping[int, KnownInterface], letters: Mapping[str, Letters]
+        self,
+        pair: JudgedPair,
+        form: Form,
+        interfaces: Mapping[int, KnownInterface],
+        letters: Mapping[str, ProteinSequence],
     ) -> Iterator[Trial]:
         """Yield the trials of a pair in one form: the pair as it is, then its two nulls."""
         given = Trial(

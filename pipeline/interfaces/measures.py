@@ -35,7 +35,7 @@ MEASURES = (
 
 
 @dataclass(frozen=True)
-class Ranking:
+class RankingMeasures:
     """How scores rank positives. Where all or none of the items are positives, nothing is defined: NaN."""
 
     auroc: float
@@ -48,7 +48,7 @@ class Ranking:
 
 def rank_positives(
     scores: NDArray[np.floating], positives: NDArray[np.integer], *, cuts: Sequence[int] = ()
-) -> Ranking:
+) -> RankingMeasures:
     """Return how scores, shape (K,), rank the positives at the given places, shape (P,).
 
     Args:
@@ -60,7 +60,7 @@ def rank_positives(
     """
     n_items, n_positives = len(scores), len(positives)
     if not 0 < n_positives < n_items:
-        return Ranking(np.nan, np.nan, (np.nan,) * len(cuts))
+        return RankingMeasures(np.nan, np.nan, (np.nan,) * len(cuts))
 
     ordered, values = np.sort(scores), np.sort(scores[positives])
     n_below, n_up_to = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
@@ -71,7 +71,7 @@ def rank_positives(
 
     n_hits_at_least = n_positives - np.searchsorted(values, values, "left")
     auprc = float((n_hits_at_least / (n_items - n_below)).mean())
-    return Ranking(auroc, auprc, tuple(_count_hits(ordered, values, min(cut, n_items)) for cut in cuts))
+    return RankingMeasures(auroc, auprc, tuple(_count_hits(ordered, values, min(cut, n_items)) for cut in cuts))
 
 
 def measure_map(across: AcrossMap, known: KnownInterface, *, scores: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -102,7 +102,7 @@ def measure_scores(
         received: what each residue of the protein receives from the partner, shape (N,).
         partner_received: what each residue of the partner receives from the protein, shape (M,).
     """
-    contacts = Ranking(np.nan, np.nan, (np.nan,) * (len(CUTS) + 1))
+    contacts = RankingMeasures(np.nan, np.nan, (np.nan,) * (len(CUTS) + 1))
     if known.contacts is not None:
         contacts = rank_positives(known.select_pairs(scores), known.contacts, cuts=(*CUTS, known.n_tenth))
     interface = rank_positives(received[known.observed], known.interface)

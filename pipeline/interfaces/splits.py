@@ -15,7 +15,7 @@ from attlas.pipeline.contacts.head_choice import Head
 
 
 @dataclass(frozen=True)
-class Split:
+class PairSplit:
     """Pairs on which heads are chosen, and those that judge the choice: no group has pairs in both."""
 
     number: int
@@ -24,7 +24,7 @@ class Split:
     judging: tuple[int, ...]
 
 
-def draw_splits(groups: Mapping[int, int | str], *, n_splits: int, n_choosing: int, seed: int) -> Iterator[Split]:
+def draw_splits(groups: Mapping[int, int | str], *, n_splits: int, n_choosing: int, seed: int) -> Iterator[PairSplit]:
     """Yield splits of pairs: a pair each of `n_choosing` groups chooses, all pairs of the other groups judge.
 
     Further pairs of the choosing groups do neither. Where there are not more groups than `n_choosing`, there is none.
@@ -47,7 +47,7 @@ def draw_splits(groups: Mapping[int, int | str], *, n_splits: int, n_choosing: i
         choosing_groups = draw.sample(names, n_choosing)
         choosing = tuple(sorted(draw.choice(members[name]) for name in choosing_groups))
         judging = tuple(pair_id for pair_id in sorted(groups) if groups[pair_id] not in set(choosing_groups))
-        yield Split(number, choosing, judging)
+        yield PairSplit(number, choosing, judging)
 
 
 def choose_heads(aurocs: Sequence[NDArray[np.float64]], n_heads: Sequence[int]) -> list[tuple[Head, ...]]:

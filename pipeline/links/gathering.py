@@ -15,9 +15,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.attention.added_scores import AddedScores
 from attlas.pipeline.attention.attending import attend
-from attlas.pipeline.attention.definitions import Pack, PackAttention
+from attlas.pipeline.attention.definitions import LayerInputs, PackAttention
 from attlas.pipeline.attention.tiles import Tile
 from attlas.pipeline.compiling import compile_cached
 from attlas.pipeline.links.choosing import HUB_LINKS, THIN_FACTOR, Links, join_links, thin_candidates
@@ -42,19 +41,10 @@ class GatherLinks:
         self.is_finite: NDArray[np.bool_] = np.empty(0, np.bool_)
         """Whether every weight of each sequence is finite, (P,)."""
 
-    def __call__(
-        self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor | None,
-        *,
-        pack: Pack,
-        scaling: float,
-        theta: float,
-        added: AddedScores | None = None,
-    ) -> PackAttention:
-        """Gather the candidates of one layer: q, k and v of shape (H, sum of T, D)."""
-        n_heads, n_tokens = q.shape[:2]
+    def __call__(self, inputs: LayerInputs, *, theta: float) -> PackAttention:
+        """Gather the candidates of one layer."""
+        pack = inputs.pack
+        n_heads, n_tokens = inputs.q.shape[:2]
         n_sequences = len(pack.n_tokens)
         if self.n_layers_gathered == 0:
             self.parts = [[] for _ in range(n_sequences)]
@@ -66,7 +56,7 @@ class GatherLinks:
             add_tile = strongest.add_tile if tile.device.type == "cpu" else strongest.add_tile_of_device
             self.is_finite[at.sequence] &= add_tile(tile, at, floor=self.floor)
 
-        output = attend(q, k, v, pack=pack, scaling=scaling, add=add, added=added)
+        output = attend(inputs, add=add)
         for sequence, tokens in enumerate(pack.slices):
             candidates = strongest.list_links(tokens, layer=self.n_layers_gathered)
             self.parts[sequence].append(candidates)

@@ -13,9 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.attention.added_scores import AddedScores
 from attlas.pipeline.attention.attending import attend
-from attlas.pipeline.attention.definitions import Pack, PackAttention
+from attlas.pipeline.attention.definitions import LayerInputs, Pack, PackAttention
 from attlas.pipeline.attention.tiles import Tile
 from attlas.pipeline.contacts.contact_head import ContactHead
 from attlas.pipeline.links.choosing import THIN_FACTOR, Links, choose_links, join_links, thin_candidates
@@ -100,24 +99,15 @@ class ReduceToPairs:
         self.scores = [ContactBlock(asked.fused_heads, joined) for joined in inputs if asked.fused_heads]
         self.segments: list[SegmentSums] = []
 
-    def __call__(
-        self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor | None,
-        *,
-        pack: Pack,
-        scaling: float,
-        theta: float,
-        added: AddedScores | None = None,
-    ) -> PackAttention:
-        """Reduce one layer: q, k and v of shape (H, sum of T, D)."""
-        n_heads, n_tokens = q.shape[:2]
+    def __call__(self, inputs: LayerInputs, *, theta: float) -> PackAttention:
+        """Reduce one layer."""
+        pack, device = inputs.pack, inputs.q.device
+        n_heads, n_tokens = inputs.q.shape[:2]
         if self.asked.has_segments and not self.segments:
             sizes = {"n_layers": self.n_layers, "n_heads": n_heads}
-            self.segments = [SegmentSums(joined, **sizes, device=q.device) for joined in self.inputs]
-        layer = _LayerSums(self, layer=len(self.sums), n_heads=n_heads, n_tokens=n_tokens, device=q.device)
-        output = attend(q, k, v, pack=pack, scaling=scaling, add=layer.add_tile, added=added)
+            self.segments = [SegmentSums(joined, **sizes, device=device) for joined in self.inputs]
+        layer = _LayerSums(self, layer=len(self.sums), n_heads=n_heads, n_tokens=n_tokens, device=device)
+        output = attend(inputs, add=layer.add_tile)
 
         layer.finish(pack)
         self.sums.append(layer.sums)

@@ -21,7 +21,7 @@ PairAttention = Mapping[str, FormAttention]
 
 
 @dataclass(frozen=True)
-class Block:
+class DirectionRows:
     """Rows of one pair, form, order and direction, which share their names."""
 
     pair: PairOfSequences
@@ -84,7 +84,7 @@ def _list_heads(computed: Computed, n_layers: int, n_heads: int) -> Columns:
         for order in sorted(kept.heads):
             for place in (1, 2):
                 values = kept.heads[order][place - 1].reshape(-1, len(HEAD_NUMBERS))
-                blocks.append(Block(pair, place, form, order, len(values)))
+                blocks.append(DirectionRows(pair, place, form, order, len(values)))
                 numbers.append(values)
 
     values = np.concatenate(numbers)
@@ -105,7 +105,7 @@ def _list_residues(computed: Computed, n_layers: int) -> Columns:
     for pair, form, kept in _list_forms(computed):
         n_first = len(pair.sequences[0])
         for place, part in ((1, slice(0, n_first)), (2, slice(n_first, None))):
-            blocks.append(Block(pair, place, form, "", len(pair.sequences[place - 1])))
+            blocks.append(DirectionRows(pair, place, form, "", len(pair.sequences[place - 1])))
             received.append(np.swapaxes(kept.received[:, :, part], 1, 2))  # (2, N, L)
             letters.append(pair.sequences[place - 1])
 
@@ -127,7 +127,7 @@ def _list_links(computed: Computed, n_heads: int) -> Columns:
         for order in sorted(kept.links):
             links = kept.links[order]
             parts.append(links)
-            blocks += [Block(pair, place, form, order, int((links.place == place).sum())) for place in (1, 2)]
+            blocks += [DirectionRows(pair, place, form, order, int((links.place == place).sum())) for place in (1, 2)]
 
     links = _join_links(parts)
     layer, head = np.divmod(links.head_index, n_heads)
@@ -144,7 +144,7 @@ def _list_links(computed: Computed, n_heads: int) -> Columns:
 def _list_contacts(computed: Computed) -> Columns:
     """Return the columns of `pair_contacts`."""
     kept = list(_list_forms(computed))
-    blocks = [Block(pair, 1, form, "", len(attention.contacts.i)) for pair, form, attention in kept]
+    blocks = [DirectionRows(pair, 1, form, "", len(attention.contacts.i)) for pair, form, attention in kept]
     contacts = [attention.contacts for _, _, attention in kept]
     empty = np.empty(0, np.int32)
 
@@ -170,7 +170,7 @@ def _list_segments(computed: Computed) -> Columns:
     for pair, form, kept in _list_forms(computed):
         if kept.segments is not None:
             is_there = ~np.isnan(kept.segments)
-            blocks.append(Block(pair, 1, form, "", int(is_there.sum())))
+            blocks.append(DirectionRows(pair, 1, form, "", int(is_there.sum())))
             places.append(np.array(np.nonzero(is_there)))
             weights.append(kept.segments[is_there])
 
@@ -184,7 +184,7 @@ def _list_segments(computed: Computed) -> Columns:
     }
 
 
-def _repeat_names(blocks: Sequence[Block]) -> dict[str, object]:
+def _repeat_names(blocks: Sequence[DirectionRows]) -> dict[str, object]:
     """Return the columns that name the rows of blocks, (K,) each."""
     n_rows = [block.n_rows for block in blocks]
     index = pa.array(np.repeat(np.arange(len(blocks), dtype=np.int32), n_rows))

@@ -14,9 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.attention.added_scores import AddedScores
 from attlas.pipeline.attention.attending import AddTile, attend_in_rows
-from attlas.pipeline.attention.definitions import Pack, PackAttention
+from attlas.pipeline.attention.definitions import LayerInputs, PackAttention
 from attlas.pipeline.attention.rows import receive_rows
 from attlas.pipeline.attention.tiled import attend_in_tiles
 from attlas.pipeline.attention.tiles import Tile
@@ -48,33 +47,14 @@ class ReduceToLabels:
     periods: tuple[int, ...] = ()
     """Distances along the sequence, residues, at which attention is summed."""
 
-    def __call__(
-        self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor | None,
-        *,
-        pack: Pack,
-        scaling: float,
-        theta: float,
-        added: AddedScores | None = None,
-    ) -> PackAttention:
-        """Reduce one layer: q, k and v of shape (H, sum of T, D)."""
-        sum_received = sum_received_in_rows if q.is_cuda else sum_received_in_tiles
-        at_periods = PeriodSums(self.periods, pack, n_heads=len(q))
-        output, received = sum_received(
-            q,
-            k,
-            v,
-            pack=pack,
-            scaling=scaling,
-            theta=theta,
-            added=added,
-            add_tile=at_periods.add if self.periods else None,
-        )
+    def __call__(self, inputs: LayerInputs, *, theta: float) -> PackAttention:
+        """Reduce one layer."""
+        sum_received = sum_received_in_rows if inputs.q.is_cuda else sum_received_in_tiles
+        at_periods = PeriodSums(self.periods, inputs.pack, n_heads=len(inputs.q))
+        output, received = sum_received(inputs, theta=theta, add_tile=at_periods.add if self.periods else None)
 
         # Of each sequence what its residues receive, (3, H, N).
-        residues = [received[:, :, tokens.start + 1 : tokens.stop - 1] for tokens in pack.slices]
+        residues = [received[:, :, tokens.start + 1 : tokens.stop - 1] for tokens in inputs.pack.slices]
         largest = np.concatenate([part[SUMS.index("mass")].max(0) for part in residues]).astype(np.float32)
 
         measures = [measure_labels(part, labels) for part, labels in zip(residues, self.labels, strict=True)]
@@ -92,21 +72,14 @@ def measure_labels(received: NDArray[np.float64], labels: Labels) -> NDArray[np.
 
 
 def sum_received_in_rows(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor | None,
-    *,
-    pack: Pack,
-    scaling: float,
-    theta: float,
-    added: AddedScores | None = None,
-    add_tile: AddTile | None = None,
+    inputs: LayerInputs, *, theta: float, add_tile: AddTile | None = None
 ) -> tuple[Tensor | None, NDArray[np.float64]]:
     """Return a layer's output, and what every token receives from residues, (3, H, sum of T), on any device.
 
     The sums are returned on the host. Memory holds a few query rows of the maps at a time. `add_tile` is called with
     each tile of weights.
     """
+    q = inputs.q
     received = torch.zeros(len(SUMS), q.shape[0], q.shape[1], dtype=torch.float64, device=q.device)
 
     def add(tile: Tensor, at: Tile) -> None:
@@ -120,23 +93,15 @@ def sum_received_in_rows(
             add_tile(tile, at)
 
     with torch.autocast(q.device.type, enabled=False):  # of mixed models: sums need float32
-        output = attend_in_rows(q, k, v, pack=pack, scaling=scaling, add=add, added=added)
+        output = attend_in_rows(inputs, add=add)
     return output, received.cpu().numpy()
 
 
 def sum_received_in_tiles(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor | None,
-    *,
-    pack: Pack,
-    scaling: float,
-    theta: float,
-    added: AddedScores | None = None,
-    add_tile: AddTile | None = None,
+    inputs: LayerInputs, *, theta: float, add_tile: AddTile | None = None
 ) -> tuple[Tensor | None, NDArray[np.float64]]:
     """Return the same as `sum_received_in_rows`, in the build's tiles, on a CPU."""
-    received = np.zeros((len(SUMS), q.shape[0], q.shape[1]))
+    received = np.zeros((len(SUMS), *inputs.q.shape[:2]))
     edges, edge_mass, mass = received
 
     def add(tile: Tensor, at: Tile) -> None:
@@ -145,5 +110,5 @@ def sum_received_in_tiles(
         if add_tile is not None:
             add_tile(tile, at)
 
-    output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=add, added=added)
+    output = attend_in_tiles(inputs, soften=add)
     return output, received

@@ -19,7 +19,7 @@ from attlas.pipeline.proteins.fasta import BLOCK_BYTES, FastaInput
 from attlas.pipeline.proteins.merging import PLANNED, Merger, ProteinsDigest, ReasonToSkip
 from attlas.pipeline.proteins.ordering import RUN_BYTES, SequenceOrder
 from attlas.pipeline.proteins.parsing import parse_blocks
-from attlas.pipeline.proteins.records import MOST_LISTED, Letters, refuse_blank_accessions, refuse_nucleotides
+from attlas.pipeline.proteins.records import MOST_LISTED, LetterCounts, refuse_blank_accessions, refuse_nucleotides
 from attlas.pipeline.proteins.spool import Spool
 from attlas.pipeline.proteins.workspace import Workspace
 from attlas.schema import InputError
@@ -126,7 +126,7 @@ def parse_input(sources: Sequence[str], *, max_length: int | None = None, sizes:
     runs: list[SortedRun] = []
     blank_accessions: list[str] = []
     n_blank_accessions = 0
-    letters = [Letters() for _ in sources]
+    letters = [LetterCounts() for _ in sources]
     with ExitStack() as on_error:
         on_error.callback(workspace.close)
         blocks = fasta.blocks()

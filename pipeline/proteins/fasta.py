@@ -55,7 +55,7 @@ MOST_NAMES = 3
 
 
 @dataclass(frozen=True)
-class Block:
+class RecordBlock:
     """Whole records of a FASTA file, one after the other."""
 
     text: bytes
@@ -114,7 +114,7 @@ class FastaInput:
         file = bisect_left(self.first_lines, line) - 1
         return describe_line(line - self.first_lines[file], self.names[file])
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[RecordBlock]:
         """Yield the records of all files, in blocks.
 
         Raises:
@@ -132,7 +132,7 @@ class FastaInput:
                 found = f"{error.found}; it breaks off {place}"
                 raise DamagedFile(error.what, expected=error.expected, found=found, hint=error.hint) from error
 
-    def _file_blocks(self, file: int, name: str, text: "_Text", pieces: list[bytes]) -> Iterator[Block]:
+    def _file_blocks(self, file: int, name: str, text: "_Text", pieces: list[bytes]) -> Iterator[RecordBlock]:
         """Yield the records of a file; `pieces` is left with the text of records that have not been yielded."""
         pieces.extend(text.read_start())
         start = _plain_headers(b"".join(pieces))
@@ -161,12 +161,12 @@ class FastaInput:
                 return False
         return True
 
-    def _make_block(self, records: bytes, file: int, name: str) -> Block:
+    def _make_block(self, records: bytes, file: int, name: str) -> RecordBlock:
         n_lines_before = self.first_lines[file]
         if b"\0" in records:
             raise binary_error(name, records, line=self._n_lines - n_lines_before + 1)
 
-        block = Block(records, self._n_lines + 1, file, n_lines_before, name if len(self.names) > 1 else None)
+        block = RecordBlock(records, self._n_lines + 1, file, n_lines_before, name if len(self.names) > 1 else None)
         self._n_lines += records.count(b"\n") + (not records.endswith(b"\n"))
         self.n_records += records.count(b"\n>") + 1
         return block

@@ -15,7 +15,7 @@ _MAX_INT32 = 2**31 - 1
 """Largest taxon id and sequence version that their columns hold."""
 
 
-class Header(NamedTuple):
+class FastaHeader(NamedTuple):
     """The fields of a header line; None for those that it does not have."""
 
     accession: str
@@ -29,7 +29,7 @@ class Header(NamedTuple):
     """Members of a cluster of UniRef."""
 
 
-def parse_header(text: str, *, line: int) -> Header:
+def parse_header(text: str, *, line: int) -> FastaHeader:
     """Return the fields of a header, given without its `>`.
 
     `sp|ACC|NAME Description OS=.. OX=.. GN=.. PE=.. SV=..` is read as UniProt writes it, and so is
@@ -43,7 +43,7 @@ def parse_header(text: str, *, line: int) -> Header:
 
     text = text.strip(" \t")
     if not text:
-        return Header(accession=f"line:{line}")
+        return FastaHeader(accession=f"line:{line}")
 
     # Only blank and tab separate: other white space (NCBI's Ctrl-A, a no-break space) belongs to the header's text.
     parts = re.split(r"[ \t]+", text, maxsplit=1)
@@ -56,10 +56,10 @@ def parse_header(text: str, *, line: int) -> Header:
 
     modifiers = dict(_MODIFIER.findall(description))
     organism = modifiers.get("organism") or _find_closing_bracket(description)
-    return Header(word, gene=modifiers.get("gene") or None, organism=organism, description=description or None)
+    return FastaHeader(word, gene=modifiers.get("gene") or None, organism=organism, description=description or None)
 
 
-def _parse_regular(text: str) -> Header | None:
+def _parse_regular(text: str) -> FastaHeader | None:
     """Return the fields of a header as UniProt and UniRef write nearly all of them, in a fifth of the time.
 
     None where something is not as it usually is; the general way then gives the same for every other header.
@@ -73,7 +73,7 @@ def _parse_regular(text: str) -> Header | None:
     return None
 
 
-def _parse_regular_uniref(text: str) -> Header | None:
+def _parse_regular_uniref(text: str) -> FastaHeader | None:
     accession, _, text = text.partition(" ")
     name, _, tags = text.partition(" n=")
     n_members, _, tags = tags.partition(" Tax=")
@@ -84,10 +84,10 @@ def _parse_regular_uniref(text: str) -> Header | None:
         return None
     entry_name = representative if "_" in representative else None
     ids = (_parse_int32(taxon_id), None)
-    return Header(accession, entry_name, None, organism, *ids, name, _parse_int32(n_members))
+    return FastaHeader(accession, entry_name, None, organism, *ids, name, _parse_int32(n_members))
 
 
-def _parse_regular_uniprot(text: str) -> Header | None:
+def _parse_regular_uniprot(text: str) -> FastaHeader | None:
     word, _, text = text.partition(" ")
     _, accession, entry_name, *more = (*word.split("|"), "", "")
     name, _, tags = text.partition(" OS=")
@@ -109,10 +109,12 @@ def _parse_regular_uniprot(text: str) -> Header | None:
     if not (taxon_id.isdecimal() and version.isdecimal() and evidence.isdecimal() == bool(has_evidence)):
         return None
 
-    return Header(accession, entry_name, gene or None, organism, _parse_int32(taxon_id), _parse_int32(version), name)
+    return FastaHeader(
+        accession, entry_name, gene or None, organism, _parse_int32(taxon_id), _parse_int32(version), name
+    )
 
 
-def _parse_uniprot(accession: str, entry_name: str | None, text: str) -> Header:
+def _parse_uniprot(accession: str, entry_name: str | None, text: str) -> FastaHeader:
     """Return the fields of a header whose protein name and tags are `text`."""
     # The tags begin with OS= as UniProt writes them; a `GN=` before that belongs to the protein's name.
     tags_start = _FIRST_TAG.search(text) or _TAG.search(text)
@@ -120,7 +122,7 @@ def _parse_uniprot(accession: str, entry_name: str | None, text: str) -> Header:
 
     pieces = _TAG.split(text[name_end:])  # "", tag, value, tag, value, ...
     tags = {tag: value.strip(" \t") for tag, value in zip(pieces[1::2], pieces[2::2], strict=True)}
-    return Header(
+    return FastaHeader(
         accession=accession,
         entry_name=entry_name,
         gene=tags.get("GN") or None,
@@ -131,12 +133,12 @@ def _parse_uniprot(accession: str, entry_name: str | None, text: str) -> Header:
     )
 
 
-def _parse_uniref(accession: str, text: str, name_end: int) -> Header:
+def _parse_uniref(accession: str, text: str, name_end: int) -> FastaHeader:
     """Return the fields of a cluster of UniRef: its entry name is that of the representative, if it is in UniProtKB."""
     pieces = _UNIREF_TAG.split(text[name_end:])
     tags = {tag: value.strip(" \t") for tag, value in zip(pieces[1::2], pieces[2::2], strict=True)}
     representative = tags.get("RepID", "")
-    return Header(
+    return FastaHeader(
         accession=accession,
         entry_name=representative if "_" in representative else None,  # others are of UniParc, and have no entry name
         organism=tags.get("Tax") or None,

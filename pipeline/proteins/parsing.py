@@ -17,8 +17,8 @@ from queue import SimpleQueue
 from typing import Any
 
 from attlas.pipeline.proteins.external_sort import SortedRun, sort_run
-from attlas.pipeline.proteins.fasta import Block
-from attlas.pipeline.proteins.records import Letters, parse_block
+from attlas.pipeline.proteins.fasta import RecordBlock
+from attlas.pipeline.proteins.records import LetterCounts, parse_block
 from attlas.pipeline.proteins.workspace import Workspace, temporary_fault
 from attlas.schema import EnvironmentFault, Fault
 
@@ -32,12 +32,12 @@ class ParsedRun:
 
     run: SortedRun
     file: int
-    letters: Letters
+    letters: LetterCounts
     blank_accessions: tuple[str, ...]
     n_blank_accessions: int
 
 
-def parse_into_run(block: Block, *, max_length: int | None, path: Path | None) -> ParsedRun:
+def parse_into_run(block: RecordBlock, *, max_length: int | None, path: Path | None) -> ParsedRun:
     """Parse a block and sort its records by accession; the run is written to `path`, or stays in memory for None.
 
     Raises:
@@ -52,7 +52,7 @@ def parse_into_run(block: Block, *, max_length: int | None, path: Path | None) -
 
 
 def parse_blocks(
-    blocks: Iterator[Block], *, max_length: int | None, workspace: Workspace, n_parsers: int | None = None
+    blocks: Iterator[RecordBlock], *, max_length: int | None, workspace: Workspace, n_parsers: int | None = None
 ) -> Iterator[ParsedRun]:
     """Yield the run of every block, in the order of the input.
 
@@ -97,7 +97,7 @@ class Parser:
             stdout=subprocess.PIPE,
         )
 
-    def parse(self, block: Block, path: Path) -> ParsedRun:
+    def parse(self, block: RecordBlock, path: Path) -> ParsedRun:
         """Parse a block into a run on disk. Raises EnvironmentFault."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -127,13 +127,13 @@ class Parser:
         self._process.wait()
 
 
-def _share_out(numbered: Iterator[tuple[Block, Path]], parsers: list[Parser]) -> Iterator[ParsedRun]:
+def _share_out(numbered: Iterator[tuple[RecordBlock, Path]], parsers: list[Parser]) -> Iterator[ParsedRun]:
     """Yield the runs in the order of their blocks; no more blocks are read ahead than there are parsers."""
     idle: SimpleQueue[Parser] = SimpleQueue()
     for parser in parsers:
         idle.put(parser)
 
-    def parse(block: Block, path: Path) -> ParsedRun:
+    def parse(block: RecordBlock, path: Path) -> ParsedRun:
         parser = idle.get()
         try:
             return parser.parse(block, path)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from attlas.intake.text import decode
-from attlas.pipeline.proteins.fasta import Block
-from attlas.pipeline.proteins.headers import Header, parse_header
+from attlas.pipeline.proteins.fasta import RecordBlock
+from attlas.pipeline.proteins.headers import FastaHeader, parse_header
 from attlas.schema import InputError
 
 MAX_RESIDUES = 65_504
@@ -52,7 +52,7 @@ _MIN_NUCLEOTIDES = 300
 
 
 @dataclass(frozen=True)
-class Letters:
+class LetterCounts:
     """The letters of a file, or of a part of it, by which nucleotides are told from proteins."""
 
     n_letters: int = 0
@@ -61,8 +61,8 @@ class Letters:
     counts: tuple[int, ...] = (0, 0, 0, 0)
     """Letters A, C, G, and T or U; of no meaning where it cannot be nucleotides."""
 
-    def __add__(self, other: "Letters") -> "Letters":
-        return Letters(
+    def __add__(self, other: "LetterCounts") -> "LetterCounts":
+        return LetterCounts(
             self.n_letters + other.n_letters,
             self.may_be_nucleotides and other.may_be_nucleotides,
             tuple(a + b for a, b in zip(self.counts, other.counts, strict=True)),
@@ -85,7 +85,7 @@ class ParsedBlock:
     rows: pa.Table
     """Columns of RECORDS."""
     file: int
-    letters: Letters
+    letters: LetterCounts
     blank_accessions: tuple[str, ...]
     """Lines of headers whose accession is white space alone, in words: the first MOST_LISTED."""
     n_blank_accessions: int
@@ -103,7 +103,7 @@ class Sequence(NamedTuple):
 class _Columns:
     """The values of the columns of RECORDS, record by record."""
 
-    headers: list[Header] = field(default_factory=list)
+    headers: list[FastaHeader] = field(default_factory=list)
     sequences: list[bytes] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     reasons: list[str | None] = field(default_factory=list)
@@ -118,7 +118,7 @@ class _Columns:
         )
 
 
-def parse_block(block: Block, *, max_length: int | None) -> ParsedBlock:
+def parse_block(block: RecordBlock, *, max_length: int | None) -> ParsedBlock:
     """Return the rows of the records of a block; a record that cannot be computed has a reason.
 
     Args:
@@ -146,7 +146,7 @@ def parse_block(block: Block, *, max_length: int | None) -> ParsedBlock:
     return ParsedBlock(columns.table(), block.file, count_letters(columns.sequences), listed, len(blanks))
 
 
-def read_sequence(body: bytes, block: Block, *, line: int, max_length: int | None) -> Sequence:
+def read_sequence(body: bytes, block: RecordBlock, *, line: int, max_length: int | None) -> Sequence:
     """Return the sequence of a record from the lines below its header, which is line `line` of the input."""
     # bytes.upper touches ASCII only: no letter changes the length of what follows.
     letters = body.translate(None, _BLANKS + b"\n").upper()
@@ -162,16 +162,16 @@ def read_sequence(body: bytes, block: Block, *, line: int, max_length: int | Non
     return Sequence(text.encode(), reason)
 
 
-def count_letters(sequences: list[bytes]) -> Letters:
+def count_letters(sequences: list[bytes]) -> LetterCounts:
     """Return what tells whether sequences are of nucleotides."""
     n_letters = sum(map(len, sequences))
     max_rare = 1 - _NUCLEOTIDE_SHARE
     if any(len(letters.translate(None, _NUCLEOTIDES)) > max_rare * len(letters) for letters in sequences):
-        return Letters(n_letters, may_be_nucleotides=False)
+        return LetterCounts(n_letters, may_be_nucleotides=False)
 
     counts = {base: sum(letters.count(base) for letters in sequences) for base in (b"A", b"C", b"G", b"T", b"U")}
     counts[b"T"] += counts.pop(b"U")
-    return Letters(n_letters, may_be_nucleotides=True, counts=tuple(counts.values()))
+    return LetterCounts(n_letters, may_be_nucleotides=True, counts=tuple(counts.values()))
 
 
 def refuse_blank_accessions(lines: list[str], n_lines: int, name: str) -> None:
@@ -193,7 +193,7 @@ def refuse_blank_accessions(lines: list[str], n_lines: int, name: str) -> None:
         )
 
 
-def refuse_nucleotides(letters: Letters, name: str) -> None:
+def refuse_nucleotides(letters: LetterCounts, name: str) -> None:
     """Refuse a file in which every sequence consists of nucleotide letters and all four bases are common."""
     if letters.are_nucleotides:
         share = f"more than {_NUCLEOTIDE_SHARE:.0%} of every sequence ({letters.n_letters:,} letters)"
@@ -210,7 +210,7 @@ def _clean_lines(body: bytes) -> list[str]:
     return [decode(line.translate(None, _BLANKS).upper()) for line in body.split(b"\n")]
 
 
-def _describe_foreign_letter(sequence: str, body: bytes, block: Block, line: int) -> str | None:
+def _describe_foreign_letter(sequence: str, body: bytes, block: RecordBlock, line: int) -> str | None:
     """Return the first character that is no letter, with its position and line, as a reason; None without any."""
     foreign = _FOREIGN.search(sequence)
     if foreign is None:

@@ -7,7 +7,7 @@ among what is fitted on.
 from collections.abc import Sequence
 
 from attlas.pipeline.relatives.hits import METHOD as HITS_METHOD
-from attlas.pipeline.relatives.hits import Hit
+from attlas.pipeline.relatives.hits import HomologyHit
 
 FAMILY_IDENTITY = 0.4
 """Identity of the clusters that stand for families where none are given."""
@@ -20,12 +20,12 @@ def describe_method(identity: float) -> str:
     return f"single linkage at {identity:.0%} identity over half of the shorter protein or more ({HITS_METHOD})"
 
 
-def is_alike(hit: Hit, identity: float) -> bool:
+def is_alike(hit: HomologyHit, identity: float) -> bool:
     """Return whether a hit joins two proteins at an identity, 0 to 1."""
     return hit.alignment.identity >= identity and hit.alignment.coverage >= MIN_COVERAGE
 
 
-def cluster(hits: Sequence[Sequence[Hit]], accessions: Sequence[str], *, identity: float) -> list[str]:
+def cluster(hits: Sequence[Sequence[HomologyHit]], accessions: Sequence[str], *, identity: float) -> list[str]:
     """Return the cluster of each protein, named by the first accession in it.
 
     Args:

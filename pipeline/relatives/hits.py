@@ -34,7 +34,7 @@ _LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 
 
 @dataclass(frozen=True)
-class Hit:
+class HomologyHit:
     """A protein that is alike, with the alignment in which `places` are those of the protein that was asked for."""
 
     protein: int
@@ -42,29 +42,29 @@ class Hit:
     alignment: Alignment
 
 
-def find_hits(sequences: Sequence[str]) -> list[list[Hit]]:
+def find_hits(sequences: Sequence[str]) -> list[list[HomologyHit]]:
     """Return the hits of each protein among all others of the set, the best score first."""
     pairs = {(min(pair), max(pair)) for pair in find_candidates(sequences, sequences) if pair[0] != pair[1]}
     n_residues = sum(map(len, sequences))
-    hits: list[list[Hit]] = [[] for _ in sequences]
-    for first, second in sorted(pairs):
-        if alignment := _align_if_alike(sequences[first], sequences[second], n_residues):
-            hits[first].append(Hit(second, alignment))
-            hits[second].append(Hit(first, alignment.turn()))
+    hits: list[list[HomologyHit]] = [[] for _ in sequences]
+    for i, j in sorted(pairs):
+        if alignment := _align_if_alike(sequences[i], sequences[j], n_residues):
+            hits[i].append(HomologyHit(j, alignment))
+            hits[j].append(HomologyHit(i, alignment.turn()))
     return [sort_hits(of_protein) for of_protein in hits]
 
 
-def find_hits_to(sequences: Sequence[str], targets: Sequence[str]) -> list[list[Hit]]:
+def find_hits_to(sequences: Sequence[str], targets: Sequence[str]) -> list[list[HomologyHit]]:
     """Return the hits of each protein among those of another set, the best score first."""
     n_residues = sum(map(len, targets))
-    hits: list[list[Hit]] = [[] for _ in sequences]
+    hits: list[list[HomologyHit]] = [[] for _ in sequences]
     for place, target in find_candidates(sequences, targets):
         if alignment := _align_if_alike(sequences[place], targets[target], n_residues):
-            hits[place].append(Hit(target, alignment))
+            hits[place].append(HomologyHit(target, alignment))
     return [sort_hits(of_protein) for of_protein in hits]
 
 
-def sort_hits(hits: Sequence[Hit]) -> list[Hit]:
+def sort_hits(hits: Sequence[HomologyHit]) -> list[HomologyHit]:
     """Return hits by score, the best first, of equal ones by place."""
     return sorted(hits, key=lambda hit: (-hit.alignment.score, hit.protein))
 

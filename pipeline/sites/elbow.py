@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Fit:
+class SegmentFit:
     """A continuous line of two segments."""
 
     breakpoint: float
@@ -26,7 +26,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Fits:
-    """The fits of R rows: the fields of `Fit`, each an array (R,)."""
+    """The fits of R rows: the fields of `SegmentFit`, each an array (R,)."""
 
     breakpoint: Floats
     slope_head: Floats
@@ -48,7 +48,7 @@ class ProfileFits:
     """Whether all rounded values of the layer are equal: such a profile has no elbow."""
 
 
-def fit_two_segments(x: Floats, y: Floats) -> Fit:
+def fit_two_segments(x: Floats, y: Floats) -> SegmentFit:
     """Return the continuous two-segment line of least squares through the points.
 
     The breakpoint is at least x[1]: where the head is a single point any breakpoint in its gap fits alike, and the
@@ -70,7 +70,7 @@ def fit_two_segments(x: Floats, y: Floats) -> Fit:
 
     centre = x.mean()
     fits = fit_rows(x - centre, (y - y.mean())[None, :])
-    return Fit(
+    return SegmentFit(
         breakpoint=float(fits.breakpoint[0] + centre),
         slope_head=float(fits.slope_head[0]),
         slope_tail=float(fits.slope_tail[0]),

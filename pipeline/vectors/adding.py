@@ -153,10 +153,12 @@ def _make_task(plan: Plan, settings: VectorSettings, inputs: Inputs) -> EmbedPro
     """Return the task of the pass. Raises as `add_vectors`."""
     if settings.numbers not in NUMBERS:
         raise InputError("There are no such numbers.", expected=" or ".join(NUMBERS), found=settings.numbers)
+
     choices = parse_choices(settings.vectors)
     layers = parse_layers(settings.layers, plan.run.n_layers)
     files = find_model(plan.model_directory)
     refuse_missing_tokens(read_model_vocabulary(files), choices)
+
     return EmbedProteins(
         atlas_id=plan.plan_id,
         inputs=inputs,

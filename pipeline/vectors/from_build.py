@@ -49,7 +49,8 @@ def _publish_shard(paths: AtlasPaths, plan: Plan, task: EmbedProteins, shard: Sh
     parts = ComputedParts(taken_up=earlier, closed=(), last=rows_in_memory)
     output = task.make_output(paths, plan, VECTORS, shard.index)
     file = publish_table(paths, parts, VECTORS, folder, output)
-    receipt = make_receipt(shard, parts, [file], plan_id=task.name, started=started, device="cpu")
+    wall_s = parts.measure_wall_s(started=started)
+    receipt = make_receipt(shard, parts.records, [file], plan_id=task.name, wall_s=wall_s, device="cpu")
     receipt.write_to(task.receipt(paths, shard.index))
     folder.remove()
 

@@ -57,8 +57,8 @@ def refuse_missing_tokens(vocabulary: Vocabulary, choices: Sequence[str]) -> Non
             hint="use ESM-2 or another model that reads residue by residue",
         )
 
-    first, *_, last = vocabulary.find_places("A")
-    places = {"cls": first, "eos": last}
+    start_place, *_, end_place = vocabulary.find_places("A")
+    places = {"cls": start_place, "eos": end_place}
     if missing := [choice for choice in choices if choice in places and places[choice] is None]:
         raise EnvironmentFault(
             f"This model has no token for {' and '.join(missing)}.",

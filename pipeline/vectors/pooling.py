@@ -12,8 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.attention.added_scores import AddedScores
-from attlas.pipeline.attention.definitions import Pack, PackAttention
+from attlas.pipeline.attention.definitions import LayerInputs, PackAttention
 from attlas.pipeline.attention.tiles import Tile, choose_tile_shape
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.host_copy import HostCopy, copy_to_device
@@ -103,70 +102,47 @@ class FinishLastLayer:
         self.n_reduced = 0
         """Layers so far."""
 
-    def __call__(
-        self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor | None,
-        *,
-        pack: Pack,
-        scaling: float,
-        theta: float,
-        added: AddedScores | None = None,
-    ) -> PackAttention:
-        """Reduce the next layer: q, k and v of shape (H, sum of T, D)."""
+    def __call__(self, inputs: LayerInputs, *, theta: float) -> PackAttention:
+        """Reduce the next layer."""
         self.n_reduced += 1
         if self.n_reduced < self.n_layers:
-            return self.reduce(q, k, v, pack=pack, scaling=scaling, theta=theta, added=added)
+            return self.reduce(inputs, theta=theta)
 
-        layer = self.reduce(q, k, None, pack=pack, scaling=scaling, theta=theta, added=added)
-        finished = attend_without_statistics(q, k, v, pack=pack, scaling=scaling, theta=theta, added=added)
+        layer = self.reduce(replace(inputs, v=None), theta=theta)
+        finished = attend_without_statistics(inputs, theta=theta)
         return replace(layer, output=finished.output)
 
 
 def attend_without_statistics(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor | None,
+    inputs: LayerInputs,
     *,
-    pack: Pack,
-    scaling: float,
     theta: float,  # of a reduction: no edge is counted here
-    added: AddedScores | None = None,
 ) -> PackAttention:
     """Attend within each sequence of a pack, as a `Reduction` that keeps nothing but the output of the layer."""
-    outputs = []
-    if v is not None:  # None where the model runs its own attention
-        for sequence, tokens in enumerate(pack.slices):
-            output = _attend(q[:, tokens], k[:, tokens], v[:, tokens], scaling, added, sequence, tokens)
-            outputs.append(output)
+    q, pack = inputs.q, inputs.pack
+    output = None
+    if inputs.v is not None:  # None where the model runs its own attention
+        output = torch.cat([_attend(inputs, inputs.v, *place) for place in enumerate(pack.slices)], dim=1)
     return PackAttention(
-        output=torch.cat(outputs, dim=1) if outputs else None,
+        output=output,
         received=q.new_empty(0, dtype=torch.float32),
         heads=q.new_empty((len(pack.n_tokens), 0, 0), dtype=torch.float32),
     )
 
 
-def _attend(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    scaling: float,
-    added: AddedScores | None,
-    sequence: int,
-    tokens: slice,
-) -> Tensor:
+def _attend(inputs: LayerInputs, values: Tensor, sequence: int, tokens: slice) -> Tensor:
     """Return softmax(q k) v of one sequence, (H, T, D); added scores are made for a few query rows at a time."""
+    q, k, v = inputs.q[:, tokens], inputs.k[None, :, tokens], values[None, :, tokens]
     n_tokens = q.shape[1]
-    n_rows = n_tokens if added is None else choose_tile_shape(len(q), n_tokens)[1]
+    n_rows = n_tokens if inputs.added is None else choose_tile_shape(len(q), n_tokens)[1]
+
     parts = []
     for begin in range(0, n_tokens, n_rows):
         rows = q[None, :, begin : begin + n_rows]
         mask = None
-        if added is not None:
-            scores = added.select(Tile(sequence, slice(0, len(q)), tokens, begin), rows.shape[2])
+        if inputs.added is not None:
+            scores = inputs.added.select(Tile(sequence, slice(0, len(q)), tokens, begin), rows.shape[2])
             mask = scores.to(q.device, q.dtype)[None]
-        parts.append(
-            torch.nn.functional.scaled_dot_product_attention(rows, k[None], v[None], attn_mask=mask, scale=scaling)[0]
-        )
+        attend = torch.nn.functional.scaled_dot_product_attention
+        parts.append(attend(rows, k, v, attn_mask=mask, scale=inputs.scaling)[0])
     return torch.cat(parts, dim=1)

@@ -19,7 +19,7 @@ from attlas.pipeline.workers.runners import (
     ShardFinished,
     ShardGivenUp,
     ShardTakenApart,
-    Task,
+    ShardTask,
     WorkerLeftOut,
 )
 from attlas.pipeline.workers.search import remove_searches
@@ -32,7 +32,7 @@ LOOK_EVERY_S = 1.0
 
 
 def run_dask(
-    root: Path, shards: Sequence[Shard], *, n_workers: int, scheduler: str | None, device: str, task: Task = ENCODE
+    root: Path, shards: Sequence[Shard], *, n_workers: int, scheduler: str | None, device: str, task: ShardTask = ENCODE
 ) -> Generator[Event, None, None]:
     """Compute shards on Dask workers, the costliest first, and yield the events.
 
@@ -66,7 +66,7 @@ class _DaskRunner:
     def __init__(
         self,
         workers: DaskWorkers,
-        task: Task,
+        task: ShardTask,
         shards: Sequence[Shard],
         needs: WorkerNeeds,
         roster: Roster,

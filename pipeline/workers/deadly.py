@@ -10,13 +10,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from attlas.pipeline.plan import cut_packs
-from attlas.pipeline.workers.search import Search, name_search
-from attlas.pipeline.workers.trial import Pack, Trial, run_packs
+from attlas.pipeline.workers.search import DeadlySearch, name_search
+from attlas.pipeline.workers.trial import Pack, PackTrial, run_packs
 from attlas.schema import EnvironmentFault
 
 
 def find_deadly_sequences(
-    packs: Sequence[Pack], run_packs: Callable[[Sequence[Pack], Callable[[Pack], None]], Trial], search: Search
+    packs: Sequence[Pack],
+    run_packs: Callable[[Sequence[Pack], Callable[[Pack], None]], PackTrial],
+    search: DeadlySearch,
 ) -> dict[int, str]:
     """Return the sequences that end the process, or the worker, which runs them alone, with the reason of each.
 
@@ -90,5 +92,5 @@ def find_deadly_sequences_of(
         packs.append({i: sequence for i, sequence in numbered if i >= begin and i not in earlier})
 
     encoder.free_memory()
-    search = Search.read(name_search(paths, index))
+    search = DeadlySearch.read(name_search(paths, index))
     return find_deadly_sequences([pack for pack in packs if pack], partial(run_packs, root, n_threads), search)

@@ -21,7 +21,7 @@ from attlas.schema.leftovers import leftover_name
 from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes
 
 if TYPE_CHECKING:
-    from attlas.pipeline.workers.runners import Task
+    from attlas.pipeline.workers.runners import ShardTask
 
 PACKAGES = ("attlas", "torch", "transformers")
 """Packages whose versions must be the same everywhere, or the numbers of shards might differ."""
@@ -58,7 +58,7 @@ class WorkerReport:
 
 
 @contextmanager
-def describe_needs(root: Path, *, device: str, largest: Shard, task: "Task") -> Iterator[WorkerNeeds]:
+def describe_needs(root: Path, *, device: str, largest: Shard, task: "ShardTask") -> Iterator[WorkerNeeds]:
     """Yield what workers must have; the directory holds a note meanwhile, by which they know it.
 
     A task with `is_detached` stores what it computes elsewhere, and its workers need not see the directory.
@@ -78,7 +78,7 @@ def describe_needs(root: Path, *, device: str, largest: Shard, task: "Task") -> 
         note.unlink(missing_ok=True)
 
 
-def join(needs: WorkerNeeds, task: "Task", n_threads: int, address: str) -> WorkerReport:
+def join(needs: WorkerNeeds, task: "ShardTask", n_threads: int, address: str) -> WorkerReport:
     """Check this worker, and let it prepare for its first shard: it loads the model and runs the known protein."""
     gpu = None
     try:

@@ -13,14 +13,15 @@ def _warm_up() -> None:
     """Do once what every worker would do at its first shard: load the compiled loop, and transformers' renamings."""
     import torch
 
-    from attlas.pipeline.attention.definitions import Pack
+    from attlas.pipeline.attention.definitions import LayerInputs, Pack
     from attlas.pipeline.attention.tiled import reduce_tiled
     from attlas.pipeline.model.offline import prepare_renaming
 
     prepare_renaming()
     if torch.get_num_threads() == 1:  # more would start threads, which do not survive a fork
         tokens = torch.ones(2, 8, 2)
-        reduce_tiled(tokens, tokens, tokens, pack=Pack((8,), torch.device("cpu")), scaling=1.0, theta=0.5)
+        pack = Pack((8,), torch.device("cpu"))
+        reduce_tiled(LayerInputs(tokens, tokens, tokens, pack, scaling=1.0), theta=0.5)
 
 
 with ending_with_parent(), suppress(Exception), pause_collection():

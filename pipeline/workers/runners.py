@@ -72,7 +72,7 @@ Event = WorkersCounted | WorkerLeftOut | ShardTakenApart | ShardFinished | Shard
 """An event while shards are computed."""
 
 
-class Task(Protocol):
+class ShardTask(Protocol):
     """The computation of a shard, in this process or in a worker, to which it is sent pickled."""
 
     def prepare(self, root: str, n_threads: int) -> None:
@@ -106,7 +106,7 @@ class Task(Protocol):
 class DivisibleTask(Protocol):
     """A task that can leave out sequences of a shard that end the process which computes them."""
 
-    def without(self, failed: Mapping[int, str]) -> Task:
+    def without(self, failed: Mapping[int, str]) -> ShardTask:
         """Return the task that does not run some sequences, by `sequence_id`, but records the reason of each."""
         ...
 
@@ -161,7 +161,7 @@ ENCODE = EncodeTask()
 
 
 def run_in_process(
-    root: Path, shards: Sequence[Shard], *, n_at_once: int = 1, n_models: int = 1, task: Task = ENCODE
+    root: Path, shards: Sequence[Shard], *, n_at_once: int = 1, n_models: int = 1, task: ShardTask = ENCODE
 ) -> Generator[Event, None, None]:
     """Compute shards in this process, `n_at_once` of them side by side, and yield the events.
 

@@ -29,7 +29,7 @@ SEARCH_PREFIX = f"{TEMPORARY_PREFIX}search-"
 
 
 @dataclass
-class Search:
+class DeadlySearch:
     """What is known of the sequences of a shard that end their process, kept in a file as it becomes known."""
 
     path: Path

@@ -24,7 +24,7 @@ Pack = Mapping[int, str]
 
 
 @dataclass(frozen=True)
-class Trial:
+class PackTrial:
     """What became of a process that ran packs."""
 
     n_finished: int
@@ -35,7 +35,7 @@ class Trial:
     """How the process ended."""
 
 
-def run_packs(root: str, n_threads: int, packs: Sequence[Pack], begin: Callable[[Pack], None]) -> Trial:
+def run_packs(root: str, n_threads: int, packs: Sequence[Pack], begin: Callable[[Pack], None]) -> PackTrial:
     """Run packs in a process of their own, which ends when they are done, and whenever this process ends.
 
     Args:
@@ -76,7 +76,7 @@ def run_packs(root: str, n_threads: int, packs: Sequence[Pack], begin: Callable[
             found=fault,
             hint="see whether there is memory for the model twice (nvidia-smi, free)",
         )
-    return Trial(n_finished, n_begun > n_finished, describe_end(process.returncode))
+    return PackTrial(n_finished, n_begun > n_finished, describe_end(process.returncode))
 
 
 def describe_end(code: int) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from attlas.pipeline.workers.dask_client import WorkerEnded
 from attlas.pipeline.workers.joining import name_process
-from attlas.pipeline.workers.runners import DivisibleTask, Task
+from attlas.pipeline.workers.runners import DivisibleTask, ShardTask
 from attlas.schema import Receipt
 
 
-def compute_at_worker(task: Task, root: str, index: int, n_threads: int, process: str) -> Receipt | WorkerEnded:
+def compute_at_worker(task: ShardTask, root: str, index: int, n_threads: int, process: str) -> Receipt | WorkerEnded:
     """Compute shard `index` in a Dask worker; `process` is the name of the process that was checked."""
     return task(root, index, n_threads) if name_process() == process else WorkerEnded()
 

@@ -7,7 +7,7 @@ layers, would otherwise be answered with no rows.
 
 from dataclasses import replace
 
-from attlas.queries.asking.parameters import Parameter
+from attlas.queries.asking.parameters import Parameter, make_singular
 
 WORDS = {"type": "features.type", "label": "labels.label", "organism": "proteins.organism"}
 """Names of parameters, in the singular, and the columns that hold their values."""
@@ -17,7 +17,7 @@ LAYER, HEAD = "layer", "head"
 
 def held_to_atlas(parameter: Parameter, n_layers: int, n_heads: int) -> Parameter:
     """Return a parameter with the column or the range that its name says, where its question says neither."""
-    singular = parameter.name.removesuffix("s")
+    singular = make_singular(parameter.name)
     is_bounded = bool(parameter.choices) or parameter.column is not None or parameter.maximum is not None
 
     if parameter.type in ("text", "texts") and singular in WORDS and not is_bounded:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from attlas.queries.engine.comparisons import TREE, Comparison, comparisons_in
+from attlas.queries.engine.comparisons import TREE, LiteralComparison, comparisons_in
 from attlas.queries.engine.views import quote
 from attlas.queries.store import Store
 from attlas.queries.text import cut, printable
@@ -36,7 +36,7 @@ def never_matching_notes(atlas: Store, query: str) -> list[str]:
     return notes
 
 
-def _notes(atlas: Store, comparison: Comparison) -> Iterator[str]:
+def _notes(atlas: Store, comparison: LiteralComparison) -> Iterator[str]:
     tables = [table for table in TABLES if table.name in comparison.tables]
     columns = {column.name: column for table in tables for column in table.columns}
     column = columns.get(comparison.column)
@@ -74,7 +74,7 @@ def _accession_notes(atlas: Store, value: str) -> Iterator[str]:
         yield beginning
 
 
-def _word_notes(atlas: Store, comparison: Comparison, value: str) -> Iterator[str]:
+def _word_notes(atlas: Store, comparison: LiteralComparison, value: str) -> Iterator[str]:
     column = comparison.column
     tables = [t.name for t in TABLES if t.name in comparison.tables and column in {c.name for c in t.columns}]
     if not tables or not set(tables) <= set(WORD_TABLES):

@@ -18,7 +18,7 @@ Node = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class LiteralComparison:
     """A column that is compared with a literal, or whose element is taken by one."""
 
     column: str
@@ -29,13 +29,13 @@ class Comparison:
     """The value is the number of an element of the column's list, from 1."""
 
 
-def comparisons_in(tree: str) -> list[Comparison]:
+def comparisons_in(tree: str) -> list[LiteralComparison]:
     """Return the comparisons of a query, as its serialized tree has them; none where the tree holds an error."""
     nodes = list(_nodes(json.loads(tree)))
     tables = {node["alias"] or node["table_name"]: node["table_name"] for node in nodes if _is(node, "BASE_TABLE")}
 
     comparisons = [
-        Comparison(column[-1].lower(), _tables_of(column, tables), value, is_element)
+        LiteralComparison(column[-1].lower(), _tables_of(column, tables), value, is_element)
         for node in nodes
         for column, value, is_element in _column_values(node)
     ]

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from attlas.queries.lookup.network_errors import not_as_noted
 from attlas.schema import TableFile
-from attlas.schema.blocks import DIGEST_BYTES, PAGE_BYTES, Blocks, digest_block, read_digests
+from attlas.schema.blocks import DIGEST_BYTES, PAGE_BYTES, FileBlocks, digest_block, read_digests
 
 WHOLE_BYTES = 1 << 15
 """A file up to this size is read whole: its footer and its tail are most of it."""
@@ -58,7 +58,7 @@ class CheckedFile:
     """One file of a manifest; threads may share it."""
 
     def __init__(
-        self, reader: RangeReader, file: TableFile, *, address: str, cache: BlockCache, blocks: Blocks | None = None
+        self, reader: RangeReader, file: TableFile, *, address: str, cache: BlockCache, blocks: FileBlocks | None = None
     ) -> None:
         """Remember which file it is; nothing is read. `blocks` of None are read from the tail."""
         self.n_bytes = file.n_bytes
@@ -119,12 +119,12 @@ class CheckedFile:
                 self._whole = content
             return self._whole
 
-    def _read_blocks(self) -> Blocks:
+    def _read_blocks(self) -> FileBlocks:
         """Return the blocks that the file is cut into, read from its tail where nobody has told of them."""
         if self._blocks is None:
             tail = self.read_tail()
             try:
-                blocks = Blocks.parse_tail(tail)
+                blocks = FileBlocks.parse_tail(tail)
             except ValueError as error:
                 raise not_as_noted(self._address, expected="digests of its blocks", observed=str(error)) from error
 
@@ -140,7 +140,7 @@ class CheckedFile:
 
         return self._blocks
 
-    def _read_digests(self, blocks: Blocks, start: int, stop: int) -> bytes:
+    def _read_digests(self, blocks: FileBlocks, start: int, stop: int) -> bytes:
         """Return bytes `start` to `stop` of the digests of all blocks, end to end; whole pages are read and kept."""
         first_page, end_page = start // PAGE_BYTES, -(-stop // PAGE_BYTES)
         with self._lock:
@@ -152,12 +152,12 @@ class CheckedFile:
             joined = b"".join(self._pages[i] for i in range(first_page, end_page))
         return joined[start - first_page * PAGE_BYTES : stop - first_page * PAGE_BYTES]
 
-    def _keep_page(self, blocks: Blocks, index: int, page: bytes) -> None:
+    def _keep_page(self, blocks: FileBlocks, index: int, page: bytes) -> None:
         noted = blocks.page_digests[index * DIGEST_BYTES : (index + 1) * DIGEST_BYTES]
         self._check(f"page {index} of digests", digest_block(page).hex(), noted.hex())
         self._pages[index] = page
 
-    def _read_data(self, blocks: Blocks, begin: int, end: int) -> bytes:
+    def _read_data(self, blocks: FileBlocks, begin: int, end: int) -> bytes:
         """Return bytes of the data, out of whole blocks: those not kept are read, neighbours in one request."""
         size = blocks.block_bytes
         first_block, end_block = begin // size, -(-end // size)
@@ -169,7 +169,7 @@ class CheckedFile:
         joined = b"".join(content[i] for i in range(first_block, end_block))
         return joined[begin - first_block * size : end - first_block * size]
 
-    def _read_run(self, blocks: Blocks, start: int, stop: int) -> dict[int, bytes]:
+    def _read_run(self, blocks: FileBlocks, start: int, stop: int) -> dict[int, bytes]:
         """Return blocks `start` to `stop` by number, read in one request, checked and kept."""
         digests = self._read_digests(blocks, start * DIGEST_BYTES, stop * DIGEST_BYTES)
         size, begin = blocks.block_bytes, start * blocks.block_bytes

@@ -41,7 +41,7 @@ MOST_SHOWN = 200
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _Response:
     """The answer of a server to one request."""
 
     status: int
@@ -116,7 +116,7 @@ class HttpFiles:
         if session is not None:
             _close_soon(session)
 
-    def _get(self, path: str, headers: dict[str, str], *, max_bytes: int) -> _Answer:
+    def _get(self, path: str, headers: dict[str, str], *, max_bytes: int) -> _Response:
         """Return the answer to a request, its body cut off at `max_bytes` bytes; errors of the server are raised."""
         address = f"{self._base}/{path}"
 
@@ -153,14 +153,14 @@ class HttpFiles:
         tag = self._tags.get(path, "W/")
         return {} if tag.startswith("W/") else {"If-Match": tag}  # a weak tag never matches
 
-    def _is_same_version(self, path: str, answer: _Answer) -> bool:
+    def _is_same_version(self, path: str, answer: _Response) -> bool:
         """Return True if an answer is of the version of the file that was read first, which is remembered."""
         tag: str | None = answer.headers.get("ETag")
         if tag is None or answer.status not in (200, 206):
             return True
         return bool(self._tags.setdefault(path, tag) == tag)
 
-    async def _request(self, address: str, headers: dict[str, str], max_bytes: int) -> _Answer:
+    async def _request(self, address: str, headers: dict[str, str], max_bytes: int) -> _Response:
         until = time.monotonic() + self._timeout_s
         delay = FIRST_DELAY_S
 
@@ -181,7 +181,7 @@ class HttpFiles:
 
         return answer
 
-    async def _request_once(self, address: str, headers: dict[str, str], max_bytes: int) -> _Answer:
+    async def _request_once(self, address: str, headers: dict[str, str], max_bytes: int) -> _Response:
         session = self._opened_session()
         async with session.get(address, headers=headers, max_redirects=MOST_REDIRECTS) as response:
             body = bytearray()
@@ -193,7 +193,7 @@ class HttpFiles:
 
             if not response.content.at_eof():
                 response.close()  # with what the server would send beyond, unread
-            return _Answer(response.status, response.reason or "", response.headers, bytes(body))
+            return _Response(response.status, response.reason or "", response.headers, bytes(body))
 
     def _opened_session(self) -> "aiohttp.ClientSession":
         import aiohttp
@@ -215,13 +215,13 @@ def _shorten(header: str | None) -> str | None:
     return header if header is None or len(header) <= MOST_SHOWN else f"{header[:MOST_SHOWN]}…"
 
 
-def _wait_for(request: Any) -> _Answer:
+def _wait_for(request: Any) -> _Response:
     """Return the result of a coroutine, run in the thread that fsspec keeps for all network; Ctrl-C interrupts it."""
     from fsspec.asyn import get_loop
 
     future = asyncio.run_coroutine_threadsafe(request, get_loop())
     try:
-        answer: _Answer = future.result()
+        answer: _Response = future.result()
     except KeyboardInterrupt:
         future.cancel()
         raise

@@ -37,14 +37,15 @@ class KeyedFiles:
         self._n_kept_bytes = 0
         self._lock = threading.Lock()
 
-    def places(self, first: str, last: str, *, most: int | None = None) -> list[Place]:
-        """Return the row groups that may hold keys from `first` to `last`, the first `most` of them."""
+    def places(self, first_key: str, last_key: str, *, most: int | None = None) -> list[Place]:
+        """Return the row groups that may hold keys from `first_key` to `last_key`, the first `most` of them."""
         places: list[Place] = []
-        for file in self._files_between(first, last):
+        for file in self._files_between(first_key, last_key):
             if most is not None and len(places) >= most:
                 break
-            ranges = self.ranges(file)
-            places += [(file, i) for i, (lowest, highest) in enumerate(ranges) if lowest <= last and first <= highest]
+            for group, (lowest, highest) in enumerate(self.ranges(file)):
+                if lowest <= last_key and first_key <= highest:
+                    places.append((file, group))
         return places[:most]
 
     def ranges(self, file: TableFile) -> tuple[tuple[str, str], ...]:
@@ -107,14 +108,17 @@ class KeyedFiles:
         while self._n_kept_bytes > KEPT_BYTES and len(self._groups) > 1:
             self._n_kept_bytes -= self._groups.popitem(last=False)[1].nbytes
 
-    def _files_between(self, first: str, last: str) -> Iterator[TableFile]:
-        """Yield the files that may hold keys from `first` to `last`, in order; those with one key by their paths."""
-        return (file for file in self._files.between_keys(first, last) if file.n_rows)
+    def _files_between(self, first_key: str, last_key: str) -> Iterator[TableFile]:
+        """Yield the files that may hold keys from `first_key` to `last_key`, in order.
+
+        Those with one key are told by their paths.
+        """
+        return (file for file in self._files.between_keys(first_key, last_key) if file.n_rows)
 
 
-def range_of_keys(column: pa.ChunkedArray, first: str, last: str) -> range:
-    """Return the rows of a sorted column, in one piece, whose keys lie from `first` to `last`."""
+def range_of_keys(column: pa.ChunkedArray, first_key: str, last_key: str) -> range:
+    """Return the rows of a sorted column, in one piece, whose keys lie from `first_key` to `last_key`."""
     keys = column.chunk(0)
-    begin = bisect_left(range(len(keys)), first, key=lambda i: keys[i].as_py())
-    end = bisect_left(range(len(keys)), True, lo=begin, key=lambda i: keys[i].as_py() > last)
+    begin = bisect_left(range(len(keys)), first_key, key=lambda i: keys[i].as_py())
+    end = bisect_left(range(len(keys)), True, lo=begin, key=lambda i: keys[i].as_py() > last_key)
     return range(begin, end)

@@ -98,9 +98,9 @@ class NameIndex:
         """Close the files kept open."""
         self._files.close()
 
-    def _between(self, first: str, last: str, most: int | None = None) -> Iterator[pa.Table]:
-        """Yield the row groups that may hold keys from `first` to `last`."""
-        for file, group in self._files.places(first, last, most=most):
+    def _between(self, first_key: str, last_key: str, most: int | None = None) -> Iterator[pa.Table]:
+        """Yield the row groups that may hold keys from `first_key` to `last_key`."""
+        for file, group in self._files.places(first_key, last_key, most=most):
             yield self._files.read(file, group)
 
 
@@ -135,9 +135,9 @@ class ProteinNames:
         return self._proteins().value(row, column)
 
 
-def _select(group: pa.Table, first: str, last: str) -> list[Name]:
-    """Return the names of a row group whose keys lie from `first` to `last`."""
-    rows = range_of_keys(group.column("key"), first, last)
+def _select(group: pa.Table, first_key: str, last_key: str) -> list[Name]:
+    """Return the names of a row group whose keys lie from `first_key` to `last_key`."""
+    rows = range_of_keys(group.column("key"), first_key, last_key)
     return _names(group.slice(rows.start, len(rows)))
 
 

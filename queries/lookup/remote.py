@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from attlas.queries.lookup.checked_file import BlockCache, CheckedFile
 from attlas.queries.lookup.network_errors import not_as_noted, translate_errors
 from attlas.schema import TableFile
-from attlas.schema.blocks import Blocks
+from attlas.schema.blocks import FileBlocks
 from attlas.schema.list_parts import ListPart
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class RemoteRoot:
         with translate_errors(self / part.path):
             return self._reader.read(part.path, 0, part.n_bytes, n_bytes=part.n_bytes)
 
-    def open(self, file: TableFile, blocks: Blocks | None = None) -> "RangedFile":
+    def open(self, file: TableFile, blocks: FileBlocks | None = None) -> "RangedFile":
         """Return a file of the manifest, to be read by ranges; nothing is read yet.
 
         `blocks` are those that the file is cut into, if an index has told of them; None: its tail tells of them.

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from attlas.queries.lookup.remote import RemoteRoot, is_url
 from attlas.schema import AtlasPaths, Manifest, TableFile
-from attlas.schema.blocks import Blocks
+from attlas.schema.blocks import FileBlocks
 from attlas.schema.file_list import PartReader
 from attlas.schema.links import locate_file
 
@@ -58,7 +58,7 @@ def open_parquet(root: Root, file: TableFile) -> pq.ParquetFile:
     return pq.ParquetFile(locate_file(root, file), memory_map=True)
 
 
-def open_source(root: Root, file: TableFile, blocks: Blocks) -> pa.NativeFile:
+def open_source(root: Root, file: TableFile, blocks: FileBlocks) -> pa.NativeFile:
     """Open the bytes of one file of the manifest, of which the blocks are known: its tail is not read.
 
     Raises:

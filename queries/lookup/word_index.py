@@ -37,7 +37,7 @@ KEY, NUMBERS = ("key",), ("row", "rank")
 
 
 @dataclass(frozen=True)
-class Rows:
+class IndexRows:
     """Rows of a row group of the index."""
 
     place: Place
@@ -53,7 +53,7 @@ class WordProteins:
 
     word: str
     index: "WordIndex"
-    rows: list[Rows] = field(default_factory=list)
+    rows: list[IndexRows] = field(default_factory=list)
     """Where they stand in the index; the likeliest of a word that is too frequent."""
     n_proteins: int | None = None
     """Proteins that have the word, where they are too many to be read; None: all are read."""
@@ -107,7 +107,7 @@ class WordIndex:
         parts = [word[:SEARCHED_LETTERS] for word in words]
         return [self._find_part(part) if self.has_parts else self._find_beginning(part) for part in parts]
 
-    def read_numbers(self, rows: Rows) -> tuple[list[int], list[int]]:
+    def read_numbers(self, rows: IndexRows) -> tuple[list[int], list[int]]:
         """Return the proteins and the ranks that stand in some rows of a row group."""
         table = self._read(rows.place, NUMBERS)
         proteins, ranks = _numbers(table.column("row"), "q"), _numbers(table.column("rank"), "i")
@@ -115,7 +115,7 @@ class WordIndex:
             return proteins[rows.at.start : rows.at.stop].tolist(), ranks[rows.at.start : rows.at.stop].tolist()
         return [proteins[i] for i in rows.at or ()], [ranks[i] for i in rows.at or ()]
 
-    def read_table(self, rows: Rows, word: str) -> pa.Table:
+    def read_table(self, rows: IndexRows, word: str) -> pa.Table:
         """Return the proteins and the ranks of some rows of a row group, or of those with a word, as a table."""
         table = self._read(rows.place, NUMBERS).select(list(NUMBERS))
         if isinstance(rows.at, range):
@@ -165,7 +165,7 @@ class WordIndex:
             lowest, highest = self._files.ranges(file)[group]
             if lowest == highest:
                 n = self._files.n_rows(file, group) if part in lowest else 0
-                rows = Rows((file, group), range(n), n)
+                rows = IndexRows((file, group), range(n), n)
             else:
                 rows = _rows_of_part((file, group), self._read((file, group), KEY).column("key"), part, n_left)
 
@@ -186,16 +186,16 @@ class WordIndex:
             proteins.n_proteins = self._files.count(word)
         for place in places[:most]:
             rows = self._range_of_keys(place, word, last)
-            proteins.rows.append(Rows(place, rows, len(rows)))
+            proteins.rows.append(IndexRows(place, rows, len(rows)))
         return proteins
 
-    def _range_of_keys(self, place: Place, first: str, last: str) -> range:
-        """Return the rows of a row group whose keys lie from `first` to `last`; where all do, no key is read."""
+    def _range_of_keys(self, place: Place, first_key: str, last_key: str) -> range:
+        """Return the rows of a row group with keys from `first_key` to `last_key`; where all have, no key is read."""
         file, group = place
         lowest, highest = self._files.ranges(file)[group]
-        if first <= lowest and highest <= last:
+        if first_key <= lowest and highest <= last_key:
             return range(self._files.n_rows(file, group))
-        return range_of_keys(self._read(place, KEY).column("key"), first, last)
+        return range_of_keys(self._read(place, KEY).column("key"), first_key, last_key)
 
     def _mixed_places(self, start: str) -> list[Place]:
         """Return the row groups of several words that may hold words with a beginning; a frequent word fills others."""
@@ -217,7 +217,7 @@ def _numbers(column: pa.ChunkedArray, kind: Literal["i", "q"]) -> "memoryview[in
     return numbers[chunk.offset : chunk.offset + len(chunk)]
 
 
-def _rows_of_part(place: Place, column: pa.ChunkedArray, part: str, n_listed: int) -> Rows:
+def _rows_of_part(place: Place, column: pa.ChunkedArray, part: str, n_listed: int) -> IndexRows:
     """Return the rows of a row group whose key holds a text; of more than `n_listed` about how many they are."""
     chunk, part_bytes = column.chunk(0), part.encode()
     ends = memoryview(chunk.buffers()[1]).cast("B").cast("i")[chunk.offset : chunk.offset + len(chunk) + 1]
@@ -226,9 +226,9 @@ def _rows_of_part(place: Place, column: pa.ChunkedArray, part: str, n_listed: in
 
     n = text.count(part_bytes, ends[0], ends[-1])
     if n > n_listed:
-        return Rows(place, None, n)
+        return IndexRows(place, None, n)
     at = list(_find_in_keys(text, ends, part_bytes))
-    return Rows(place, at, len(at))
+    return IndexRows(place, at, len(at))
 
 
 def _find_in_keys(text: bytes, ends: "memoryview[int]", part: bytes) -> Iterator[int]:

@@ -124,6 +124,7 @@ def complete_data(
         QuestionError, InputError, EnvironmentFault: the structure is not there, or cannot be drawn, as `protein_data`.
     """
     protein, values = heading.protein, heading.values
+
     data: dict[str, Any] = {
         "format": FORMAT,
         "provenance": values["provenance"],
@@ -141,6 +142,7 @@ def complete_data(
         "structure": _structure(atlas, protein, structure, chain),
         "thinned": [],
     }
+
     return data if max_bytes is None else thin(data, max_bytes=max_bytes)
 
 

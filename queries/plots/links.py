@@ -7,7 +7,14 @@ from typing import Any
 
 from attlas.queries.answers.one_id import Answer
 from attlas.queries.plots.feature_bars import draw_feature_bars, select_bars
-from attlas.queries.plots.sequence_rows import LANE_INCHES, Label, PlacedLabel, SequenceRow, place_labels, write_label
+from attlas.queries.plots.sequence_rows import (
+    LANE_INCHES,
+    PlacedLabel,
+    SequenceRow,
+    TextAtPosition,
+    place_labels,
+    write_label,
+)
 from attlas.queries.plots.titles import add_origin, add_title
 from attlas.queries.report.pictures import INK, PURPLE, VERMILION, WIDE
 
@@ -175,14 +182,14 @@ def _draw_residues(
         write_label(axis, label, height)
 
 
-def _labels(answer: Answer, links: Sequence[Link]) -> list[Label]:
+def _labels(answer: Answer, links: Sequence[Link]) -> list[TextAtPosition]:
     """Return the names of sites, then of the residues where most links end."""
     sites = {site.position: site for site in answer.sites}
     sequence = answer.protein.sequence or ""
     hubs = (position for position in _hubs(links) if position not in sites)
     return [
-        *(Label(position, f"{site.rank} {site.name}", str(site.rank)) for position, site in sites.items()),
-        *(Label(position, f"{sequence[position - 1]}{position}") for position in hubs),
+        *(TextAtPosition(position, f"{site.rank} {site.name}", str(site.rank)) for position, site in sites.items()),
+        *(TextAtPosition(position, f"{sequence[position - 1]}{position}") for position in hubs),
     ]
 
 

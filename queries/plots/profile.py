@@ -8,9 +8,9 @@ from attlas.queries.answers.stored_rows import SiteRow
 from attlas.queries.plots.feature_bars import draw_feature_bars, select_bars
 from attlas.queries.plots.sequence_rows import (
     LANE_INCHES,
-    Label,
     PlacedLabel,
     SequenceRow,
+    TextAtPosition,
     largest_of_bins,
     place_labels,
     residues_per_bar,
@@ -131,9 +131,13 @@ def _write_site_labels(
         write_label(axis, label, height)
 
 
-def _site_label(site: SiteRow, n_sites: int) -> Label:
+def _site_label(site: SiteRow, n_sites: int) -> TextAtPosition:
     rank = str(site.rank)
-    return Label(site.position, f"{rank} {site.name}", rank) if n_sites <= NAMED_SITES else Label(site.position, rank)
+    return (
+        TextAtPosition(site.position, f"{rank} {site.name}", rank)
+        if n_sites <= NAMED_SITES
+        else TextAtPosition(site.position, rank)
+    )
 
 
 def _bar_words(row: SequenceRow) -> list[str]:

@@ -43,7 +43,7 @@ def split_sequence(length: int) -> tuple[SequenceRow, ...]:
 
 
 @dataclass(frozen=True)
-class Label:
+class TextAtPosition:
     """A text at a position."""
 
     position: int
@@ -62,7 +62,7 @@ class PlacedLabel:
     """Line of labels, from 0, the nearest to the row."""
 
 
-def place_labels(labels: Sequence[Label], row: SequenceRow, *, max_lanes: int) -> tuple[PlacedLabel, ...]:
+def place_labels(labels: Sequence[TextAtPosition], row: SequenceRow, *, max_lanes: int) -> tuple[PlacedLabel, ...]:
     """Return the labels of a row that have room, so that no two of a lane overlap.
 
     Labels that come earlier in the order given are served before others.

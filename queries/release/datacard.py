@@ -64,10 +64,13 @@ def _facts(manifest: Manifest, statement: Statement) -> Iterator[str]:
     yield from table(
         ("", ""),
         [
+            # What the publisher stated.
             ("creators", ", ".join(statement.creators) or NOT_STATED),
             ("licence", statement.licence or NOT_STATED),
             ("citation", statement.citation or NOT_STATED),
             ("URL", statement.url or NOT_STATED),
+
+            # What the manifest says of the atlas, and of the run that computed it.
             ("atlas", f"{manifest.atlas_id}, format {manifest.format_version}, sealed {manifest.created}"),
             ("input", f"{manifest.source}, SHA-256 {manifest.source_sha256}"),
             ("model", f"{run.model}, revision {run.revision}"),

@@ -8,7 +8,7 @@ from attlas.queries.report.bars import Bar, draw_bars
 from attlas.queries.report.distributions import Class, draw_distribution
 from attlas.queries.report.figures import Figure, Rows, Section, shared_value, spell
 from attlas.queries.report.heat_maps import cross_grid, draw_grid
-from attlas.queries.report.intervals import Panel, Point, draw_intervals
+from attlas.queries.report.intervals import IntervalPanel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
 
 TWENTY_AT_ONCE = 3.02
@@ -256,7 +256,7 @@ def _describe_letters(rows: Rows) -> str:
 
 def _draw_letters(rows: Rows) -> Picture:
     points = [Point(row["residue"], row["ratio"], row["ratio_low"], row["ratio_high"]) for row in rows]
-    panel = Panel("", tuple(points), reference=1.0)
+    panel = IntervalPanel("", tuple(points), reference=1.0)
     return draw_intervals(
         [panel], "share of sites over share of residues", is_log=True, reference_name="as by number", is_half=True
     )

@@ -22,7 +22,7 @@ NEARLY_ALL = 0.8
 
 
 @dataclass(frozen=True)
-class Choice:
+class TypeChoice:
     """The types that are shown, and why others are not."""
 
     labels: tuple[str, ...]
@@ -36,7 +36,7 @@ class Choice:
     absent_types: tuple[str, ...] = ()
 
 
-def choose(atlas: Store, requested: Sequence[str] | None, proteins: dict[str, object]) -> Choice:
+def choose(atlas: Store, requested: Sequence[str] | None, proteins: dict[str, object]) -> TypeChoice:
     """Return the types to show; `asked` None leaves the choice to the number of residues that carry them.
 
     Raises:
@@ -54,7 +54,7 @@ def choose(atlas: Store, requested: Sequence[str] | None, proteins: dict[str, ob
 
     databases = [row["database"] for row in _answer_rows(atlas, "family_databases", proteins)]
     database = PFAM if PFAM in databases else next(iter(databases), None)
-    return Choice(labels, types, database, without_labels, without_types)
+    return TypeChoice(labels, types, database, without_labels, without_types)
 
 
 def _answer_rows(atlas: Store, name: str, proteins: dict[str, object]) -> Rows:

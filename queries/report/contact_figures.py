@@ -17,7 +17,7 @@ from attlas.queries.report.figures import (
     spell_threshold,
 )
 from attlas.queries.report.heat_maps import draw_grid, head_grid
-from attlas.queries.report.intervals import Panel, Point, draw_intervals
+from attlas.queries.report.intervals import IntervalPanel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
 
 N_BEST = 15
@@ -190,7 +190,7 @@ def _draw_by_range(rows: Rows, name_point: Callable[[Mapping[str, Any]], str]) -
     panels = []
     for name, group in groupby(rows, key=lambda row: row["range"]):
         points = tuple(Point(name_point(row), *(row[column] for column in columns)) for row in group)
-        panels.append(Panel(f"{name} range", points))
+        panels.append(IntervalPanel(f"{name} range", points))
     return draw_intervals(panels, "precision", other_name="all pairs of the structures")
 
 
@@ -215,7 +215,7 @@ def _draw_best_heads(rows: Rows) -> Picture:
         Point(f"{row['layer']}-{row['head']}", row["p"], row["proteins_low"], row["proteins_high"], row["shuffled"])
         for row in rows[:N_BEST]
     )
-    return draw_intervals([Panel("", points)], "p(contact | head)", other_name="shuffled")
+    return draw_intervals([IntervalPanel("", points)], "p(contact | head)", other_name="shuffled")
 
 
 def _describe_significant(rows: Rows) -> str:

@@ -24,7 +24,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Panel:
+class CurvePanel:
     """Curves over one axis."""
 
     title: str
@@ -36,7 +36,7 @@ class Panel:
 
 
 def draw_curves(
-    panels: Sequence[Panel],
+    panels: Sequence[CurvePanel],
     *,
     x_name: str,
     y_name: str,
@@ -68,7 +68,7 @@ def draw_curves(
     return Picture(figure)
 
 
-def _draw_panel(axis: Any, panel: Panel) -> None:
+def _draw_panel(axis: Any, panel: CurvePanel) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axis.grid(axis="y", color=FAINT, alpha=0.35, linewidth=0.5)
@@ -94,7 +94,7 @@ def _draw_panel(axis: Any, panel: Panel) -> None:
     axis.set_title(shorten(panel.title, 48))
 
 
-def _draw_key(figure: Any, panels: Sequence[Panel], reference_name: str, centre_name: str) -> None:
+def _draw_key(figure: Any, panels: Sequence[CurvePanel], reference_name: str, centre_name: str) -> None:
     from matplotlib.lines import Line2D
 
     names = [curve.name for curve in max((panel.curves for panel in panels), key=len)]

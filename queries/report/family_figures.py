@@ -4,7 +4,7 @@ from itertools import groupby
 from typing import Any
 
 from attlas.queries.report.figures import Figure, Rows, Section, shared_value, spell, spell_interval
-from attlas.queries.report.intervals import Panel, Point, draw_intervals
+from attlas.queries.report.intervals import IntervalPanel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
 from attlas.queries.text import counted
 
@@ -23,6 +23,7 @@ METHODS = {
 def family_section(database: str | None, proteins: dict[str, object]) -> Section:
     """Return the families of a database; `proteins` restricts them."""
     parameters = proteins | ({"database": database} if database is not None else {})
+
     return Section(
         "families",
         "Families",
@@ -104,7 +105,7 @@ def _describe_gain(rows: Rows) -> str:
 
 def _draw_all(rows: Rows) -> Picture:
     panels = [
-        Panel(title, tuple(_make_point(row, column) for row in rows), reference=chance)
+        IntervalPanel(title, tuple(_make_point(row, column) for row in rows), reference=chance)
         for title, column, chance in (("AUC", "auc", 0.5), ("silhouette", "silhouette", 0.0))
     ]
     reference_name = "chance (AUC); as near (silhouette)"
@@ -147,7 +148,7 @@ def _draw_sizes(rows: Rows) -> Picture:
     panels = []
     for name, group in _group_by_size(rows):
         title = f"{name} sequences ({counted(group[0]['n_families'], 'family', 'families')})"
-        panels.append(Panel(title, tuple(_make_point(row, "auc") for row in group), reference=0.5))
+        panels.append(IntervalPanel(title, tuple(_make_point(row, "auc") for row in group), reference=0.5))
     return draw_intervals(panels, "AUC", reference_name="chance")
 
 
@@ -181,7 +182,7 @@ def _draw_families(rows: Rows) -> Picture:
         Point(_name_family(row), row["silhouette"], row["silhouette_low"], row["silhouette_high"])
         for row in rows[:N_FAMILIES]
     )
-    return draw_intervals([Panel("", points, reference=0.0)], "silhouette", reference_name="as near to another")
+    return draw_intervals([IntervalPanel("", points, reference=0.0)], "silhouette", reference_name="as near to another")
 
 
 def _name_family(row: Any) -> str:
@@ -218,4 +219,4 @@ def _draw_layers(rows: Rows) -> Picture:
         )
         for row in sorted(rows, key=lambda row: (-row["n_sequences"], row["family"]))[:N_FAMILIES]
     )
-    return draw_intervals([Panel("", points)], "share of its sequences", other_name="all other sequences")
+    return draw_intervals([IntervalPanel("", points)], "share of its sequences", other_name="all other sequences")

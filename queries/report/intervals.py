@@ -29,7 +29,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Panel:
+class IntervalPanel:
     """Points over one axis."""
 
     title: str
@@ -39,7 +39,7 @@ class Panel:
 
 
 def draw_intervals(
-    panels: Sequence[Panel],
+    panels: Sequence[IntervalPanel],
     value_name: str,
     *,
     is_log: bool = False,
@@ -76,7 +76,7 @@ def draw_intervals(
     return Picture(figure)
 
 
-def log_axis_limits(panels: Sequence[Panel]) -> tuple[float, float]:
+def log_axis_limits(panels: Sequence[IntervalPanel]) -> tuple[float, float]:
     """Return where a scale of powers begins and ends: all points but 0 are on it, an end of an interval may not be.
 
     The interval of a few counts would else take most of the width.
@@ -86,7 +86,7 @@ def log_axis_limits(panels: Sequence[Panel]) -> tuple[float, float]:
     return min([0.1, *(value / 1.5 for value in values)]), max([10.0, *(value * 2 for value in values)])
 
 
-def _draw_panel(axis: Any, panel: Panel, limits: tuple[float, float] | None) -> None:
+def _draw_panel(axis: Any, panel: IntervalPanel, limits: tuple[float, float] | None) -> None:
     places = range(len(panel.points))
     axis.grid(axis="x", color=FAINT, alpha=0.35, linewidth=0.5)
     axis.set_axisbelow(True)

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from attlas.queries.report.curves import Curve, draw_curves
-from attlas.queries.report.curves import Panel as CurvePanel
+from attlas.queries.report.curves import Curve, CurvePanel, draw_curves
 from attlas.queries.report.figures import (
     UNTESTED,
     Figure,
@@ -18,7 +17,7 @@ from attlas.queries.report.figures import (
     spell_threshold,
 )
 from attlas.queries.report.heat_maps import Grid, draw_grid, head_grid
-from attlas.queries.report.intervals import Panel, Point, draw_intervals
+from attlas.queries.report.intervals import IntervalPanel, Point, draw_intervals
 from attlas.queries.report.matrix import BY_PROPERTY, draw_pairs
 from attlas.queries.report.pictures import Picture
 from attlas.schema.labels import EVERY_RESIDUE
@@ -174,7 +173,7 @@ def _describe_best_heads(rows: Rows) -> str:
 
 def _draw_best_heads(rows: Rows) -> Picture:
     panels = [
-        Panel(
+        IntervalPanel(
             label,
             tuple(
                 Point(

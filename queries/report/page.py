@@ -172,11 +172,13 @@ def _sources(shown: ShownFigure) -> Iterator[str]:
     if typed is not None:
         yield f'<p class="command"><code>{_text(typed)}</code></p>'
     yield f"<details>\n<summary>SQL</summary>\n<pre><code>{escape(shown.bound_question.sql)}</code></pre>"
+
     calls = ", ".join(
         f'<a href="#function-{f.name}"><code>{f.name}</code></a>' for f in shown.bound_question.question.functions
     )
     functions = f" Functions: {calls}." if calls else ""
     yield f"<p>Source of the method: {_text(shown.bound_question.question.source)}{functions}</p>\n</details>"
+
     n = shown.rows.num_rows
     link = _download(shown.csv(), f"{shown.figure.name}.csv", "text/csv")
     yield f"<details>\n<summary>Numbers ({n:,} {'row' if n == 1 else 'rows'})</summary>\n<p>{link}</p>"

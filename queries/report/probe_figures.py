@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from attlas.queries.report.curves import Curve, Panel, draw_curves
+from attlas.queries.report.curves import Curve, CurvePanel, draw_curves
 from attlas.queries.report.figures import Figure, Rows, Section, spell, spell_interval
 from attlas.queries.report.pictures import Picture
 
@@ -15,6 +15,19 @@ N_LABELS = 12
 
 def probe_section(*, absent: Sequence[str] = ()) -> Section:
     """Return what probes reach; a fit is of the whole atlas, whatever proteins a report is restricted to."""
+    figure = Figure(
+        name="probe-layers",
+        title="Probes, by layer",
+        question="probe_layers",
+        parameters={},
+        reading=f"A panel is a label, of at most {N_LABELS} with the most residues, on a scale of its own. Lines: "
+        "average precision (AUPRC; of a track R2) on families left out, with 95 % intervals over families; "
+        "dashed: the probe that knows the letter alone, of contacts the separation. The best of many layers is "
+        "larger than a layer chosen before would be.",
+        describe=_describe,
+        draw=_draw,
+    )
+
     return Section(
         "probes",
         "What a linear probe reads off each layer",
@@ -22,20 +35,7 @@ def probe_section(*, absent: Sequence[str] = ()) -> Section:
         "what the letter alone tells, a control task, labels permuted, and a model before training where one was "
         "fitted. A probe finds what can be read off; that the model uses it, it does not say. All annotated proteins "
         "of the atlas count.",
-        (
-            Figure(
-                "probe-layers",
-                "Probes, by layer",
-                "probe_layers",
-                {},
-                f"A panel is a label, of at most {N_LABELS} with the most residues, on a scale of its own. Lines: "
-                "average precision (AUPRC; of a track R2) on families left out, with 95 % intervals over families; "
-                "dashed: the probe that knows the letter alone, of contacts the separation. The best of many layers is "
-                "larger than a layer chosen before would be.",
-                _describe,
-                _draw,
-            ),
-        ),
+        (figure,),
         tuple(absent),
     )
 
@@ -63,7 +63,7 @@ def _draw(rows: Rows) -> Picture:
     return draw_curves(panels, x_name="layer", y_name=y_name, reference_name="letter")
 
 
-def _make_panel(label: str, rows: Rows) -> Panel:
+def _make_panel(label: str, rows: Rows) -> CurvePanel:
     layers = sorted({row["layer"] for row in rows if row["layer"] >= 0})
     x = tuple(map(float, layers))
     curves = []
@@ -75,7 +75,7 @@ def _make_panel(label: str, rows: Rows) -> Panel:
         )
         # Every panel has every line, so that colours mean the same in each.
         curves.append(Curve(source, x, value, low, high))
-    return Panel(label, tuple(curves), reference=rows[0]["letter"])
+    return CurvePanel(label, tuple(curves), reference=rows[0]["letter"])
 
 
 def _group_by_label(rows: Rows) -> list[tuple[str, Rows]]:

@@ -5,10 +5,9 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from attlas.queries.report.curves import Curve, draw_curves
-from attlas.queries.report.curves import Panel as CurvePanel
+from attlas.queries.report.curves import Curve, CurvePanel, draw_curves
 from attlas.queries.report.figures import UNTESTED, Figure, Rows, Section, make_slugs, spell, spell_interval
-from attlas.queries.report.intervals import Panel, Point, draw_intervals
+from attlas.queries.report.intervals import IntervalPanel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
 from attlas.queries.text import counted
 
@@ -147,7 +146,7 @@ def _draw_enrichment(rows: Rows, *, unit: str, units: str | None = None) -> Pict
     known_groups = [(name, group) for name, group in _group_by_type(rows) if _has_enrichment(group)] or _group_by_type(
         rows
     )
-    panels = [Panel(name, tuple(map(point, group)), reference=1.0) for name, group in known_groups]
+    panels = [IntervalPanel(name, tuple(map(point, group)), reference=1.0) for name, group in known_groups]
     return draw_intervals(
         panels, "enrichment", is_log=True, reference_name="by chance", other_name="against the same letters"
     )
@@ -175,7 +174,7 @@ def _draw_baselines(rows: Rows) -> Picture:
         return Point(name, *(row[column] for column in ("enrichment", "enrichment_low", "enrichment_high")))
 
     panels = [
-        Panel(name, tuple(point(row) for row in group if row["method"] != "random"), reference=1.0)
+        IntervalPanel(name, tuple(point(row) for row in group if row["method"] != "random"), reference=1.0)
         for name, group in _group_by_type(rows)
     ]
     return draw_intervals(panels, "enrichment", is_log=True, reference_name="by chance")

@@ -153,7 +153,7 @@ def answer_schema() -> Schema:
     )
 
 
-def _lookup_schema() -> Schema:
+def _make_lookup_schema() -> Schema:
     sites = _rows_schema(_columns(SITES, SITE_COLUMNS), "Sites by rank; null where the protein was not computed.")
     protein = _object({**_columns(PROTEINS, PROTEIN_COLUMNS), "sites": _nullable(sites)})
     answer = _object(
@@ -199,4 +199,4 @@ PROVENANCE_SCHEMA: Schema = {
     "description": "Model, revision, weights, rule, atlas id, attlas version and evidence code.",
     "additionalProperties": TEXT,
 }
-LOOKUP_SCHEMA = _lookup_schema()
+LOOKUP_SCHEMA = _make_lookup_schema()

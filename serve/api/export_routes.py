@@ -13,7 +13,7 @@ from attlas.serve.answers import answer_json, answer_task
 from attlas.serve.api.descriptions import file_responses, json_responses
 from attlas.serve.api.parameters import refuse_unknown
 from attlas.serve.api.protein_routes import find_match
-from attlas.serve.problems import Problem
+from attlas.serve.problems import HttpProblem
 from attlas.serve.service import Service
 from attlas.serve.tasks import ExportTask
 
@@ -89,15 +89,15 @@ def find_export(name: str) -> Export:
     """Return a format.
 
     Raises:
-        Problem: 404, there is none of that name, or it needs a structure.
+        HttpProblem: 404, there is none of that name, or it needs a structure.
     """
     export = EXPORTS.get(name)
     if export is None:
         expected = ", ".join(export.name for export in served_exports())
-        raise Problem(404, QuestionError(f"There is no format {cut(printable(name), 80)}.", expected=expected))
+        raise HttpProblem(404, QuestionError(f"There is no format {cut(printable(name), 80)}.", expected=expected))
     if export.structure == "must":
         hint = f"`attlas export DIR {name} ID --structure FILE` writes it on your machine"
-        raise Problem(
+        raise HttpProblem(
             404, QuestionError(f"{name} is written onto a structure, which this server does not take.", hint=hint)
         )
     return export

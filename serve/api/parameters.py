@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from attlas.queries.text import cut, printable
 from attlas.schema import QuestionError
 from attlas.serve.formats import Format
-from attlas.serve.problems import Problem
+from attlas.serve.problems import HttpProblem
 
 FORM_OF_IDS = (
     "Accession (also `P04637-2`, `P04637.4`, `UniProtKB:P04637`), `sp|ACCESSION|NAME`, `AF-ACCESSION-F1`, entry name, "
@@ -63,10 +63,10 @@ def require_json(request: Request) -> None:
     allows it.
 
     Raises:
-        Problem: 415, by the header Content-Type it is something else.
+        HttpProblem: 415, by the header Content-Type it is something else.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != JSON_TYPE:
         found = cut(printable(media_type), 80) or "no such header"
         what = "The body of this request is not JSON by its header Content-Type."
-        raise Problem(415, QuestionError(what, expected=JSON_TYPE, found=found))
+        raise HttpProblem(415, QuestionError(what, expected=JSON_TYPE, found=found))

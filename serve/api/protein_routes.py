@@ -33,7 +33,7 @@ from attlas.serve.api.descriptions import (
 from attlas.serve.api.listing import list_answers, list_page, next_url
 from attlas.serve.api.parameters import FormatQuery, Id, clean_text, refuse_unknown, require_json
 from attlas.serve.formats import choose_format, content_type
-from attlas.serve.problems import Problem
+from attlas.serve.problems import HttpProblem
 from attlas.serve.service import Service
 
 PROTEIN_TABLES: tuple[Table, ...] = (
@@ -128,7 +128,9 @@ def _add_lookup(router: APIRouter, service: Service) -> None:
         """
         if len(batch.ids) > limits.batch_ids:
             what = f"This batch has {counted(len(batch.ids), 'id')}."
-            raise Problem(413, QuestionError(what, expected=f"at most {limits.batch_ids:,} ids", hint="ask in parts"))
+            raise HttpProblem(
+                413, QuestionError(what, expected=f"at most {limits.batch_ids:,} ids", hint="ask in parts")
+            )
 
         file_format = choose_format(format, request.headers.get("accept"))
         atlas = service.current.edition().atlas
@@ -204,7 +206,7 @@ def _add_table_route(router: APIRouter, service: Service, table: Table) -> None:
         atlas = edition.atlas
         length = computed_length(atlas, find_match(atlas, id))
         if table.added_by is not None and not atlas.manifest.of_table(table):
-            raise Problem(404, lacks_table(table))
+            raise HttpProblem(404, lacks_table(table))
 
         with service.long_proteins.turn(length):
             return answer_rows(
@@ -243,11 +245,11 @@ def find_match(atlas: Atlas, id: str, *, takes_members: bool = False) -> Match:
     """Return the match of an id; if `takes_members`, of a member of a cluster with the protein that stands for it.
 
     Raises:
-        Problem: 404, the id is not in the atlas; 409, it names several different proteins.
+        HttpProblem: 404, the id is not in the atlas; 409, it names several different proteins.
     """
     match = atlas.match(id).of_cluster() if takes_members else atlas.match(id)
     if not match.rows:
-        raise Problem(409 if match.candidates else 404, match.fault())
+        raise HttpProblem(409 if match.candidates else 404, match.fault())
     return match
 
 
@@ -269,12 +271,12 @@ def computed_length(atlas: Atlas, match: Match) -> int:
     """Return the number of residues of a protein, all those of a digest having the same.
 
     Raises:
-        Problem: 409, it was not computed, and has no rows; with its status and the reason.
+        HttpProblem: 409, it was not computed, and has no rows; with its status and the reason.
     """
     proteins = atlas.protein_rows(match.rows, ["accession", "length", "status", "reason"]).to_pylist()
     for protein in proteins:
         if protein["status"] != "ok":
-            raise Problem(409, not_computed(protein["accession"], protein["status"], protein["reason"]))
+            raise HttpProblem(409, not_computed(protein["accession"], protein["status"], protein["reason"]))
     return int(proteins[0]["length"])
 
 

@@ -16,7 +16,7 @@ from attlas.serve.answers import answer_json, answer_task
 from attlas.serve.api.descriptions import BODY_PROBLEMS, PROBLEMS, json_responses, rows_responses
 from attlas.serve.api.parameters import FormatQuery, Limit, clean_text, refuse_unknown, require_json
 from attlas.serve.formats import Format, choose_format, content_type
-from attlas.serve.problems import Problem
+from attlas.serve.problems import HttpProblem
 from attlas.serve.service import Service
 from attlas.serve.tasks import AskTask
 
@@ -96,7 +96,7 @@ def _answer(
     if missing := missing_tables(question, service.current.edition().atlas.manifest):
         names = " and ".join(table.name for table in missing)
         what = f"The question {question.name} needs {names}, but the atlas has no such rows."
-        raise Problem(409, QuestionError(what, hint=f"`{question.command}` adds them; nothing is built again"))
+        raise HttpProblem(409, QuestionError(what, hint=f"`{question.command}` adds them; nothing is built again"))
 
     file_format = choose_format(format, request.headers.get("accept"))
     task = AskTask(question.name, parameters, file_format, limit)
@@ -111,13 +111,13 @@ def find_question(name: str) -> Question:
     """Return a question.
 
     Raises:
-        Problem: 404, there is none of that name.
+        HttpProblem: 404, there is none of that name.
     """
     try:
         return question_named(name)
     except QuestionError as error:
         what = f"There is no question {cut(printable(name), 80)!r}."
-        raise Problem(404, QuestionError(what, hint=error.hint)) from error
+        raise HttpProblem(404, QuestionError(what, hint=error.hint)) from error
 
 
 def describe_question(question: Question, manifest: Manifest) -> dict[str, Any]:

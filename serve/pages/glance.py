@@ -18,7 +18,7 @@ N_BARS = 40
 
 
 @dataclass(frozen=True)
-class Bar:
+class GlanceBar:
     """A bar."""
 
     name: str
@@ -29,7 +29,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Panel:
+class GlancePanel:
     """A drawing at a glance."""
 
     question: str
@@ -39,10 +39,10 @@ class Panel:
 
 
 PANELS = (
-    Panel("lengths", "How long the proteins are", "sequences"),
-    Panel("layer_of_convergence", "The layer where attention converges", "sequences"),
-    Panel("sites_per_protein", "High-attention sites of a protein", "sequences"),
-    Panel("completeness", "What became of the input", "proteins"),
+    GlancePanel("lengths", "How long the proteins are", "sequences"),
+    GlancePanel("layer_of_convergence", "The layer where attention converges", "sequences"),
+    GlancePanel("sites_per_protein", "High-attention sites of a protein", "sequences"),
+    GlancePanel("completeness", "What became of the input", "proteins"),
 )
 """The drawings, in their order."""
 
@@ -52,7 +52,7 @@ def glance_html(answers: Mapping[str, Rows]) -> str:
     return "".join(_panel_html(panel, answers[panel.question]) for panel in PANELS)
 
 
-def _panel_html(panel: Panel, rows: Rows) -> str:
+def _panel_html(panel: GlancePanel, rows: Rows) -> str:
     bars = [] if panel.question == "completeness" else _bars(panel, rows)
     drawing = _drawing(panel, bars[:N_BARS]) if bars else _outcomes(rows)
     cut_words = f" The drawing ends at {bars[N_BARS - 1].name}." if len(bars) > N_BARS else ""
@@ -68,7 +68,7 @@ def _lines(text: str) -> str:
     return "\n".join(show(line) for line in text.split("\n"))
 
 
-def _bars(panel: Panel, rows: Rows) -> list[Bar]:
+def _bars(panel: GlancePanel, rows: Rows) -> list[GlanceBar]:
     """Return the bars of a drawing, those of nothing included: an axis without them would not be to scale."""
     match panel.question:
         case "lengths":
@@ -79,7 +79,7 @@ def _bars(panel: Panel, rows: Rows) -> list[Bar]:
             return list(_number_bars("n_sites", rows))
 
 
-def _length_bars(rows: Rows) -> Iterator[Bar]:
+def _length_bars(rows: Rows) -> Iterator[GlanceBar]:
     """Yield a bar for each class of lengths, the empty ones included; all are as wide as those that the rows have."""
     values = {row["from_length"]: row["n_sequences"] for row in rows}
     ends = {row["from_length"]: row["to_length"] for row in rows}
@@ -87,18 +87,18 @@ def _length_bars(rows: Rows) -> Iterator[Bar]:
     for begin in range(1, max(values, default=0) + 1, width):
         end = ends.get(begin, begin + width - 1)
         name = f"{begin:,} residues or more" if end is None else f"{begin:,} to {end:,} residues"
-        yield Bar(name, f"{begin:,}", values.get(begin, 0))
+        yield GlanceBar(name, f"{begin:,}", values.get(begin, 0))
 
 
-def _number_bars(column: str, rows: Rows) -> Iterator[Bar]:
+def _number_bars(column: str, rows: Rows) -> Iterator[GlanceBar]:
     """Yield a bar for each number from 0 on, such as the layers."""
     values = {row[column]: row["n_sequences"] for row in rows if row[column] is not None}
     for number in range(max(values, default=-1) + 1):
         name = f"layer {number}" if column == "layer" else counted(number, "site")
-        yield Bar(name, str(number), values.get(number, 0))
+        yield GlanceBar(name, str(number), values.get(number, 0))
 
 
-def _reading(panel: Panel, rows: Rows) -> str:
+def _reading(panel: GlancePanel, rows: Rows) -> str:
     """Return a drawing in one sentence."""
     if not rows:
         return "Nothing was computed."
@@ -119,7 +119,7 @@ def _reading(panel: Panel, rows: Rows) -> str:
             return f"{n_ok:,} of {n_all:,} proteins were computed."
 
 
-def _drawing(panel: Panel, bars: Sequence[Bar]) -> str:
+def _drawing(panel: GlancePanel, bars: Sequence[GlanceBar]) -> str:
     """Return upright bars as SVG, each with its number for who points at it."""
     highest = max(bar.value for bar in bars) or 1
     step = BARS_WIDTH / len(bars)

@@ -65,6 +65,9 @@ def page(
         text: what was searched for.
         has_search: whether the search stands in the head of the page.
     """
+    search = search_form(text) if has_search else ""
+    navigation = "".join(_navigation(frame, place))
+
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -80,8 +83,8 @@ def page(
 <a class="skip" href="#main">Skip to the page</a>
 <header>
 <a class="brand" href="/">attlas</a>
-{search_form(text) if has_search else ""}
-<nav aria-label="Pages">{"".join(_navigation(frame, place))}</nav>
+{search}
+<nav aria-label="Pages">{navigation}</nav>
 </header>
 <main id="main">
 {"".join(body)}

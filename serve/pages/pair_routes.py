@@ -12,7 +12,7 @@ from attlas.serve.api.protein_routes import find_match, first_protein
 from attlas.serve.etags import CACHING, is_unchanged, make_etag, not_modified
 from attlas.serve.pages import pair_list
 from attlas.serve.pages.layout import Frame
-from attlas.serve.problems import Problem
+from attlas.serve.problems import HttpProblem
 from attlas.serve.protein_page import pair_policy
 from attlas.serve.service import Service
 from attlas.serve.tasks import AskTask, PairPageTask, Task
@@ -32,7 +32,7 @@ def pair_routes(service: Service) -> APIRouter:
         edition = service.current.edition()
         atlas = edition.atlas
         if not any(file.n_rows for file in atlas.manifest.of_table(PAIR_HEADS)):
-            raise Problem(404, lacks_table(PAIR_HEADS))
+            raise HttpProblem(404, lacks_table(PAIR_HEADS))
 
         accession, layer = first_protein(atlas, find_match(atlas, id)).accession, atlas.n_layers - 1
         question = AskTask("pair_summary", {"proteins": [accession], "layers": [layer]}, "json", pair_list.PAGE_ROWS)
@@ -56,7 +56,7 @@ def pair_routes(service: Service) -> APIRouter:
         try:
             answer = carry_out(request, PairPageTask(accession, other, form, service.place))
         except QuestionError as error:  # no such pair, or not in this form
-            raise Problem(404, error) from error
+            raise HttpProblem(404, error) from error
         headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": pair_policy()}
         return FileResponse(answer.path, {**CACHING, "ETag": etag, **headers})
 

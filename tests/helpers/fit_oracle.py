@@ -20,7 +20,7 @@ from attlas.pipeline.fitting.residue_probes import prepare_residue_probes
 from attlas.pipeline.fitting.ridge import FoldProbes, fit_folds
 from attlas.pipeline.fitting.scores import FoldWeights, SetScores
 from attlas.pipeline.fitting.settings import FitSettings
-from attlas.pipeline.fitting.task import Task
+from attlas.pipeline.fitting.task import FitTargets
 from attlas.pipeline.workers.runners import load_plan_and_model
 from attlas.schema import AtlasPaths, Manifest
 
@@ -28,14 +28,14 @@ Row = Mapping[str, object]
 Floats = NDArray[np.float64]
 
 
-def make_task(root: Path, settings: FitSettings) -> Task:
+def make_task(root: Path, settings: FitSettings) -> FitTargets:
     """Return what a fit of an atlas is made of."""
     paths = AtlasPaths(root)
     return prepare_residue_probes(paths, Manifest.read(paths), settings.labels, settings).task
 
 
 def compare_with_scikit_learn(
-    root: Path, task: Task, shape: Shape, names: Sequence[Sequence[str]], rows: Sequence[Row]
+    root: Path, task: FitTargets, shape: Shape, names: Sequence[Sequence[str]], rows: Sequence[Row]
 ) -> None:
     """Compare scores, and the measures of the rows of a fit, to 1e-6; `names` are the labels of each set."""
     _, plan, encoder = load_plan_and_model(str(root), 1)
@@ -61,7 +61,7 @@ def compare_with_scikit_learn(
 
 
 def fit_in_one_piece(
-    encoder: Encoder, task: Task, shape: Shape, *, pack_tokens: int
+    encoder: Encoder, task: FitTargets, shape: Shape, *, pack_tokens: int
 ) -> tuple[list[dict[ProbeInput, list[FoldProbes]]], list[SetScores]]:
     """Return the probes of each set, by input, and their scores: every fold runs at once, and nothing is saved."""
     folds = [task.select(slice(*np.searchsorted(task.folds, (k, k + 1)))) for k in range(task.n_folds)]
@@ -101,7 +101,7 @@ def compare_measure(row: Row, target: Floats, scores: Floats) -> None:
 
 
 def stack_features(
-    task: Task, place: int, encoder: Encoder, shape: Shape, *, pack_tokens: int
+    task: FitTargets, place: int, encoder: Encoder, shape: Shape, *, pack_tokens: int
 ) -> dict[ProbeInput, Floats]:
     """Return the columns of every kind of input, of the residues that count, stored for all sequences."""
     columns: dict[ProbeInput, list[Floats]] = {}

@@ -25,7 +25,7 @@ from attlas.pipeline.plan import Plan
 from attlas.pipeline.shard import encode_shard
 from attlas.pipeline.shard_parts import count_closed_sequences, remove_failed_parts, remove_finished_parts
 from attlas.pipeline.workers import deadly, runners
-from attlas.pipeline.workers.trial import Pack, Trial
+from attlas.pipeline.workers.trial import Pack, PackTrial
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Receipt
 
 LENGTHS = [20, 24, 28, 32, 36, 40, 44, 48, 52, 90]
@@ -311,9 +311,9 @@ def test_sequences_that_end_their_process_are_looked_for_behind_the_closed_parts
 
     tried: list[list[str]] = []
 
-    def run_packs(root: str, n_threads: int, waiting: list[Pack], begin: object) -> Trial:
+    def run_packs(root: str, n_threads: int, waiting: list[Pack], begin: object) -> PackTrial:
         tried.extend(list(pack.values()) for pack in waiting)
-        return Trial(len(waiting), has_begun=False, cause="")
+        return PackTrial(len(waiting), has_begun=False, cause="")
 
     monkeypatch.setattr(runners, "load_plan_and_model", lambda *_: (paths, case.plan, encoder))
     monkeypatch.setattr(deadly, "run_packs", run_packs)

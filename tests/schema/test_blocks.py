@@ -14,7 +14,7 @@ from attlas.schema.blocks import (
     DIGEST_BYTES,
     FEW_DIGEST_BYTES,
     PAGE_BYTES,
-    Blocks,
+    FileBlocks,
     choose_block_bytes,
     digest_block,
     read_digests,
@@ -36,7 +36,7 @@ def test_readers_of_parquet_read_the_same_rows(tmp_path: Path) -> None:
 def test_data_and_footer_are_as_they_were_and_digests_lie_between(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     plain = write(path)
-    content, blocks = path.read_bytes(), Blocks.parse_tail(read_tail(path))
+    content, blocks = path.read_bytes(), FileBlocks.parse_tail(read_tail(path))
     assert content.startswith(plain[: blocks.data_bytes])
     assert content.endswith(plain[blocks.data_bytes :])
     digests = content[blocks.data_bytes : blocks.data_bytes + blocks.digests_bytes]
@@ -48,7 +48,7 @@ def test_data_and_footer_are_as_they_were_and_digests_lie_between(tmp_path: Path
 
 def test_the_digests_of_a_large_file_are_on_pages_of_their_own() -> None:
     n_blocks = 3 * PAGE_BYTES // DIGEST_BYTES + 5
-    blocks = Blocks(data_bytes=1024 * n_blocks, block_bytes=1024, page_digests=b"")
+    blocks = FileBlocks(data_bytes=1024 * n_blocks, block_bytes=1024, page_digests=b"")
     assert blocks.digests_bytes == 16 * n_blocks
     assert blocks.pages_bytes == 4 * 16
 
@@ -73,7 +73,7 @@ def test_a_file_without_digests_is_refused(tmp_path: Path) -> None:
 def test_few_digests_are_part_of_the_tail(tmp_path: Path) -> None:
     write(tmp_path / "x.parquet", ROWS.slice(0, 4_000))
     tail = read_tail(tmp_path / "x.parquet")
-    blocks = Blocks.parse_tail(tail)
+    blocks = FileBlocks.parse_tail(tail)
     assert blocks.digests_bytes <= FEW_DIGEST_BYTES
     digests = read_digests(tail, blocks)
     assert digests is not None

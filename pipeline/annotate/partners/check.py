@@ -10,7 +10,7 @@ from attlas.intake.rejects import Problem, Reason, Record, Rejected
 from attlas.pipeline.annotate.check import ProteinOfEntry, Proteins, find_protein
 from attlas.pipeline.annotate.gather import DraftTable
 from attlas.pipeline.annotate.partners.read import ContactRecord
-from attlas.pipeline.annotate.rows import Rows, as_stored
+from attlas.pipeline.annotate.rows import AnnotationRows, as_stored
 from attlas.schema import PARTNER_CONTACTS
 
 _POSITION = re.compile(r"[0-9]{1,9}")
@@ -79,12 +79,12 @@ def check_contacts(records: Iterable[ContactRecord], proteins: Proteins) -> Iter
     return (check.check(record) for record in records)
 
 
-def contact_rows(contacts: Iterable[ContactRow], *, source: str) -> Rows:
+def contact_rows(contacts: Iterable[ContactRow], *, source: str) -> AnnotationRows:
     """Return the contacts as they are stored."""
     draft = DraftTable(ContactRow._fields)
     for contact in contacts:
         draft.add(contact)
-    return Rows(partner_contacts=as_stored(PARTNER_CONTACTS, draft.sorted(()), source=source))
+    return AnnotationRows(partner_contacts=as_stored(PARTNER_CONTACTS, draft.sorted(()), source=source))
 
 
 def _place_problem(position: str, letter: str | None, about: ProteinOfEntry) -> Problem | None:

@@ -28,7 +28,7 @@ _DELIMITERS = "\t,;"
 
 
 @dataclass(frozen=True)
-class _Columns:
+class _FamilyColumns:
     """Which columns of a table are read."""
 
     accession: int
@@ -68,7 +68,7 @@ def read(path: Path, *, database: str | None = None) -> Iterator[Entry]:
     Raises:
         InputError: it cannot be read, or has no column of families.
     """
-    header: _Columns | None = None
+    header: _FamilyColumns | None = None
     for i, (number, fields) in enumerate(text_rows(path, _delimiter(first_row_line(path)))):
         row = [" ".join(text.split()) for text in fields]  # a quoted name may hold line ends
         if i == 0:
@@ -84,12 +84,12 @@ def read(path: Path, *, database: str | None = None) -> Iterator[Entry]:
             yield _entry(row, columns, number, database=database, file=path)
 
 
-def _has_columns(row: Sequence[str], columns: _Columns) -> bool:
+def _has_columns(row: Sequence[str], columns: _FamilyColumns) -> bool:
     last_place = max(columns.accession, *(place for place, _ in columns.families))
     return last_place < len(row) <= (columns.n or len(row))
 
 
-def _unreadable_entry(row: Sequence[str], header: _Columns | None, number: int) -> Entry:
+def _unreadable_entry(row: Sequence[str], header: _FamilyColumns | None, number: int) -> Entry:
     accession_place = 0 if header is None else header.accession
     n = (header and header.n) or "an accession, then identifiers, or a family and its name"
     detail = f"{len(row)} {'column' if len(row) == 1 else 'columns'} where there should be {n}"
@@ -98,7 +98,7 @@ def _unreadable_entry(row: Sequence[str], header: _Columns | None, number: int) 
     return Entry((accession,), (), families=(record,))
 
 
-def _entry(row: Sequence[str], columns: _Columns, number: int, *, database: str | None, file: Path) -> Entry:
+def _entry(row: Sequence[str], columns: _FamilyColumns, number: int, *, database: str | None, file: Path) -> Entry:
     name = row[columns.name] if columns.name is not None and columns.name < len(row) else ""
     of_row = row[columns.database] if columns.database is not None and columns.database < len(row) else ""
     families = [
@@ -126,16 +126,18 @@ def _refuse_first(row: Sequence[str], path: Path) -> None:
         )
 
 
-def _row_columns(row: Sequence[str]) -> _Columns | None:
+def _row_columns(row: Sequence[str]) -> _FamilyColumns | None:
     """Return the columns of a row without a header; None if it has some that are neither families nor one name."""
     filled = [place for place in range(2, len(row)) if row[place].strip()]
     of_databases = [place for place in filled if _is_of_database(row[place])]
     if len(row) < 2 or (filled != of_databases and filled != [2]):
         return None
-    return _Columns(0, tuple((place, None) for place in (1, *of_databases)), name=None if filled == of_databases else 2)
+    return _FamilyColumns(
+        0, tuple((place, None) for place in (1, *of_databases)), name=None if filled == of_databases else 2
+    )
 
 
-def _header_columns(row: Sequence[str]) -> _Columns | None:
+def _header_columns(row: Sequence[str]) -> _FamilyColumns | None:
     """Return the columns that a first line names; None if it is a row already."""
     keys = [column_key(text) for text in row]
     accession = next((place for place, key in enumerate(keys) if key in _ACCESSIONS), None)
@@ -151,7 +153,7 @@ def _header_columns(row: Sequence[str]) -> _Columns | None:
         place = next(place for place in range(len(row)) if place != accession)
         families = [(place, row[place].strip() or None)]
         name = 2 if len(row) == 3 and name is None else name
-    return _Columns(accession, tuple(families), name, database, len(row)) if families else None
+    return _FamilyColumns(accession, tuple(families), name, database, len(row)) if families else None
 
 
 def _is_of_database(text: str) -> bool:

@@ -7,11 +7,11 @@ from itertools import pairwise
 import pyarrow as pa
 
 from attlas.intake.rejects import name_chains
-from attlas.pipeline.annotate.rows import Rows, as_stored
+from attlas.pipeline.annotate.rows import AnnotationRows, as_stored
 from attlas.pipeline.annotate.structures.assign import AssignedChain
 from attlas.pipeline.annotate.structures.partners import partner_rows
 from attlas.schema import COORDINATES, FEATURES, PARTNER_CONTACTS
-from attlas.structures.atoms import Residues, ca_and_cb
+from attlas.structures.atoms import PolymerResidues, ca_and_cb
 from attlas.structures.chains import Residue, StructureFile
 from attlas.structures.interfaces import InterfaceResidues
 from attlas.structures.secondary import Element
@@ -31,14 +31,14 @@ _PARTNER_COLUMNS = ("accession", "sequence_id", "partner", "i", "j", "distance",
 class StructureContent:
     """What a structure file shows of its chains."""
 
-    residues: Residues
+    residues: PolymerResidues
     elements: Sequence[Element]
     interfaces: InterfaceResidues
     evidence: str | None
     """None for a computed model, which is no experiment."""
 
 
-def rows_of(file: StructureFile, chains: Sequence[AssignedChain], content: StructureContent) -> Rows:
+def rows_of(file: StructureFile, chains: Sequence[AssignedChain], content: StructureContent) -> AnnotationRows:
     """Return the rows of the chains of a file that are laid onto proteins."""
     features = sorted({row for chain in chains for row in _features(chain, content)}, key=str)
     evidence = pa.repeat(pa.scalar(content.evidence, pa.string()), len(features))
@@ -49,14 +49,14 @@ def rows_of(file: StructureFile, chains: Sequence[AssignedChain], content: Struc
     coordinate_table = _table(_COORDINATE_COLUMNS, list(by_position.values()))
     partner_table = _table(_PARTNER_COLUMNS, list(partner_rows(chains, content.residues)))
     source = file.path.name
-    return Rows(
+    return AnnotationRows(
         features=as_stored(FEATURES, feature_table, source=source),
         coordinates=as_stored(COORDINATES, coordinate_table, source=source),
         partner_contacts=as_stored(PARTNER_CONTACTS, partner_table, source=source),
     )
 
 
-def _coordinates(chain: AssignedChain, residues: Residues) -> Iterator[tuple[object, ...]]:
+def _coordinates(chain: AssignedChain, residues: PolymerResidues) -> Iterator[tuple[object, ...]]:
     for aligned in chain.match.placed:
         ca, cb = ca_and_cb(residues, aligned.residue)
         key = (chain.accession, chain.sequence_id, chain.match.chain, aligned.position)
@@ -89,7 +89,7 @@ def _find_interface(chain: AssignedChain, interfaces: InterfaceResidues) -> dict
     return touching
 
 
-def _order(residues: Residues, chain: str) -> dict[tuple[int, str], int]:
+def _order(residues: PolymerResidues, chain: str) -> dict[tuple[int, str], int]:
     """Return the place along the chain of each residue's number and insertion code."""
     names = dict.fromkeys((number, code) for name, number, code, _ in residues.by_name if name == chain)
     return {name: place for place, name in enumerate(names)}

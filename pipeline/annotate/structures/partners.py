@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attlas.pipeline.annotate.structures.assign import AssignedChain
-from attlas.structures.atoms import Residues, ca_and_cb
+from attlas.structures.atoms import PolymerResidues, ca_and_cb
 
 MAX_DISTANCE = 8.0
 """Angstrom below which two residues are in contact: the definition of CASP for contacts of C-beta."""
@@ -32,7 +32,7 @@ class PlacedChain:
     """Angstrom, shape (N, 3)."""
 
 
-def partner_rows(chains: Sequence[AssignedChain], residues: Residues) -> Iterator[tuple[object, ...]]:
+def partner_rows(chains: Sequence[AssignedChain], residues: PolymerResidues) -> Iterator[tuple[object, ...]]:
     """Yield the contacts of every two chains: a row of `partner_contacts` without its source.
 
     Each contact comes once: the accession is that of the chain that stands first in the file. Polymers of one name are
@@ -66,7 +66,7 @@ def find_contacts(placed: PlacedChain, partner: PlacedChain) -> Iterator[tuple[i
             )
 
 
-def _place(chain: AssignedChain, residues: Residues) -> PlacedChain:
+def _place(chain: AssignedChain, residues: PolymerResidues) -> PlacedChain:
     positions, points = [], []
     for aligned in chain.match.placed:
         _, cb = ca_and_cb(residues, aligned.residue)

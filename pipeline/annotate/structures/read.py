@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attlas.intake.rejects import Reason, Record, Rejected, Remark
-from attlas.pipeline.annotate.rows import Rows
+from attlas.pipeline.annotate.rows import AnnotationRows
 from attlas.pipeline.annotate.structures.assign import AssignedChain, Assignment
 from attlas.pipeline.annotate.structures.draw import STRUCTURE_EVIDENCE, StructureContent, rows_of
 from attlas.pipeline.annotate.structures.files import read_files
 from attlas.schema import InputError
-from attlas.structures.atoms import Residues
+from attlas.structures.atoms import PolymerResidues
 from attlas.structures.chains import StructureFile, polymers
 from attlas.structures.interfaces import find_interfaces
 from attlas.structures.secondary import read_elements
@@ -34,7 +34,7 @@ _N_MISMATCHES_SHOWN = 5
 class StructureRows(NamedTuple):
     """What a structure file gives."""
 
-    rows: Rows
+    rows: AnnotationRows
     format: str
     n_chains: int
     """Chains laid onto a protein; one of several proteins counts for each. May be 0."""
@@ -94,7 +94,7 @@ def nonprotein_chains(file: StructureFile) -> Iterator[Rejected]:
 def _content(file: StructureFile, chains: Sequence[AssignedChain]) -> Iterator[StructureRows | Remark]:
     """Yield the remarks on a file, then its rows."""
     if not chains:
-        yield StructureRows(Rows(), file.format, 0)
+        yield StructureRows(AnnotationRows(), file.format, 0)
         return
     secondary, n_others = read_elements(file)
     contacts = find_interfaces(file)
@@ -102,7 +102,7 @@ def _content(file: StructureFile, chains: Sequence[AssignedChain]) -> Iterator[S
     for chain in chains:
         yield from chain_remarks(file, chain)
 
-    content = StructureContent(Residues.of(file), secondary, contacts, _evidence(file))
+    content = StructureContent(PolymerResidues.of(file), secondary, contacts, _evidence(file))
     yield StructureRows(rows_of(file, chains, content), file.format, len(chains))
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from attlas.intake.rejects import Reason, Record, Rejected, Remark
 from attlas.pipeline.annotate.imports import AnnotationSource, Series
-from attlas.pipeline.annotate.rows import Rows
+from attlas.pipeline.annotate.rows import AnnotationRows
 from attlas.pipeline.annotate.structures.assign import AssignedChain, Assignment
 from attlas.pipeline.annotate.structures.files import read_files
 from attlas.pipeline.annotate.structures.read import (
@@ -16,13 +16,13 @@ from attlas.pipeline.annotate.structures.read import (
 )
 from attlas.pipeline.annotate.values.gather import DraftValues, series_rows
 from attlas.pipeline.annotate.values.records import ValueRow
-from attlas.structures.atoms import Residues
+from attlas.structures.atoms import PolymerResidues
 
 
 class StructureTrack(NamedTuple):
     """The values of one structure file."""
 
-    rows: Rows
+    rows: AnnotationRows
     format: str
     n_values: int
 
@@ -51,7 +51,7 @@ def read_b_columns(
                 chains.append(outcome)
         yield from nonprotein_chains(file)
 
-        residues = Residues.of(file)
+        residues = PolymerResidues.of(file)
         draft = DraftValues()
         n_values = 0
         for item in _chain_values(chains, residues, file.path.name, series.name):
@@ -68,7 +68,7 @@ def read_b_columns(
 
 
 def _chain_values(
-    chains: Sequence[AssignedChain], residues: Residues, file_name: str, name: str
+    chains: Sequence[AssignedChain], residues: PolymerResidues, file_name: str, name: str
 ) -> Iterator[ValueRow | Rejected]:
     """Yield the values of chains, of a protein those of its first chain: copies of it differ in their B columns."""
     positions_by_protein: dict[str, set[int]] = {}
@@ -85,7 +85,7 @@ def _chain_values(
         yield from _values(chain, residues, name)
 
 
-def _values(chain: AssignedChain, residues: Residues, name: str) -> Iterator[ValueRow | Rejected]:
+def _values(chain: AssignedChain, residues: PolymerResidues, name: str) -> Iterator[ValueRow | Rejected]:
     for aligned in chain.match.placed:
         value = residues.b_factor(aligned.residue, "CA")
         position = str(aligned.position)

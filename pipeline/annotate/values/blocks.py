@@ -26,7 +26,7 @@ _NEWLINE = ord("\n")
 
 
 @dataclass(frozen=True)
-class Block:
+class RowBlock:
     """Rows of a table that follow each other without a gap."""
 
     first_line: int
@@ -69,7 +69,7 @@ def text_chunks(handle: IO[bytes], *, name: str) -> Iterator[Chunk]:
         line += data.count(b"\n") if b"\r" not in data else len(data.splitlines())
 
 
-def cut_chunk(chunk: Chunk, *, delimiter: str, n_columns: int, places: Iterable[int]) -> Block | None:
+def cut_chunk(chunk: Chunk, *, delimiter: str, n_columns: int, places: Iterable[int]) -> RowBlock | None:
     """Return the rows of a chunk, cut at delimiters; None where one of them is not as a block has them."""
     data = chunk.data if chunk.data.endswith(b"\n") else chunk.data + b"\n"
     if not data.isascii() or b'"' in data or b"\r" in data:
@@ -93,7 +93,7 @@ def cut_chunk(chunk: Chunk, *, delimiter: str, n_columns: int, places: Iterable[
     def cells(i: int) -> list[str]:
         return data[line_starts[i] : line_ends[i]].decode("ascii").split(delimiter)
 
-    return Block(chunk.first_line, len(line_ends), _cut_columns(data, ends, n_columns, places), cells)
+    return RowBlock(chunk.first_line, len(line_ends), _cut_columns(data, ends, n_columns, places), cells)
 
 
 def _cut_columns(data: bytes, ends: np.ndarray, n_columns: int, places: Iterable[int]) -> dict[int, pa.Array]:
@@ -106,7 +106,7 @@ def _cut_columns(data: bytes, ends: np.ndarray, n_columns: int, places: Iterable
     return {place: pc.ascii_trim_whitespace(texts.take(pa.array(first_cells + 2 * place))) for place in places}
 
 
-def cut_batch(batch: pa.RecordBatch, *, first_row: int, places: Iterable[int], value: int) -> Block | None:
+def cut_batch(batch: pa.RecordBatch, *, first_row: int, places: Iterable[int], value: int) -> RowBlock | None:
     """Return rows of Parquet as a block; None where a column that is read has values of another kind.
 
     The column `value` may hold floating numbers.
@@ -121,7 +121,7 @@ def cut_batch(batch: pa.RecordBatch, *, first_row: int, places: Iterable[int], v
     def cells(i: int) -> list[str]:
         return ["" if text.as_py() is None else str(text.as_py()) for text in (column[i] for column in batch.columns)]
 
-    return Block(first_row, batch.num_rows, columns, cells)
+    return RowBlock(first_row, batch.num_rows, columns, cells)
 
 
 def _plain_column(column: pa.Array, *, may_be_float: bool) -> pa.Array | None:

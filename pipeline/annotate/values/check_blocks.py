@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from attlas.intake.claims import NO_CLAIM
 from attlas.intake.rejects import Account
 from attlas.pipeline.annotate.check import ProteinOfEntry
-from attlas.pipeline.annotate.values.blocks import Block
+from attlas.pipeline.annotate.values.blocks import RowBlock
 from attlas.pipeline.annotate.values.check import ValueCheck
 from attlas.pipeline.annotate.values.columns import ValueColumns
 from attlas.pipeline.annotate.values.records import ValueRow
@@ -64,7 +64,7 @@ class _Claims:
 
 
 def check_block(
-    block: Block, columns: ValueColumns, check: ValueCheck, rejected: Account, *, accession: str | None
+    block: RowBlock, columns: ValueColumns, check: ValueCheck, rejected: Account, *, accession: str | None
 ) -> CheckedBlock:
     """Check the rows of a block.
 
@@ -101,7 +101,7 @@ def check_block(
 
 
 def _find_proteins(
-    block: Block, columns: ValueColumns, check: ValueCheck, accession: str
+    block: RowBlock, columns: ValueColumns, check: ValueCheck, accession: str
 ) -> tuple[np.ndarray, list[ProteinOfEntry | None]]:
     """Return for each row the number of its protein in a list, and the list.
 
@@ -117,12 +117,12 @@ def _find_proteins(
     abouts: list[ProteinOfEntry | None] = []
     for id in ids:
         name = id.strip() or accession
-        found = check.find(name, NO_CLAIM) if name else ()
-        abouts.append(found[0] if len(found) == 1 else None)
+        proteins = check.find(name, NO_CLAIM) if name else ()
+        abouts.append(proteins[0] if len(proteins) == 1 else None)
     return entries, abouts
 
 
-def _read_substitutions(block: Block, columns: ValueColumns) -> _Claims:
+def _read_substitutions(block: RowBlock, columns: ValueColumns) -> _Claims:
     places = columns.places
     if "variant" in places:
         texts = block.columns[places["variant"]]
@@ -138,7 +138,7 @@ def _read_substitutions(block: Block, columns: ValueColumns) -> _Claims:
     return _Claims(positions, residues, substitutes, are_readable)
 
 
-def _read_positions(block: Block, columns: ValueColumns) -> _Claims:
+def _read_positions(block: RowBlock, columns: ValueColumns) -> _Claims:
     texts = block.columns[columns.places["position"]]
     are_positions = pc.match_substring_regex(texts, _POSITION)
     positions = pc.if_else(are_positions, texts, "0").cast(pa.int64()).to_numpy()

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from attlas.intake.rejects import Reason, Record, Rejected, Remark
 from attlas.pipeline.annotate.gather import DraftTable
 from attlas.pipeline.annotate.imports import Series
-from attlas.pipeline.annotate.rows import Rows, as_stored
+from attlas.pipeline.annotate.rows import AnnotationRows, as_stored
 from attlas.pipeline.annotate.values.records import ValueRow
 from attlas.schema import TRACKS, VARIANTS
 
@@ -68,13 +68,13 @@ def mean_over_variants(rows: pa.Table, name: str) -> tuple[pa.Table, list[Remark
     return means.rename_columns({"value_mean": "value"}), remarks
 
 
-def series_rows(rows: pa.Table, series: Series, *, source: str) -> Rows:
+def series_rows(rows: pa.Table, series: Series, *, source: str) -> AnnotationRows:
     """Return values as rows of the table of their series."""
     table = rows.append_column("name", pa.repeat(series.name, rows.num_rows))
     table = table.append_column("unit", pa.repeat(series.unit, rows.num_rows))
     if series.table is VARIANTS:
-        return Rows(variants=as_stored(VARIANTS, table, source=source))
-    return Rows(tracks=as_stored(TRACKS, table, source=source))
+        return AnnotationRows(variants=as_stored(VARIANTS, table, source=source))
+    return AnnotationRows(tracks=as_stored(TRACKS, table, source=source))
 
 
 def _repeats(rows: pa.Table, name: str) -> tuple[set[int], list[Rejected]]:

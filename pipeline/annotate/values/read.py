@@ -8,7 +8,7 @@ from attlas.intake.rejects import Account, Rejected, Remark
 from attlas.pipeline.annotate.check import Proteins
 from attlas.pipeline.annotate.formats import STRUCTURES, structure_format
 from attlas.pipeline.annotate.imports import AnnotationSource, Import, Series, report_import
-from attlas.pipeline.annotate.rows import Rows, concatenate
+from attlas.pipeline.annotate.rows import AnnotationRows, concatenate
 from attlas.pipeline.annotate.source import EXPECTED, first_lines
 from attlas.pipeline.annotate.structures.assign import Assignment
 from attlas.pipeline.annotate.values.b_column import StructureTrack, read_b_columns
@@ -165,7 +165,7 @@ def _import_b_columns(source: AnnotationSource, series: Series, proteins: Protei
         else:
             parts.append(outcome)
 
-    rows: Rows = concatenate(part.rows for part in parts)
+    rows: AnnotationRows = concatenate(part.rows for part in parts)
     n_records = sum(part.n_values for part in parts) + rejected.counts.total()
     formats = ", ".join(sorted({part.format for part in parts}))
     report = report_import(source, formats, rows, rejected, remarks, n_records=n_records)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from attlas.intake.claims import NO_CLAIM, SequenceClaim, whole_number
 from attlas.intake.rejects import Problem, Reason
 from attlas.pipeline.annotate.imports import Series
-from attlas.pipeline.annotate.values.blocks import Block
+from attlas.pipeline.annotate.values.blocks import RowBlock
 from attlas.pipeline.annotate.values.columns import ValueColumns, header_columns, is_header, usual_columns
 from attlas.pipeline.annotate.values.records import ValueRecord
 from attlas.pipeline.annotate.values.substitutions import read_substitution
@@ -18,7 +18,7 @@ from attlas.schema import InputError
 class TableBlock(NamedTuple):
     """Many rows of a table that says nothing of its sequences, with its columns."""
 
-    block: Block
+    block: RowBlock
     columns: ValueColumns
     accession: str | None
     """The protein of rows that name none."""

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from attlas.intake.rows import NumberedRow, read_quoted_rows, read_tab_rows, split_row
 from attlas.pipeline.annotate.source import first_lines, open_source
-from attlas.pipeline.annotate.values.blocks import Block, Chunk, cut_batch, cut_chunk, text_chunks
+from attlas.pipeline.annotate.values.blocks import Chunk, RowBlock, cut_batch, cut_chunk, text_chunks
 from attlas.pipeline.annotate.values.columns import ValueColumns, is_header
 from attlas.schema import InputError
 
@@ -28,13 +28,13 @@ class Piece(Protocol):
         """Yield the rows with the lines they stand on."""
         ...
 
-    def cut(self, columns: ValueColumns) -> Block | None:
+    def cut(self, columns: ValueColumns) -> RowBlock | None:
         """Return the rows as a block; None where they are not plain."""
         ...
 
 
 @dataclass(frozen=True)
-class _Header:
+class _MisplacedHeader:
     """A header that does not stand where the rows of the table begin."""
 
     cells: list[str]
@@ -64,7 +64,7 @@ class _TextPiece:
         lines = (line for chunk in chunks for line in chunk.numbered_lines())
         return read_quoted_rows(lines, self.delimiter, name=self.name)
 
-    def cut(self, columns: ValueColumns) -> Block | None:
+    def cut(self, columns: ValueColumns) -> RowBlock | None:
         return cut_chunk(self.chunk, delimiter=self.delimiter, n_columns=columns.n, places=columns.all_places)
 
 
@@ -80,7 +80,7 @@ class _ParquetPiece:
         for number, row in enumerate(rows, start=self.first_row):
             yield number, ["" if value is None else str(value) for value in row]
 
-    def cut(self, columns: ValueColumns) -> Block | None:
+    def cut(self, columns: ValueColumns) -> RowBlock | None:
         return cut_batch(self.batch, first_row=self.first_row, places=columns.all_places, value=columns.value)
 
 
@@ -109,7 +109,7 @@ def _text_pieces(path: Path, format: str) -> Iterator[Piece]:
 
     # Some tables have their header in a comment, such as `#CHROM  POS  ...` of AlphaMissense.
     if not is_header(split_row(first_line, delimiter)):
-        yield from map(_Header, _header_in_comments(lines, delimiter))
+        yield from map(_MisplacedHeader, _header_in_comments(lines, delimiter))
 
     with open_source(path) as handle:
         chunks = text_chunks(handle, name=path.name)
@@ -126,7 +126,7 @@ def _header_in_comments(lines: Iterable[str], delimiter: str) -> Sequence[list[s
 def _parquet_pieces(path: Path) -> Iterator[Piece]:
     try:
         with pq.ParquetFile(path) as file:
-            yield _Header(list(file.schema_arrow.names))
+            yield _MisplacedHeader(list(file.schema_arrow.names))
 
             first_row = 1
             for batch in file.iter_batches(batch_size=_BATCH_ROWS):

@@ -5,7 +5,7 @@
 --   of the same sequence, the chain with the most residues, where `attlas annotate` added one.
 -- parameters:
 --   protein protein: Id of the protein.
---   least float 0..1 = 0.3: Probability from which on a pair is listed.
+--   min_probability float 0..1 = 0.3: Probability from which on a pair is listed.
 --   atom text ca|cb = cb: C-alpha, or C-beta (of glycine C-alpha), which the contact head was fitted to.
 -- columns:
 --   residues: Letters and positions of both.
@@ -19,5 +19,5 @@
 SELECT i, j, residues, separation, round(pair.score, 4) AS probability, round(pair.distance, 2) AS distance, is_contact,
        source, chain
 FROM contacts_in_structure($protein, $atom, 'contact_head') AS pair
-WHERE pair.score >= $least
+WHERE pair.score >= $min_probability
 ORDER BY pair.score DESC, i, j

@@ -2,16 +2,16 @@
 -- topic: Layers
 -- answers: Does the layer of convergence depend on length? Counted over distinct sequences.
 -- parameters:
---   edges ints 1.. = 1,50,100,200,300,400,600,1000,2000: Lengths at which a class begins, residues.
+--   lengths ints 1.. = 1,50,100,200,300,400,600,1000,2000: Lengths at which a class begins, residues.
 -- columns:
---   from_length: Shortest length of the class; 0 for those below the first edge.
+--   from_length: Shortest length of the class; 0 for those below the first of `lengths`.
 --   n_sequences: Distinct sequences of this class and layer.
 --   share: Their share of the class.
 --   n_in_class: Sequences of the class.
 -- grain: from_length, layer
 -- source: Nayar, Tartici and Altman 2025.
 WITH classed AS (
-    SELECT coalesce(list_max(list_filter($edges::INTEGER[], lambda edge: edge <= length)), 0) AS from_length, layer
+    SELECT coalesce(list_max(list_filter($lengths::INTEGER[], lambda begin_length: begin_length <= length)), 0) AS from_length, layer
     FROM sequences
     WHERE layer IS NOT NULL
 ),

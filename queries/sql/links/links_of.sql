@@ -9,7 +9,7 @@
 --   layers ints = all: Layers to list, from 0.
 --   heads ints = all: Heads to list, from 0, in each of these layers.
 --   positions ints 1.. = all: Residues at which a link begins or ends, by position from 1.
---   least float 0..1 = 0: Attention from which on a link is listed.
+--   min_attention float 0..1 = 0: Attention from which on a link is listed.
 -- columns:
 --   residues: Letters and positions of both, that which attends first.
 --   separation: How far apart they are along the sequence.
@@ -29,7 +29,7 @@ SELECT l.accession, l.layer, l.head, l.i, l.j, p.sequence[l.i] || l.i || ' ' || 
 FROM of_proteins AS l
 JOIN proteins AS p ON p.accession = l.accession
 JOIN heads AS h ON h.accession = l.accession AND h.layer = l.layer AND h.head = l.head
-WHERE l.weight >= $least
+WHERE l.weight >= $min_attention
       AND ($layers IS NULL OR list_contains($layers::INTEGER[], l.layer))
       AND ($heads IS NULL OR list_contains($heads::INTEGER[], l.head))
       AND ($positions IS NULL OR list_contains($positions::INTEGER[], l.i)

@@ -2,9 +2,9 @@
 -- topic: Sites
 -- answers: Do longer proteins have more sites, or fewer for their length? Counted over distinct sequences.
 -- parameters:
---   edges ints 1.. = 1,50,100,200,300,400,600,1000,2000: Lengths at which a class begins, residues.
+--   lengths ints 1.. = 1,50,100,200,300,400,600,1000,2000: Lengths at which a class begins, residues.
 -- columns:
---   from_length: Shortest length of the class; 0 for those below the first edge.
+--   from_length: Shortest length of the class; 0 for those below the first of `lengths`.
 --   n_sequences: Distinct sequences searched for sites.
 --   n_sites: Their sites.
 --   mean_sites: Sites of a sequence, mean.
@@ -17,7 +17,7 @@
 -- grain: from_length
 -- source: Nayar, Tartici and Altman 2025 for the sites; Wilson 1927 for the interval.
 WITH classed AS (
-    SELECT coalesce(list_max(list_filter($edges::INTEGER[], lambda edge: edge <= length)), 0) AS from_length,
+    SELECT coalesce(list_max(list_filter($lengths::INTEGER[], lambda begin_length: begin_length <= length)), 0) AS from_length,
            length, n_sites
     FROM sequences
     WHERE layer IS NOT NULL

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from attlas.pipeline.attention import tiles
 from attlas.pipeline.attention.added_scores import HIDDEN, MapScores, OffsetScores
 from attlas.pipeline.attention.attending import attend_in_rows
-from attlas.pipeline.attention.definitions import Pack, reduce_plain
+from attlas.pipeline.attention.definitions import LayerInputs, Pack, reduce_plain
 from attlas.pipeline.attention.tiled import reduce_tiled
 from attlas.pipeline.attention.tiles import Tile
 from attlas.pipeline.encoder.interface import _make_mask
@@ -62,7 +62,7 @@ def test_a_pack_with_a_table_a_window_and_hidden_ends_is_reduced_as_by_float64(
     added = OffsetScores(bias, window, hides_first, hides_last)
     pack = Pack(lengths, torch.device("cpu"))
 
-    layer = reduce(q, k, v, pack=pack, scaling=0.5, theta=THETA, added=added)
+    layer = reduce(LayerInputs(q, k, v, pack=pack, scaling=0.5, added=added), theta=THETA)
     profiles = torch.split(layer.received, pack.n_residues)
     for tokens, profile, heads in zip(pack.slices, profiles, layer.heads, strict=True):
         attention = expected_map(
@@ -79,8 +79,8 @@ def test_tiles_in_rows_of_any_device_add_the_same():
     q, k, v = random_parts(50)
     added = OffsetScores(torch.randn(N_HEADS, 99, generator=torch.Generator().manual_seed(1)), is_first_hidden=True)
     pack = Pack((20, 30), torch.device("cpu"))
-    output = attend_in_rows(q, k, v, pack=pack, scaling=0.5, add=lambda tile, at: None, added=added)
-    plain = reduce_plain(q, k, v, pack=pack, scaling=0.5, theta=THETA, added=added)
+    output = attend_in_rows(LayerInputs(q, k, v, pack=pack, scaling=0.5, added=added), add=lambda tile, at: None)
+    plain = reduce_plain(LayerInputs(q, k, v, pack=pack, scaling=0.5, added=added), theta=THETA)
     torch.testing.assert_close(output, plain.output)
 
 
@@ -91,7 +91,10 @@ def test_a_whole_map_with_zeros_is_reduced_to_what_it_holds(reduce):
     attention /= attention.sum(-1, keepdims=True)
     nothing = torch.empty(N_HEADS, 42, 0)
     added = MapScores(torch.from_numpy(attention))
-    layer = reduce(nothing, nothing, None, pack=Pack((42,), torch.device("cpu")), scaling=1.0, theta=THETA, added=added)
+    layer = reduce(
+        LayerInputs(nothing, nothing, None, pack=Pack((42,), torch.device("cpu")), scaling=1.0, added=added),
+        theta=THETA,
+    )
     np.testing.assert_allclose(layer.received, received(attention), rtol=1e-5)
     np.testing.assert_allclose(layer.heads[0], statistics(attention, THETA), rtol=1e-5, atol=1e-6)
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attlas.pipeline.attention import tiles
-from attlas.pipeline.attention.definitions import STATISTICS, Pack, PackAttention, reduce_plain
+from attlas.pipeline.attention.definitions import STATISTICS, LayerInputs, Pack, PackAttention, reduce_plain
 from attlas.pipeline.attention.tiled import reduce_tiled
 
 THETA = 0.3
@@ -34,7 +34,7 @@ def maps(q, k, *, scaling):
 
 def alone(reduce, q, k, v, *, scaling=1.0):
     """Reduce one sequence, a pack of its own: output (H, T, D), received (N,), heads (H, S)."""
-    answer = reduce(q, k, v, pack=Pack((q.shape[1],), q.device), scaling=scaling, theta=THETA)
+    answer = reduce(LayerInputs(q, k, v, pack=Pack((q.shape[1],), q.device), scaling=scaling), theta=THETA)
     return replace(answer, heads=answer.heads[0])
 
 
@@ -212,7 +212,7 @@ def test_without_values_the_statistics_are_the_same_and_there_is_no_output():
 def test_a_ragged_pack_gives_each_sequence_its_own_answer(lengths, seed):
     q, k, v = random_layer(sum(lengths), n_heads=3, seed=seed)
     pack = Pack(tuple(lengths), q.device)
-    together = reduce_tiled(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    together = reduce_tiled(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
     received = together.received.split(pack.n_residues)
     for i, tokens in enumerate(pack.slices):
         by_itself = alone(reduce_tiled, q[:, tokens], k[:, tokens], v[:, tokens], scaling=0.5)

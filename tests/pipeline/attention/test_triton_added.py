@@ -4,7 +4,7 @@ They run in Triton's interpreter on a CPU, and compiled on a GPU with TRITON_INT
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from attlas.pipeline.attention import triton_pass
 from attlas.pipeline.attention.added_scores import MapScores, OffsetScores
-from attlas.pipeline.attention.definitions import Pack, PackAttention
+from attlas.pipeline.attention.definitions import LayerInputs, Pack, PackAttention
 from attlas.pipeline.attention.triton_pass import reduce_triton
 from attlas.pipeline.encoder import guard
 from attlas.pipeline.model.precision import SPLIT
@@ -79,10 +79,8 @@ class Case:
         q, k, v = self.make_parts()
         bias = self.make_bias()
         added = OffsetScores(None if bias is None else bias.to(DEVICE), self.window, *self.ends)
-        return reduce_triton(
-            q, k, v if self.has_values else None, pack=Pack(self.lengths, DEVICE), scaling=SCALING, theta=THETA,
-            added=added, products=self.products,
-        )  # fmt: skip
+        inputs = LayerInputs(q, k, v if self.has_values else None, Pack(self.lengths, DEVICE), SCALING, added)
+        return reduce_triton(inputs, theta=THETA, products=self.products)
 
     def expected_map(self, q: np.ndarray, k: np.ndarray) -> np.ndarray:
         """Return the map of one sequence, (H, T, T), from its queries and keys, every pair looked up by itself."""
@@ -183,10 +181,8 @@ def test_a_sequence_gives_the_same_bits_alone_and_in_company(name: str) -> None:
     for n, tokens, profile, heads in zip(
         pack.n_tokens, pack.slices, together.received.split(pack.n_residues), together.heads, strict=True
     ):
-        alone = reduce_triton(
-            q[:, tokens], k[:, tokens], v[:, tokens],
-            pack=Pack((n,), DEVICE), scaling=SCALING, theta=THETA, added=added,
-        )  # fmt: skip
+        parts = (part[:, tokens] for part in (q, k, v))
+        alone = reduce_triton(LayerInputs(*parts, Pack((n,), DEVICE), SCALING, added), theta=THETA)
         assert torch.equal(alone.heads[0], heads)
         assert torch.equal(alone.received, profile)
         assert torch.equal(alone.output, together.output[:, tokens])
@@ -199,7 +195,7 @@ def test_tiles_outside_of_a_window_are_not_read() -> None:
     for part in (q, k, v):
         part[:, 300:] = torch.nan
     added = OffsetScores(window=20)
-    ours = reduce_triton(q, k, v, pack=Pack((600,), DEVICE), scaling=SCALING, theta=THETA, added=added)
+    ours = reduce_triton(LayerInputs(q, k, v, pack=Pack((600,), DEVICE), scaling=SCALING, added=added), theta=THETA)
     assert torch.isfinite(ours.received[:190]).all()
     assert torch.isfinite(ours.output[:, :190]).all()
     assert torch.isnan(ours.received[300:]).all()
@@ -208,9 +204,10 @@ def test_tiles_outside_of_a_window_are_not_read() -> None:
 @pytest.mark.thorough
 def test_shared_key_heads_give_the_bits_of_repeated_ones() -> None:
     q, k, v = Case((70, 5), n_heads=4).make_parts()
-    options = {"pack": Pack((70, 5), DEVICE), "scaling": SCALING, "theta": THETA}
-    shared = reduce_triton(q, k, v, **options)
-    repeated = reduce_triton(q, k.repeat_interleave(2, 0), v.repeat_interleave(2, 0), **options)
+    inputs = LayerInputs(q, k, v, Pack((70, 5), DEVICE), SCALING)
+    shared = reduce_triton(inputs, theta=THETA)
+    of_every_head = replace(inputs, k=k.repeat_interleave(2, 0), v=v.repeat_interleave(2, 0))
+    repeated = reduce_triton(of_every_head, theta=THETA)
     assert torch.equal(shared.heads, repeated.heads)
     assert torch.equal(shared.received, repeated.received)
     assert torch.equal(shared.output, repeated.output)
@@ -218,11 +215,11 @@ def test_shared_key_heads_give_the_bits_of_repeated_ones() -> None:
 
 def test_what_the_kernels_do_not_add_is_refused_by_name() -> None:
     q, k, v = Case((9,)).make_parts()
-    options = {"pack": Pack((9,), DEVICE), "scaling": SCALING, "theta": THETA}
+    inputs = LayerInputs(q, k, v, Pack((9,), DEVICE), SCALING)
     with pytest.raises(ValueError, match="depends on j - i alone"):
-        reduce_triton(q, k, v, **options, added=MapScores(torch.full((2, 9, 9), 1 / 9)))
+        reduce_triton(replace(inputs, added=MapScores(torch.full((2, 9, 9), 1 / 9))), theta=THETA)
     with pytest.raises(ValueError, match="offsets up to 4 does not reach a sequence of 9 tokens"):
-        reduce_triton(q, k, v, **options, added=OffsetScores(torch.zeros(2, 9)))
+        reduce_triton(replace(inputs, added=OffsetScores(torch.zeros(2, 9))), theta=THETA)
 
 
 def test_a_bias_reaches_as_far_as_any_tile_does() -> None:

@@ -26,7 +26,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from attlas.pipeline.attention import triton_finish, triton_kernels, triton_pass
 from attlas.pipeline.attention.blocks import read_blocks
-from attlas.pipeline.attention.definitions import STATISTICS, Pack, PackAttention
+from attlas.pipeline.attention.definitions import STATISTICS, LayerInputs, Pack, PackAttention
 from attlas.pipeline.attention.tile_schedule import make_schedule
 from attlas.pipeline.attention.triton_pass import reduce_triton
 from attlas.pipeline.model.precision import SPLIT
@@ -104,7 +104,7 @@ def test_the_statistics_come_in_the_order_of_the_oracle():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
 def test_every_head_dimension_and_dtype_agrees_with_float64_numpy(dim, dtype):
     pack, q, k, v = random_pack([75, 4], n_heads=1, dim=dim, sharpness=1.5, seed=dim, dtype=dtype)
-    ours = reduce_triton(q, k, v, pack=pack, scaling=dim**-0.5, theta=THETA)
+    ours = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=dim**-0.5), theta=THETA)
     assert ours.output.dtype == dtype
     rounding = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 3e-3}[dtype]
     assert_agrees(ours, pack, q, k, v, scaling=dim**-0.5, output=rounding)
@@ -115,7 +115,7 @@ def test_sequences_around_the_edges_of_blocks_agree_with_float64_numpy(dtype):
     kept, walked = triton_pass._choose_blocks(torch.empty(1, 1, 16, dtype=dtype), "columns")[:2]
     lengths = [3, 4, kept + walked, *(edge + off for edge in (walked, kept) for off in (-1, 0, 1, 2)), 2 * kept + 1]
     pack, q, k, v = random_pack(lengths, n_heads=1, sharpness=1.5, seed=1, dtype=dtype)
-    ours = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    ours = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
     assert_agrees(ours, pack, q, k, v, scaling=0.5, output=1e-5 if dtype == torch.float32 else 3e-3)
 
 
@@ -130,14 +130,16 @@ def test_sequences_around_the_edges_of_blocks_agree_with_float64_numpy(dtype):
 )
 def test_any_ragged_pack_agrees_with_float64_numpy(n_tokens, n_heads, dim, sharpness, seed):
     pack, q, k, v = random_pack(n_tokens, n_heads=n_heads, dim=dim, sharpness=sharpness, seed=seed)
-    ours = reduce_triton(q, k, v, pack=pack, scaling=dim**-0.5, theta=THETA)
+    ours = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=dim**-0.5), theta=THETA)
     assert_agrees(ours, pack, q, k, v, scaling=dim**-0.5, relative=5e-5, output=1e-4)
 
 
 @pytest.mark.thorough
 def test_a_long_sequence_agrees_with_float64_numpy():
     pack, q, k, v = random_pack([702], n_heads=1, sharpness=2.0, seed=3)
-    assert_agrees(reduce_triton(q, k, v, pack=pack, scaling=0.25, theta=THETA), pack, q, k, v, scaling=0.25)
+    assert_agrees(
+        reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.25), theta=THETA), pack, q, k, v, scaling=0.25
+    )
 
 
 @pytest.mark.thorough
@@ -149,7 +151,7 @@ def test_an_attention_along_the_diagonal_agrees_with_float64_numpy():
     k = torch.stack([position, position**2], 1)  # q k = -(i - j)^2 / 2 + i^2 / 2, of which softmax forgets the end
     q, k = (torch.nn.functional.pad(part, (0, 14)).float().to(DEVICE)[None] for part in (q, k))
     for scaling in (1 / 2, 1 / 30, 1 / 500):
-        ours = reduce_triton(q, k, k, pack=pack, scaling=scaling, theta=THETA)
+        ours = reduce_triton(LayerInputs(q, k, k, pack=pack, scaling=scaling), theta=THETA)
         # Scores of thousands in float32.
         assert_agrees(ours, pack, q, k, None, scaling=scaling, relative=3e-3)
 
@@ -158,9 +160,9 @@ def test_an_attention_along_the_diagonal_agrees_with_float64_numpy():
 def test_products_of_halves_agree_with_float64_numpy(dim):
     """Under the interpreter the products of halves are emulated, three of float32 that hold bfloat16 numbers."""
     pack, q, k, v = random_pack([75, 4], n_heads=1, dim=dim, sharpness=1.5, seed=dim)
-    ours = reduce_triton(q, k, v, pack=pack, scaling=dim**-0.5, theta=THETA, products=SPLIT)
+    ours = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=dim**-0.5), theta=THETA, products=SPLIT)
     assert_agrees(ours, pack, q, k, v, scaling=dim**-0.5, relative=1e-4, output=1e-4)
-    plain = reduce_triton(q, k, v, pack=pack, scaling=dim**-0.5, theta=THETA)
+    plain = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=dim**-0.5), theta=THETA)
     assert not torch.equal(ours.received, plain.received)
 
 
@@ -170,7 +172,7 @@ def test_weights_at_scores_of_ten_thousand_are_as_exact_as_the_scores():
     q, k = torch.zeros(2, 1, sum(pack.n_tokens), 16, device=DEVICE)
     q[..., 0] = k[..., 0] = 100
     q[..., 1], k[..., 1] = 1, torch.arange(sum(pack.n_tokens), device=DEVICE) % 4
-    ours = reduce_triton(q, k, k, pack=pack, scaling=1.0, theta=THETA)
+    ours = reduce_triton(LayerInputs(q, k, k, pack=pack, scaling=1.0), theta=THETA)
     assert_agrees(ours, pack, q, k, None, scaling=1.0, relative=5e-6)
 
 
@@ -178,7 +180,7 @@ def test_weights_at_scores_of_ten_thousand_are_as_exact_as_the_scores():
 def test_extreme_scores_stay_finite_and_right(magnitude):
     """Weights underflow to zero and rows become one-hot: 0 * log 0 and lost maxima would show here."""
     pack, q, k, v = random_pack([140, 9], n_heads=2, sharpness=magnitude, seed=5)
-    ours = reduce_triton(q, k, v, pack=pack, scaling=1.0, theta=THETA)
+    ours = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
     assert torch.isfinite(ours.heads).all()
     assert torch.isfinite(ours.received).all()
     assert (ours.heads[..., STATISTICS.index("max_attention")] <= 1).all()
@@ -191,7 +193,7 @@ def test_rows_that_see_one_key_only_have_no_entropy_and_no_nan(dtype):
     n_tokens = 70
     pack = Pack((n_tokens,), DEVICE)
     q = k = torch.eye(n_tokens, 128, device=DEVICE, dtype=dtype)[None] * 100
-    ours = reduce_triton(q, k, q, pack=pack, scaling=1.0, theta=THETA)
+    ours = reduce_triton(LayerInputs(q, k, q, pack=pack, scaling=1.0), theta=THETA)
     expected = dict.fromkeys(STATISTICS, 0.0) | {"self_share": 1, "max_attention": 1, "n_edges": 68}
     expected["received_max_share"] = 1 / 68
     np.testing.assert_allclose(wide(ours.heads)[0, 0], list(expected.values()), atol=1e-6)
@@ -202,7 +204,7 @@ def test_a_head_that_sees_only_special_tokens_has_no_share_for_residues():
     q = torch.full((1, 40, 16), 30.0, device=DEVICE)
     k = torch.full((1, 40, 16), -30.0, device=DEVICE)
     k[:, 0] = 30.0
-    ours = reduce_triton(q, k, k, pack=Pack((40,), DEVICE), scaling=1.0, theta=THETA)
+    ours = reduce_triton(LayerInputs(q, k, k, pack=Pack((40,), DEVICE), scaling=1.0), theta=THETA)
     heads = dict(zip(STATISTICS, ours.heads[0, 0].tolist(), strict=True))
     assert heads == dict.fromkeys(STATISTICS, 0.0) | {"cls_share": 1.0}
 
@@ -212,7 +214,7 @@ def test_a_sequence_of_one_repeated_residue_spreads_its_attention_evenly(n_resid
     n_tokens = n_residues + 2
     pack = Pack((n_tokens,), DEVICE)
     q = torch.ones(2, n_tokens, 16, device=DEVICE)
-    ours = reduce_triton(q, q, q, pack=pack, scaling=1.0, theta=THETA)
+    ours = reduce_triton(LayerInputs(q, q, q, pack=pack, scaling=1.0), theta=THETA)
     np.testing.assert_allclose(wide(ours.received), n_residues / n_tokens, rtol=1e-5)
     np.testing.assert_allclose(wide(ours.heads[..., ENTROPY]), np.log(n_tokens), rtol=1e-5)
     assert_agrees(ours, pack, q, q, q, scaling=1.0)
@@ -221,8 +223,8 @@ def test_a_sequence_of_one_repeated_residue_spreads_its_attention_evenly(n_resid
 @pytest.mark.thorough
 def test_the_last_layer_needs_no_values():
     pack, q, k, v = random_pack([70, 131])
-    whole = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
-    ours = reduce_triton(q, k, None, pack=pack, scaling=0.5, theta=THETA)
+    whole = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
+    ours = reduce_triton(LayerInputs(q, k, None, pack=pack, scaling=0.5), theta=THETA)
     assert ours.output is None
     torch.testing.assert_close(ours.heads, whole.heads)
     torch.testing.assert_close(ours.received, whole.received)
@@ -232,9 +234,9 @@ def test_the_last_layer_needs_no_values():
 def test_the_same_pack_gives_the_same_bits_and_leaves_its_inputs_as_they_are():
     pack, q, k, v = random_pack([3, 70, 5, 131], sharpness=2.0)
     before = [part.clone() for part in (q, k, v)]
-    first = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
-    reduce_triton(*random_pack([200])[1:], pack=Pack((200,), DEVICE), scaling=0.5, theta=THETA)
-    again = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    first = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
+    reduce_triton(LayerInputs(*random_pack([200])[1:], pack=Pack((200,), DEVICE), scaling=0.5), theta=THETA)
+    again = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
     for one, other in ((first.output, again.output), (first.heads, again.heads), (first.received, again.received)):
         assert torch.equal(one, other)
     assert all(torch.equal(one, other) for one, other in zip((q, k, v), before, strict=True))
@@ -244,11 +246,11 @@ def test_the_same_pack_gives_the_same_bits_and_leaves_its_inputs_as_they_are():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_a_sequence_gives_the_same_bits_alone_and_in_company(dtype):
     pack, q, k, v = random_pack([3, 70, 5, 131], sharpness=2.0, dtype=dtype)
-    together = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    together = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
     profiles = together.received.split(pack.n_residues)
     for n, tokens, profile, heads in zip(pack.n_tokens, pack.slices, profiles, together.heads, strict=True):
         part = (q[:, tokens], k[:, tokens], v[:, tokens])
-        alone = reduce_triton(*part, pack=Pack((n,), DEVICE), scaling=0.5, theta=THETA)
+        alone = reduce_triton(LayerInputs(*part, pack=Pack((n,), DEVICE), scaling=0.5), theta=THETA)
         assert torch.equal(alone.heads[0], heads)
         assert torch.equal(alone.received, profile)
         assert torch.equal(alone.output, together.output[:, tokens])
@@ -258,10 +260,10 @@ def test_a_sequence_gives_the_same_bits_alone_and_in_company(dtype):
 @pytest.mark.parametrize("poison", [float("inf"), float("nan")])
 def test_an_overflow_spoils_its_own_sequence_and_no_other(poison):
     pack, q, k, v = random_pack([70, 40, 66])
-    clean = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    clean = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
     for part in (q, k, v):
         part[:, 75] = poison
-    ours = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    ours = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
     assert not torch.isfinite(ours.heads[1]).any()
     assert torch.equal(ours.heads[[0, 2]], clean.heads[[0, 2]])
     assert torch.equal(ours.received[:68], clean.received[:68])
@@ -279,7 +281,7 @@ def test_rows_that_do_not_sum_to_one_leave_no_number_behind(monkeypatch, error):
         return result
 
     monkeypatch.setattr(triton_pass, "_compute_softmax", wrong)
-    heads = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA).heads
+    heads = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA).heads
     assert torch.isnan(heads[0, 0]).all()
     assert torch.isfinite(heads[0, 1]).all()
     assert torch.isfinite(heads[1]).all()
@@ -294,13 +296,13 @@ def test_rows_that_are_off_by_rounding_keep_their_weights_below_one(monkeypatch)
         return result._replace(mass=result.mass - 5e-3)
 
     monkeypatch.setattr(triton_pass, "_compute_softmax", rounded)
-    heads = reduce_triton(q, q, None, pack=Pack((70,), DEVICE), scaling=1.0, theta=THETA).heads
+    heads = reduce_triton(LayerInputs(q, q, None, pack=Pack((70,), DEVICE), scaling=1.0), theta=THETA).heads
     assert heads[0, 0, STATISTICS.index("max_attention")] == 1
     assert heads[0, 0, ENTROPY] == 0
 
 
 def log_sum_exp(q, k, pack):
-    softmax = triton_pass._compute_softmax(q, k, None, pack=pack, scaling=1.0)
+    softmax = triton_pass._compute_softmax(LayerInputs(q, k, None, pack=pack, scaling=1.0))
     return softmax.mass * np.log(2) - softmax.shift
 
 
@@ -318,19 +320,19 @@ def test_column_sums_are_the_softmax_masses_of_the_transposed_call():
     for tokens in pack.slices:  # those rows that no statistic counts
         for i in (i for i in ends if tokens.start <= i < tokens.stop):
             columns[:, tokens] -= ((q[:, i, None] * k[:, tokens]).sum(-1) - lse[:, i, None]).exp()
-    ours = reduce_triton(q, k, None, pack=pack, scaling=1.0, theta=THETA)
+    ours = reduce_triton(LayerInputs(q, k, None, pack=pack, scaling=1.0), theta=THETA)
     torch.testing.assert_close(ours.received, columns.mean(0)[pack.residues], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.thorough
 def test_views_in_any_layout_are_read_right():
     pack, q, k, v = random_pack([70, 9], dim=32)
-    plain = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    plain = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
     fused = torch.stack([q, k, v], 2).permute(1, 2, 0, 3).contiguous()  # (T, 3, H, D), as one projection gives it
     tokens_first = [part.transpose(0, 1) for part in fused.unbind(1)]
     dims_first = [part.transpose(1, 2).contiguous().transpose(1, 2) for part in (q, k, v)]
     for views in (tokens_first, dims_first, [q, tokens_first[1], dims_first[2]], [tokens_first[0], k, v]):
-        ours = reduce_triton(*views, pack=pack, scaling=0.5, theta=THETA)
+        ours = reduce_triton(LayerInputs(*views, pack=pack, scaling=0.5), theta=THETA)
         assert torch.equal(ours.heads, plain.heads)
         assert torch.equal(ours.received, plain.received)
         assert torch.equal(ours.output, plain.output)
@@ -340,7 +342,7 @@ def test_the_threshold_counts_edges_from_itself_on():
     """Two keys of equal score share a row: weights of exactly one half, or one fourth with four."""
     q = torch.zeros(1, 4, 16, device=DEVICE)
     for theta, n_edges in ((0.25, 4), (np.nextafter(np.float32(0.25), np.float32(1)).item(), 0), (0.2, 4)):
-        ours = reduce_triton(q, q, q, pack=Pack((4,), DEVICE), scaling=1.0, theta=theta)
+        ours = reduce_triton(LayerInputs(q, q, q, pack=Pack((4,), DEVICE), scaling=1.0), theta=theta)
         assert ours.heads[0, 0, N_EDGES] == n_edges
 
 
@@ -348,7 +350,7 @@ def test_the_threshold_counts_edges_from_itself_on():
 def test_what_the_kernels_do_not_take_is_refused_by_name(dtype, dim):
     q = torch.zeros(1, 5, dim, dtype=dtype, device=DEVICE)
     with pytest.raises(ValueError, match=rf"float16 and head dimensions up to 128, found {dtype} and {dim}"):
-        reduce_triton(q, q, q, pack=Pack((5,), DEVICE), scaling=1.0, theta=THETA)
+        reduce_triton(LayerInputs(q, q, q, pack=Pack((5,), DEVICE), scaling=1.0), theta=THETA)
 
 
 @given(n_tokens=st.lists(st.integers(3, 900), min_size=1, max_size=30), kept=st.sampled_from([32, 64, 128]))
@@ -376,7 +378,7 @@ def test_flash_attention_is_called_as_it_wants_to_be(monkeypatch):
         q = torch.empty(75, 20, 64, dtype=torch.bfloat16, device=device).transpose(0, 1)
         pack = Pack((70, 5), device)
         pack.__dict__["offsets"] = torch.empty(3, dtype=torch.int32, device=device)
-        softmax = triton_pass._compute_softmax(q, q, q, pack=pack, scaling=1.0)
+        softmax = triton_pass._compute_softmax(LayerInputs(q, q, q, pack=pack, scaling=1.0))
     assert softmax.output.shape == (20, 75, 64)
     assert softmax.output.dtype == torch.bfloat16
     assert softmax.shift.shape == (20, 75)

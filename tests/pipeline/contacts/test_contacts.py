@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.attention import attending
-from attlas.pipeline.attention.definitions import Pack, reduce_plain
+from attlas.pipeline.attention.definitions import LayerInputs, Pack, reduce_plain
 from attlas.pipeline.attention.tiled import reduce_tiled
 from attlas.pipeline.contacts import contact_head
 from attlas.pipeline.contacts.contact_head import ContactHead, ReduceToContacts, predict_probabilities
@@ -155,12 +155,12 @@ def test_both_ways_of_attending_add_up_the_same(monkeypatch: pytest.MonkeyPatch)
     q, k, v = random_layer(145, seed=1)
     head = ContactHead(torch.tensor([[0.7, -1.3, 2.0]]), -0.5)
     monkeypatch.setattr(attending, "GPU_TILE_ELEMENTS", 7 * N_HEADS * 40)
-    built = reduce_tiled(q, k, v, pack=pack, scaling=0.5, theta=0.3)
+    built = reduce_tiled(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=0.3)
     found = []
     for way in (attending.attend_in_cache, attending.attend_in_rows):
         monkeypatch.setattr(attending, "attend_in_cache", way)
         reduce = ReduceToContacts(head, pack.n_residues)
-        layer = reduce(q, k, v, pack=pack, scaling=0.5, theta=0.3)
+        layer = reduce(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=0.3)
         torch.testing.assert_close(layer.output, built.output)
         torch.testing.assert_close(layer.received, built.received)
         assert layer.heads.shape == (3, N_HEADS, 0)
@@ -174,7 +174,7 @@ def test_the_sums_are_those_of_the_definition_in_float64() -> None:
     q, k, _ = random_layer(30, seed=2)
     weights = [3.0, -2.0, 1.0]
     reduce = ReduceToContacts(ContactHead(torch.tensor([weights]), 0.25), [28])
-    reduce(q, k, None, pack=pack, scaling=1.0, theta=0.3)
+    reduce(LayerInputs(q, k, None, pack=pack, scaling=1.0), theta=0.3)
     scores = np.einsum("hid,hjd->hij", q.double().numpy(), k.double().numpy())
     attention = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
     logits = np.full((28, 28), 0.25)
@@ -190,12 +190,12 @@ def test_a_head_that_gives_residues_nothing_adds_nothing() -> None:
     q, k, _ = random_layer(12, seed=3)
     q[0], k[0] = 100, -100
     k[0, 0] = 100
-    assert reduce_plain(q, k, None, pack=pack, scaling=1.0, theta=0.3).heads[0, 0].isfinite().all()
+    assert reduce_plain(LayerInputs(q, k, None, pack=pack, scaling=1.0), theta=0.3).heads[0, 0].isfinite().all()
     weights = torch.tensor([[5.0, 1.0, -1.0]])
     maps = []
     for some in (weights, weights * torch.tensor([0.0, 1.0, 1.0])):
         reduce = ReduceToContacts(ContactHead(some, 0.0), [10])
-        reduce(q, k, None, pack=pack, scaling=1.0, theta=0.3)
+        reduce(LayerInputs(q, k, None, pack=pack, scaling=1.0), theta=0.3)
         maps.append(reduce.probabilities()[0])
     assert np.isfinite(maps[0]).all()
     np.testing.assert_array_equal(*maps)
@@ -205,10 +205,10 @@ def test_asking_before_the_last_layer_or_twice_is_refused() -> None:
     pack = Pack((12,), torch.device("cpu"))
     q, k, v = random_layer(12, seed=4)
     reduce = ReduceToContacts(ContactHead(torch.ones(2, N_HEADS), 0.0), [10])
-    reduce(q, k, v, pack=pack, scaling=1.0, theta=0.3)
+    reduce(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=0.3)
     with pytest.raises(RuntimeError, match="1 of 2 layers"):
         reduce.probabilities()
-    reduce(q, k, None, pack=pack, scaling=1.0, theta=0.3)
+    reduce(LayerInputs(q, k, None, pack=pack, scaling=1.0), theta=0.3)
     reduce.probabilities()
     with pytest.raises(RuntimeError, match="0 of 2 layers"):
         reduce.probabilities()
@@ -348,10 +348,10 @@ def test_the_output_of_a_layer_is_that_of_the_build() -> None:
     pack = Pack((40,), torch.device("cpu"))
     q, k, v = random_layer(40, seed=1)
     known = (find_contacts(folded(38, seed=1)),)
-    built = reduce_tiled(q, k, v, pack=pack, scaling=0.5, theta=0.3)
-    ours = ReduceToHeadContacts(known)(q, k, v, pack=pack, scaling=0.5, theta=0.3)
+    built = reduce_tiled(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=0.3)
+    ours = ReduceToHeadContacts(known)(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=0.3)
     torch.testing.assert_close(ours.output, built.output)
-    last = ReduceToHeadContacts(known)(q, k, None, pack=pack, scaling=0.5, theta=0.3)
+    last = ReduceToHeadContacts(known)(LayerInputs(q, k, None, pack=pack, scaling=0.5), theta=0.3)
     assert last.output is None
     torch.testing.assert_close(last.heads, ours.heads)
 

@@ -215,10 +215,10 @@ def test_candidate_sites_are_ranked_for_the_proteins_that_the_truth_does_not_nam
     assert refused.code != 0
     assert "no table candidate_sites" in refused.err
 
-    rows = json.loads(attlas("ask", copy, "candidate_sites", "first=4", "--format", "json").out)
+    rows = json.loads(attlas("ask", copy, "candidate_sites", "n=4", "--format", "json").out)
     assert {row["says"] for row in rows} == {PREDICTION_SENTENCE}
     assert {row["evidence_code"] for row in rows} == {"ECO:0008004"}
-    table = attlas("ask", copy, "candidate_sites", "first=4", "--format", "csv").out
+    table = attlas("ask", copy, "candidate_sites", "n=4", "--format", "csv").out
     assert table.count(PREDICTION_SENTENCE) == table.count("ECO:0008004") == 8
     _check_features(attlas("export", copy, "candidates").out, rows)
     named = {line.split("\t")[0] for line in lines[:10]}

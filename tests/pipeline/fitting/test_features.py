@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from attlas.pipeline.attention.definitions import Pack
+from attlas.pipeline.attention.definitions import LayerInputs, Pack
 from attlas.pipeline.attention.tiled import receive_by_head
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.fitting.features import _receive_in_rows, compute_features, iterate_features
@@ -58,8 +58,8 @@ def test_without_hidden_states_the_attention_is_the_same(encoder: Encoder) -> No
 def test_rows_of_any_device_give_what_the_tiles_give() -> None:
     pack = Pack((102, 3, 60), torch.device("cpu"))
     q, k, v = (torch.randn(3, 165, 8, generator=torch.Generator().manual_seed(seed)) for seed in range(3))
-    output, received = _receive_in_rows(q, k, v, pack=pack, scaling=1.0, added=None)
-    tiled_output, tiled = receive_by_head(q, k, v, pack=pack, scaling=1.0, added=None)
+    output, received = _receive_in_rows(LayerInputs(q, k, v, pack=pack, scaling=1.0, added=None))
+    tiled_output, tiled = receive_by_head(LayerInputs(q, k, v, pack=pack, scaling=1.0, added=None))
     torch.testing.assert_close(output, tiled_output, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(received[:, pack.residues], tiled[:, pack.residues], rtol=2e-5, atol=2e-5)
 

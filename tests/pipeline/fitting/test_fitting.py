@@ -26,7 +26,7 @@ from attlas.pipeline.fitting.label_sets import read_labelled
 from attlas.pipeline.fitting.memory import refuse_too_large
 from attlas.pipeline.fitting.saved_arrays import open_saved_arrays
 from attlas.pipeline.fitting.settings import FitSettings
-from attlas.pipeline.fitting.task import Task
+from attlas.pipeline.fitting.task import FitTargets
 from attlas.queries import Atlas
 from attlas.queries.engine.atlas_part import AtlasPart, connect_part
 from attlas.queries.exports.duckdb_file import write
@@ -76,12 +76,14 @@ def fit(root: Path) -> Fit:
 
 
 @pytest.fixture(scope="module")
-def task(root: Path) -> Task:
+def task(root: Path) -> FitTargets:
     """Return what the fit is made of."""
     return make_task(root, SETTINGS)
 
 
-def test_scores_and_measures_are_those_of_scikit_learn_on_stored_features(root: Path, task: Task, fit: Fit) -> None:
+def test_scores_and_measures_are_those_of_scikit_learn_on_stored_features(
+    root: Path, task: FitTargets, fit: Fit
+) -> None:
     names = (("Helix", "Turn"), ("Active site",), ("track:score",))
     compare_with_scikit_learn(root, task, SHAPE, names, fit.table.to_pylist())
 
@@ -119,13 +121,13 @@ def test_the_table_says_what_it_was_made_with(fit: Fit) -> None:
     assert fit.table.schema.remove_metadata() == FITS.schema(0).remove_metadata()
 
 
-def test_secondary_structure_counts_from_its_first_element_to_its_last(fit: Fit, task: Task) -> None:
+def test_secondary_structure_counts_from_its_first_element_to_its_last(fit: Fit, task: FitTargets) -> None:
     assert {s.sets[0].is_counted.sum() for s in task.sequences if 0 in s.sets} == {20}  # residues 3 to 22
     helix = next(r for r in fit.table.to_pylist() if r["label"] == "Helix")
     assert (helix["n_labelled"], helix["n_residues"], helix["n_sequences"], helix["n_groups"]) == (200, 400, 20, 10)
 
 
-def test_families_stay_in_one_fold_and_labels_are_spread_evenly(root: Path, task: Task) -> None:
+def test_families_stay_in_one_fold_and_labels_are_spread_evenly(root: Path, task: FitTargets) -> None:
     places = {name: i for i, sequence in enumerate(task.sequences) for name in sequence.accessions}
     for i in range(0, N_PROTEINS, 2):
         pair = [places[name] for name in (f"P{i:05d}", f"P{i + 1:05d}") if name in places]

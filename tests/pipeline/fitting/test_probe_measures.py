@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score, f1_score, matthews_corrcoef
 
 from attlas.pipeline.fitting.measures import (
     MOST_BLOCKS,
-    Residues,
+    CountedResidues,
     choose_threshold,
     draw_blocks,
     measure_label,
@@ -26,10 +26,10 @@ def scores(request: pytest.FixtureRequest) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def residues() -> Residues:
+def residues() -> CountedResidues:
     """Return residues of 30 proteins in 10 blocks and 3 folds."""
     proteins = np.repeat(np.arange(30), 20)
-    return Residues(proteins, folds=proteins % N_FOLDS, blocks=proteins % 10, n_blocks=10)
+    return CountedResidues(proteins, folds=proteins % N_FOLDS, blocks=proteins % 10, n_blocks=10)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def check(estimate: Estimate, value: float, without: list[float]) -> None:
 
 
 def test_precision_and_auroc_are_those_of_scikit_learn(
-    scores: np.ndarray, is_labelled: np.ndarray, residues: Residues
+    scores: np.ndarray, is_labelled: np.ndarray, residues: CountedResidues
 ) -> None:
     precision, auroc = estimate_ranking(rank(scores, is_labelled), residues.blocks, residues.n_blocks)
     for estimate, score in ((precision, average_precision_score), (auroc, roc_auc_score)):
@@ -57,7 +57,7 @@ def test_precision_and_auroc_are_those_of_scikit_learn(
 
 
 def test_the_mean_over_proteins_leaves_out_those_without_the_label(
-    scores: np.ndarray, is_labelled: np.ndarray, residues: Residues
+    scores: np.ndarray, is_labelled: np.ndarray, residues: CountedResidues
 ) -> None:
     inner = np.tile(scores, (N_FOLDS, 1))
     estimate = measure_label(scores, inner, is_labelled, residues).auprc_protein
@@ -75,7 +75,7 @@ def compute_f1(is_labelled: np.ndarray, is_predicted: np.ndarray) -> float:
 
 
 def test_thresholds_are_of_the_most_f1_on_the_training_folds(
-    scores: np.ndarray, is_labelled: np.ndarray, residues: Residues
+    scores: np.ndarray, is_labelled: np.ndarray, residues: CountedResidues
 ) -> None:
     inner = np.stack([scores + np.random.default_rng(fold).normal(size=600) / 9 for fold in range(N_FOLDS)])
     measures = measure_label(scores, inner, is_labelled, residues)
@@ -94,7 +94,7 @@ def test_thresholds_are_of_the_most_f1_on_the_training_folds(
         check(estimate, score(is_labelled, is_predicted), [score(is_labelled[k], is_predicted[k]) for k in kept])
 
 
-def test_a_track_is_measured_by_r2_and_spearman(residues: Residues) -> None:
+def test_a_track_is_measured_by_r2_and_spearman(residues: CountedResidues) -> None:
     rng = np.random.default_rng(6)
     values = np.round(rng.normal(size=600), 1)
     scores = values * 0.5 + rng.normal(size=600) * 0.2

@@ -8,7 +8,7 @@ import torch
 from helpers.link_oracle import list_candidates
 
 from attlas.pipeline.attention import attending
-from attlas.pipeline.attention.definitions import Pack
+from attlas.pipeline.attention.definitions import LayerInputs, Pack
 from attlas.pipeline.attention.tiled import reduce_tiled
 from attlas.pipeline.attention.tiles import Tile
 from attlas.pipeline.links import gathering
@@ -34,7 +34,7 @@ def gather(pack: Pack, seed: int, *, n_layers: int = 1, floor: float = FLOOR) ->
     links = GatherLinks(floor=floor, per_residue=5, n_layers=n_layers)
     for layer in range(n_layers):
         q, k, _ = projections(sum(pack.n_tokens), seed + layer)
-        links(q, k, None, pack=pack, scaling=1.0, theta=THETA)
+        links(LayerInputs(q, k, None, pack=pack, scaling=1.0), theta=THETA)
     return links.candidates()
 
 
@@ -45,7 +45,7 @@ def capture_maps(pack: Pack, q: torch.Tensor, k: torch.Tensor) -> list[np.ndarra
     def add(tile: torch.Tensor, at: Tile) -> None:
         maps[at.sequence][at.heads, at.first_row : at.first_row + tile.shape[1]] = tile.numpy()
 
-    attending.attend(q, k, None, pack=pack, scaling=1.0, add=add)
+    attending.attend(LayerInputs(q, k, None, pack=pack, scaling=1.0), add=add)
     return maps
 
 
@@ -108,8 +108,8 @@ def test_the_output_is_that_of_the_build() -> None:
     pack = Pack((40, 102, 7), torch.device("cpu"))
     q, k, v = projections(149, seed=3)
     links = GatherLinks(floor=FLOOR, per_residue=5, n_layers=1)
-    output = links(q, k, v, pack=pack, scaling=1.0, theta=THETA).output
-    torch.testing.assert_close(output, reduce_tiled(q, k, v, pack=pack, scaling=1.0, theta=THETA).output)
+    output = links(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA).output
+    torch.testing.assert_close(output, reduce_tiled(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA).output)
 
 
 def test_layers_are_counted_and_thinning_between_them_changes_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def test_a_sequence_whose_attention_is_not_finite_has_no_candidates(
     q, k, _ = projections(32, seed=1)
     q[1, 5] = torch.nan
     links = GatherLinks(floor=FLOOR, per_residue=5, n_layers=1)
-    links(q, k, None, pack=pack, scaling=1.0, theta=THETA)
+    links(LayerInputs(q, k, None, pack=pack, scaling=1.0), theta=THETA)
     first, second = links.candidates()
     assert first is None
     assert len(second) > 0

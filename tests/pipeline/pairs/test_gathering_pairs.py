@@ -6,7 +6,7 @@ import torch
 from helpers.link_oracle import choose_by_rule
 
 from attlas.pipeline.attention import attending
-from attlas.pipeline.attention.definitions import Pack
+from attlas.pipeline.attention.definitions import LayerInputs, Pack
 from attlas.pipeline.attention.tiled import reduce_tiled
 from attlas.pipeline.contacts.contact_head import ContactHead
 from attlas.pipeline.model.letters import ESM2_VOCABULARY
@@ -36,8 +36,8 @@ def reduce(inputs: list[JoinedInput]) -> list[JoinedAttention | None]:
     for layer in range(N_LAYERS):
         projections = [project(joined, layer) for joined in inputs]
         q, k, v = (torch.cat(parts, dim=1) for parts in zip(*projections, strict=True))
-        output = reduction(q, k, v, pack=pack, scaling=1.0, theta=THETA)
-        expected = reduce_tiled(q, k, v, pack=pack, scaling=1.0, theta=THETA)
+        output = reduction(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
+        expected = reduce_tiled(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
         assert torch.allclose(output.output, expected.output, atol=1e-5)
     return reduction.results()
 
@@ -108,5 +108,7 @@ def test_what_is_not_finite_has_no_result_and_the_others_have() -> None:
     reduction = ReduceToPairs(inputs, [False] * 4, asked, n_layers=1)
     q, k, _ = (torch.cat(parts, dim=1) for parts in zip(*(project(joined, 0) for joined in inputs), strict=True))
     q[0, len(inputs[0]) + 3] = torch.nan
-    reduction(q, k, None, pack=Pack(tuple(map(len, inputs)), torch.device("cpu")), scaling=1.0, theta=THETA)
+    reduction(
+        LayerInputs(q, k, None, pack=Pack(tuple(map(len, inputs)), torch.device("cpu")), scaling=1.0), theta=THETA
+    )
     assert [attention is None for attention in reduction.results()] == [False, True, False, False]

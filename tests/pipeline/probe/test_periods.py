@@ -12,7 +12,7 @@ from helpers.handmade import write_handmade
 from helpers.tiny_esm import save_tiny_esm
 
 from attlas.pipeline.attention import attending
-from attlas.pipeline.attention.definitions import Pack
+from attlas.pipeline.attention.definitions import LayerInputs, Pack
 from attlas.pipeline.probe.adding import add_probe
 from attlas.pipeline.probe.periods import PeriodSums
 from attlas.pipeline.probe.received import MEASURES, ReduceToLabels, sum_received_in_rows
@@ -41,7 +41,7 @@ def test_the_sums_are_those_of_the_diagonals(lengths: tuple[int, ...]) -> None:
     pack = Pack(tuple(n + 2 for n in lengths), torch.device("cpu"))
     q, k, v = random_projections(sum(pack.n_tokens), seed=1)
     labels = tuple(np.ones((2, n), bool) for n in lengths)
-    heads = ReduceToLabels(labels, PERIODS)(q, k, v, pack=pack, scaling=1.0, theta=0.3).heads[0].numpy()
+    heads = ReduceToLabels(labels, PERIODS)(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=0.3).heads[0].numpy()
 
     sums = heads[:, 2 * len(MEASURES) * len(lengths) :].reshape(N_HEADS, len(lengths), len(PERIODS), 2)
     for i, tokens in enumerate(pack.slices):
@@ -53,7 +53,7 @@ def test_tiles_of_a_few_rows_give_the_same_sums(monkeypatch: pytest.MonkeyPatch)
     pack = Pack((102, 30), torch.device("cpu"))
     q, k, v = random_projections(132, seed=2)
     sums = PeriodSums(PERIODS, pack, N_HEADS)
-    sum_received_in_rows(q, k, v, pack=pack, scaling=1.0, theta=0.3, add_tile=sums.add)
+    sum_received_in_rows(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=0.3, add_tile=sums.add)
 
     for tokens, of_sequence in zip(pack.slices, sums.by_sequence(), strict=True):
         expected = sum_diagonals(q[:, tokens], k[:, tokens])

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from attlas.pipeline.attention import attending
-from attlas.pipeline.attention.definitions import Pack
+from attlas.pipeline.attention.definitions import LayerInputs, Pack
 from attlas.pipeline.attention.tiled import reduce_tiled
 from attlas.pipeline.probe.received import MEASURES, ReduceToLabels, sum_received_in_rows, sum_received_in_tiles
 
@@ -44,7 +44,7 @@ def test_the_measures_are_those_counted_by_hand(lengths: tuple[int, ...]) -> Non
     q, k, v = projections(sum(pack.n_tokens), seed=sum(lengths))
     rng = np.random.default_rng(1)
     labels = tuple(rng.random((4, n)) < 0.3 for n in lengths)
-    reduced = ReduceToLabels(labels)(q, k, v, pack=pack, scaling=1.0, theta=THETA)
+    reduced = ReduceToLabels(labels)(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
     assert MEASURES == ("edges", "edge_mass", "mass", "auc")
     for i, (tokens, some) in enumerate(zip(pack.slices, labels, strict=True)):
         expected = by_hand(q[:, tokens], k[:, tokens], some, THETA)
@@ -68,14 +68,16 @@ def whole_labels(pack: Pack) -> ReduceToLabels:
 def test_the_output_is_that_of_the_build() -> None:
     pack = Pack((40, 102, 7), torch.device("cpu"))
     q, k, v = projections(149, seed=3)
-    ours = whole_labels(pack)(q, k, v, pack=pack, scaling=1.0, theta=THETA)
-    torch.testing.assert_close(ours.output, reduce_tiled(q, k, v, pack=pack, scaling=1.0, theta=THETA).output)
+    ours = whole_labels(pack)(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
+    torch.testing.assert_close(
+        ours.output, reduce_tiled(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA).output
+    )
 
 
 def test_the_profile_is_what_the_head_that_gives_most_gives() -> None:
     pack = Pack((40, 102, 7), torch.device("cpu"))
     q, k, v = projections(149, seed=3)
-    found = whole_labels(pack)(q, k, v, pack=pack, scaling=1.0, theta=THETA).received.numpy()
+    found = whole_labels(pack)(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA).received.numpy()
     columns = [inner_attention(q[:, tokens], k[:, tokens]).sum(1) for tokens in pack.slices]
     np.testing.assert_allclose(found, np.concatenate([part.max(0) for part in columns]), rtol=2e-5)
     assert len({int(head) for part in columns for head in part.argmax(0)}) == N_HEADS
@@ -87,8 +89,8 @@ def test_rows_and_tiles_agree_on_every_residue(n_elements: int, monkeypatch: pyt
     monkeypatch.setattr(attending, "GPU_TILE_ELEMENTS", n_elements)
     pack = Pack((102, 3, 60), torch.device("cpu"))
     q, k, v = projections(165, seed=4)
-    tiled_output, tiled = sum_received_in_tiles(q, k, v, pack=pack, scaling=1.0, theta=THETA)
-    output, found = sum_received_in_rows(q, k, v, pack=pack, scaling=1.0, theta=THETA)
+    tiled_output, tiled = sum_received_in_tiles(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
+    output, found = sum_received_in_rows(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
     torch.testing.assert_close(tiled_output, output, rtol=1e-4, atol=1e-4)
     is_residue = pack.residues.numpy()
     np.testing.assert_allclose(tiled[:, :, is_residue], found[:, :, is_residue], rtol=2e-5, atol=2e-5)
@@ -107,7 +109,7 @@ def test_rows_hold_a_tile_and_not_a_map(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(torch, "softmax", measured)
     pack = Pack((102,), torch.device("cpu"))
     q, k, v = projections(102, seed=4)
-    sum_received_in_rows(q, k, v, pack=pack, scaling=1.0, theta=THETA)
+    sum_received_in_rows(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
     assert sum(held) == N_HEADS * 102**2
     assert max(held) <= 3_000
 
@@ -115,6 +117,6 @@ def test_rows_hold_a_tile_and_not_a_map(monkeypatch: pytest.MonkeyPatch) -> None
 def test_without_values_only_the_sums_are_computed() -> None:
     pack = Pack((20,), torch.device("cpu"))
     q, k, _ = projections(20, seed=5)
-    reduced = ReduceToLabels((np.ones((1, 18), bool),))(q, k, None, pack=pack, scaling=1.0, theta=THETA)
+    reduced = ReduceToLabels((np.ones((1, 18), bool),))(LayerInputs(q, k, None, pack=pack, scaling=1.0), theta=THETA)
     assert reduced.output is None
     assert reduced.heads.shape == (1, N_HEADS, 4)

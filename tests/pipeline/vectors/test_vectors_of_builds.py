@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.architectures import load
 from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
-from torch import Tensor
 
 from attlas.pipeline import shard
+from attlas.pipeline.attention.definitions import LayerInputs
 from attlas.pipeline.build import build
 from attlas.pipeline.drafting import Options
 from attlas.pipeline.encoder import guard
@@ -228,9 +228,9 @@ def test_beside_the_kernels_of_a_gpu_vectors_leave_the_attention_as_it_is(
         monkeypatch.setattr(guard, setting, 20)  # the interpreter is slow
     softmax = triton_pass._compute_softmax
 
-    def attend_by_flash(q: Tensor, k: Tensor, v: Tensor | None, **options: object) -> object:
-        result = softmax(q, k, v, **options)
-        return result if v is None else result._replace(mass=result.mass + 1e-5)
+    def attend_by_flash(inputs: LayerInputs, **options: object) -> object:
+        result = softmax(inputs, **options)
+        return result if inputs.v is None else result._replace(mass=result.mass + 1e-5)
 
     monkeypatch.setattr(triton_pass, "_compute_softmax", attend_by_flash)
     by_device, by_host = (load(tiny_esm, attention=attention) for attention in ("triton", "tiled"))

@@ -21,8 +21,8 @@ from helpers.building import (
 )
 
 from attlas.pipeline.workers.deadly import find_deadly_sequences
-from attlas.pipeline.workers.search import N_DEATHS, N_DEPARTURES, Search
-from attlas.pipeline.workers.trial import Pack, Trial, describe_end, run_packs
+from attlas.pipeline.workers.search import N_DEATHS, N_DEPARTURES, DeadlySearch
+from attlas.pipeline.workers.trial import Pack, PackTrial, describe_end, run_packs
 from attlas.schema import DeviceFault, EnvironmentFault
 
 PACKS: list[Pack] = [dict.fromkeys(ids, "MAG") for ids in ((0, 1, 2), (3, 4, 5, 6), (7,), (8, 9))]
@@ -44,7 +44,7 @@ class Trials:
     """Sequences that ended the process alone."""
     n_runs: Counter[int] = field(default_factory=Counter)
 
-    def __call__(self, packs: Sequence[Pack], begin: Callable[[Pack], None]) -> Trial:
+    def __call__(self, packs: Sequence[Pack], begin: Callable[[Pack], None]) -> PackTrial:
         for n_finished, pack in enumerate(packs):
             begin(pack)
             self.n_runs.update(pack.keys())
@@ -52,8 +52,8 @@ class Trials:
                 self.alone.extend(pack if len(pack) == 1 else [])
                 if self.ends_worker:
                     raise WorkerEnds
-                return Trial(n_finished, has_begun=True, cause="probably out of memory")
-        return Trial(len(packs), has_begun=False, cause="with exit status 0")
+                return PackTrial(n_finished, has_begun=True, cause="probably out of memory")
+        return PackTrial(len(packs), has_begun=False, cause="with exit status 0")
 
 
 @pytest.mark.parametrize("deadly", [set(), {0}, {7}, {4, 5}, {3, 9}, set(range(10))])
@@ -65,7 +65,7 @@ def test_exactly_the_sequences_that_end_their_process_alone_are_found(
     path = tmp_path / "search.json"
     for _ in range(100):
         try:
-            reasons = find_deadly_sequences(PACKS, trials, Search.read(path))
+            reasons = find_deadly_sequences(PACKS, trials, DeadlySearch.read(path))
             break
         except WorkerEnds:
             assert path.is_file()
@@ -79,11 +79,11 @@ def test_exactly_the_sequences_that_end_their_process_alone_are_found(
 
 
 def test_a_pack_that_ends_the_process_only_as_a_whole_has_no_culprit(tmp_path: Path) -> None:
-    def run_packs(packs: Sequence[Pack], begin: Callable[[Pack], None]) -> Trial:
+    def run_packs(packs: Sequence[Pack], begin: Callable[[Pack], None]) -> PackTrial:
         n_small = next((i for i, pack in enumerate(packs) if len(pack) > 1), len(packs))
-        return Trial(n_small, has_begun=n_small < len(packs), cause="probably out of memory")
+        return PackTrial(n_small, has_begun=n_small < len(packs), cause="probably out of memory")
 
-    assert find_deadly_sequences([{0: "M", 1: "A"}, {2: "G"}], run_packs, Search(tmp_path / "search.json")) == {}
+    assert find_deadly_sequences([{0: "M", 1: "A"}, {2: "G"}], run_packs, DeadlySearch(tmp_path / "search.json")) == {}
 
 
 class WorkersLeave:
@@ -96,17 +96,17 @@ class WorkersLeave:
     def __init__(self, n_departures: int, *, n_deaths_seen: int = 0) -> None:
         self.n_departures, self.n_deaths_seen = n_departures, n_deaths_seen
 
-    def __call__(self, packs: Sequence[Pack], begin: Callable[[Pack], None]) -> Trial:
+    def __call__(self, packs: Sequence[Pack], begin: Callable[[Pack], None]) -> PackTrial:
         begin(packs[0])
         if self.n_deaths_seen:
             self.n_deaths_seen -= 1
-            return Trial(0, has_begun=True, cause="probably out of memory")
+            return PackTrial(0, has_begun=True, cause="probably out of memory")
         if self.n_departures:
             self.n_departures -= 1
             raise WorkerEnds
         for pack in packs[1:]:
             begin(pack)
-        return Trial(len(packs), has_begun=False, cause="with exit status 0")
+        return PackTrial(len(packs), has_begun=False, cause="with exit status 0")
 
 
 @pytest.mark.parametrize("packs", [[{7: "M"}], [{6: "M", 7: "A"}]])
@@ -118,36 +118,36 @@ def test_two_workers_that_leave_during_a_search_are_no_reason_to_fail_a_sequence
     path = tmp_path / "search.json"
     for _ in range(2):
         with pytest.raises(WorkerEnds):
-            find_deadly_sequences(packs, trials, Search.read(path))
-    assert find_deadly_sequences(packs, trials, Search.read(path)) == {}
+            find_deadly_sequences(packs, trials, DeadlySearch.read(path))
+    assert find_deadly_sequences(packs, trials, DeadlySearch.read(path)) == {}
 
 
 def test_a_worker_that_leaves_while_the_next_process_loads_the_model_blames_no_sequence(tmp_path: Path) -> None:
     path = tmp_path / "search.json"
     n_trials = 0
 
-    def run_packs(packs: Sequence[Pack], begin: Callable[[Pack], None]) -> Trial:
+    def run_packs(packs: Sequence[Pack], begin: Callable[[Pack], None]) -> PackTrial:
         nonlocal n_trials
         n_trials += 1
         if n_trials == 1:
             begin(packs[0])
-            return Trial(0, has_begun=True, cause="probably out of memory")
+            return PackTrial(0, has_begun=True, cause="probably out of memory")
         if n_trials <= 1 + N_DEPARTURES:
             raise WorkerEnds
         begin(packs[0])
-        return Trial(1, has_begun=False, cause="with exit status 0")
+        return PackTrial(1, has_begun=False, cause="with exit status 0")
 
     for _ in range(N_DEPARTURES):
         with pytest.raises(WorkerEnds):
-            find_deadly_sequences([{7: "M"}], run_packs, Search.read(path))
-    assert Search.read(path).n_deaths == {7: 1}
-    assert find_deadly_sequences([{7: "M"}], run_packs, Search.read(path)) == {}
+            find_deadly_sequences([{7: "M"}], run_packs, DeadlySearch.read(path))
+    assert DeadlySearch.read(path).n_deaths == {7: 1}
+    assert find_deadly_sequences([{7: "M"}], run_packs, DeadlySearch.read(path)) == {}
 
 
 def test_a_process_that_ends_before_it_begins_blames_no_sequence(tmp_path: Path) -> None:
-    trial = Trial(0, has_begun=False, cause="with exit status 1")
+    trial = PackTrial(0, has_begun=False, cause="with exit status 1")
     with pytest.raises(EnvironmentFault, match=r"(?s)cannot be used.*it ended with exit status 1"):
-        find_deadly_sequences([{0: "M"}], lambda packs, begin: trial, Search(tmp_path / "search.json"))
+        find_deadly_sequences([{0: "M"}], lambda packs, begin: trial, DeadlySearch(tmp_path / "search.json"))
 
 
 @pytest.mark.parametrize(

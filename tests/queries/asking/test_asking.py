@@ -12,8 +12,8 @@ from helpers.reading_case import HOSTILE
 
 from attlas.queries import Atlas
 from attlas.queries.asking.answering import ask
-from attlas.queries.asking.parameters import Parameter, make_singular, with_literals, write_literal
-from attlas.queries.asking.question_file import read_question
+from attlas.queries.asking.parameters import Parameter, _by_real_name, make_singular, with_literals, write_literal
+from attlas.queries.asking.question_file import Question, read_question
 from attlas.queries.asking.questions import questions
 from attlas.schema import QuestionError
 
@@ -50,6 +50,31 @@ def test_a_parameter_has_one_name_and_a_name_one_meaning_in_all_questions() -> N
     lists = {p.name for p in parameters if p.type in TYPES_OF_ITEMS and p.name != "within"}
     assert [name for name in lists if not name.endswith("s")] == []
     assert lists & {p.name for p in parameters if p.type in TYPES_OF_ITEMS.values()} == set()
+
+
+def test_values_of_one_kind_have_one_name_in_all_questions() -> None:
+    """Values of a column are asked for by its name, and what is said in the same words has the same name."""
+    parameters = [parameter for question in questions() for parameter in question.parameters]
+    names_by_column: dict[str, set[str]] = {}
+    names_by_doc: dict[str, set[str]] = {}
+    for parameter in parameters:
+        name = make_singular(parameter.name).removeprefix("other_")
+        names_by_doc.setdefault(f"{name != make_singular(parameter.name)} {parameter.doc}", set()).add(name)
+        if parameter.column:
+            names_by_column.setdefault(parameter.column, set()).add(name)
+
+    assert {doc: names for doc, names in names_by_doc.items() if len(names) > 1} == {}
+    own_names = {"tracks.name": {"track"}, "variants.name": {"variant"}, "pairs.label": {"binder"}}
+    assert names_by_column == {column: {column.partition(".")[2]} for column in names_by_column} | own_names
+
+
+@pytest.mark.parametrize("question", questions(), ids=lambda question: question.name)
+def test_every_question_takes_each_parameter_in_the_singular_and_the_plural(question: Question) -> None:
+    for parameter in question.parameters:
+        singular = make_singular(parameter.name)
+        plural = f"{singular.removesuffix('y')}ies" if singular.endswith("y") else f"{singular}s"
+        for name in (singular, plural):
+            assert _by_real_name(question.name, question.parameters, {name: 1}) == {parameter.name: 1}
 
 
 def test_a_list_of_proteins_may_be_all_and_none_is_all(atlas: Atlas) -> None:

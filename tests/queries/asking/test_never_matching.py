@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from attlas.queries import Atlas
 from attlas.queries.asking.never_matching import never_matching_notes
-from attlas.queries.engine.comparisons import TREE, Comparison, comparisons_in
+from attlas.queries.engine.comparisons import TREE, LiteralComparison, comparisons_in
 from attlas.schema import QuestionError
 
 
@@ -104,7 +104,7 @@ def test_the_tree_of_an_older_duckdb_is_read_too() -> None:
     constant = {"class": "CONSTANT", "type": "VALUE_CONSTANT", "value": {"type": {"id": "INTEGER"}, "value": 7}}
     tree = {"from_table": {"type": "BASE_TABLE", "alias": "", "table_name": "sites"},
             "where_clause": {"type": "COMPARE_EQUAL", "left": column, "right": constant}}  # fmt: skip
-    assert comparisons_in(json.dumps(tree)) == [Comparison("layer", ("sites",), 7)]
+    assert comparisons_in(json.dumps(tree)) == [LiteralComparison("layer", ("sites",), 7)]
 
 
 def test_comparisons_are_those_of_the_text_in_its_order() -> None:

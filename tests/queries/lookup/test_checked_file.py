@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from attlas.queries.lookup.checked_file import WHOLE_BYTES, BlockCache, CheckedFile
 from attlas.schema import BrokenAtlasError, TableFile
-from attlas.schema.blocks import Blocks, read_digests, read_tail
+from attlas.schema.blocks import FileBlocks, read_digests, read_tail
 
 
 def entry(path: Path) -> TableFile:
@@ -44,7 +44,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[bytes, Ta
         made[name] = (path.read_bytes(), entry(path))
     assert len(made["small"][0]) < WHOLE_BYTES < len(made["medium"][0])
     tails = [read_tail(folder / f"{name}.parquet") for name in ("medium", "large")]
-    assert [read_digests(tail, Blocks.parse_tail(tail)) is None for tail in tails] == [False, True]
+    assert [read_digests(tail, FileBlocks.parse_tail(tail)) is None for tail in tails] == [False, True]
     return made
 
 

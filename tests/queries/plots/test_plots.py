@@ -24,7 +24,7 @@ from attlas.queries.plots.links import Link, choose_head
 from attlas.queries.plots.sequence_rows import (
     LETTER_INCHES,
     ROW_RESIDUES,
-    Label,
+    TextAtPosition,
     largest_of_bins,
     place_labels,
     residues_per_bar,
@@ -183,7 +183,7 @@ def test_a_bar_is_the_largest_of_its_residues(values: list[float], max_bars: int
 @given(positions=st.lists(st.integers(1, 600), unique=True, max_size=40))
 def test_labels_of_a_lane_do_not_overlap(positions: list[int]) -> None:
     (row,) = split_sequence(600)
-    placed = place_labels([Label(at, f"{at} R{at}", "9") for at in positions], row, max_lanes=3)
+    placed = place_labels([TextAtPosition(at, f"{at} R{at}", "9") for at in positions], row, max_lanes=3)
     for lane in range(3):
         labels = sorted((label for label in placed if label.lane == lane), key=lambda label: label.position)
         for a, b in pairwise(labels):

@@ -11,7 +11,7 @@ from attlas.queries.report.family_figures import family_section
 from attlas.queries.report.figures import make_slug, make_slugs, spell
 from attlas.queries.report.heat_maps import LOG_FLOOR, Grid, cross_grid, draw_grid, head_grid
 from attlas.queries.report.inline import inline
-from attlas.queries.report.intervals import Panel, Point, draw_intervals, log_axis_limits
+from attlas.queries.report.intervals import IntervalPanel, Point, draw_intervals, log_axis_limits
 from attlas.queries.report.label_figures import amino_acid_grid, label_section
 from attlas.queries.report.matrix import BY_PROPERTY, pair_matrix
 from attlas.queries.report.model_figures import model_section
@@ -62,7 +62,9 @@ def test_amino_acids_have_a_column_for_each_head_of_a_small_model_and_each_layer
 
 
 def test_panels_of_one_quantity_share_a_scale_and_those_of_two_do_not() -> None:
-    panels = [Panel(name, (Point("x", value, value - 0.1, value + 0.1),)) for name, value in (("a", 0.2), ("b", 0.9))]
+    panels = [
+        IntervalPanel(name, (Point("x", value, value - 0.1, value + 0.1),)) for name, value in (("a", 0.2), ("b", 0.9))
+    ]
     for is_shared in (True, False):
         with style():
             first, second = draw_intervals(panels, "share", is_shared=is_shared).figure.axes
@@ -70,7 +72,7 @@ def test_panels_of_one_quantity_share_a_scale_and_those_of_two_do_not() -> None:
 
 
 def test_ratios_share_a_scale_on_which_every_point_lies() -> None:
-    panels = [Panel("a", (Point("x", 0.0, 0.0, 700.0), Point("y", 8.0, 1.0, 90.0, 0.02)), reference=1.0)]
+    panels = [IntervalPanel("a", (Point("x", 0.0, 0.0, 700.0), Point("y", 8.0, 1.0, 90.0, 0.02)), reference=1.0)]
     low, high = log_axis_limits(panels)
     assert low <= 0.02
     assert 8.0 <= high < 700
@@ -141,6 +143,6 @@ def test_the_edges_of_the_build_are_reported_with_the_threshold_of_the_build() -
 def test_a_point_without_an_interval_is_hollow() -> None:
     points = (Point("sure", 0.5, 0.4, 0.6, 0.1), Point("unsure", 0.9, None, None, 0.1))
     with style():
-        (axis,) = draw_intervals([Panel("", points)], "share", other_name="shuffled").figure.axes
+        (axis,) = draw_intervals([IntervalPanel("", points)], "share", other_name="shuffled").figure.axes
     circles = [line for line in axis.lines if line.get_marker() == "o"]
     assert [line.get_markerfacecolor() == "none" for line in circles] == [False, True]

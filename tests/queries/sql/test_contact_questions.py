@@ -364,7 +364,7 @@ def test_the_contacts_of_a_protein_are_measured_in_its_largest_chain(case: Case,
         assert [one.accession for one in best] == ([shown] if asked != "R10" else [])
     points = best[0].points(atom) if best else {}
     scores = case.stored[case.sequences[asked]]
-    rows = case.ask("predicted_contacts", protein=asked, atom=atom, least=0.2)
+    rows = case.ask("predicted_contacts", protein=asked, atom=atom, min_probability=0.2)
     ranked = sorted((p for p in scores if scores[p] >= 0.2), key=lambda p: (-scores[p], p))
     assert [(row["i"], row["j"]) for row in rows] == ranked
     letters = case.sequences[asked]

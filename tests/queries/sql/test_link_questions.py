@@ -99,7 +99,7 @@ def test_the_links_of_proteins_are_listed_strongest_first_with_how_many_of_how_m
 def test_links_are_chosen_by_layer_head_position_and_weight(case: Case) -> None:
     links = case.links["R3"]
     position = next(iter(links))[2]
-    rows = case.atlas.ask("links_of", protein="R3", layer=1, heads=[0, 2], least=0.5).to_pylist()
+    rows = case.atlas.ask("links_of", protein="R3", layer=1, heads=[0, 2], min_attention=0.5).to_pylist()
     assert {key_of(row)[1:] for row in rows} == {
         at for at, w in links.items() if at[0] == 1 and at[1] != 1 and w >= 0.5
     }

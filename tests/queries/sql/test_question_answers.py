@@ -102,7 +102,7 @@ ANSWERS: list[tuple[str, dict[str, object], str, list[tuple]]] = [
     ),
     (
         "sites_by_length",
-        {"edges": "11,20"},
+        {"lengths": "11,20"},
         "from_length, n_sequences, n_sites, mean_sites, median_sites, sites_per_100, share_without",
         [(0, 3, 5, 1.67, 2, 16.667, 0.333), (20, 1, 1, 1, 1, 5, 0)],
     ),
@@ -186,7 +186,7 @@ ANSWERS: list[tuple[str, dict[str, object], str, list[tuple]]] = [
     ),
     (
         "layers_by_length",
-        {"edges": "15"},
+        {"lengths": "15"},
         "from_length, layer, n_sequences, share, n_in_class",
         [(0, 0, 1, 0.333, 3), (0, 1, 2, 0.667, 3), (15, 2, 1, 1, 1)],
     ),

@@ -65,7 +65,7 @@ def test_intervals_are_those_of_scipy(at_random: Atlas) -> None:
             assert (row["share_low"], row["note"]) == (None, "fewer than 5 proteins")
         else:
             assert row["share_low"] == pytest.approx(wilson(row["n_sites"], row["n_occurrences"])[0], abs=6e-4)
-    for row in asked(at_random, "sites_by_length", edges=[1, 30, 60]):
+    for row in asked(at_random, "sites_by_length", lengths=[1, 30, 60]):
         low, high = wilson(round(row["share_without"] * row["n_sequences"]), row["n_sequences"])
         assert (row["share_low"], row["share_high"]) == pytest.approx((low, high), abs=6e-4)
 
