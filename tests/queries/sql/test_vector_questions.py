@@ -109,7 +109,10 @@ def test_a_protein_without_vectors_is_told(case: Case) -> None:
 
 def test_a_layer_without_vectors_is_told_beside_those_that_have_them(case: Case, attlas) -> None:
     rows = case.atlas.ask("nearest", protein="R04", layers=[1, 2], n=1).to_pylist()
-    assert [(row["layer"], row["note"]) for row in rows] == [(1, None), (2, "no vectors of this kind are of this layer")]
+    assert [(row["layer"], row["note"]) for row in rows] == [
+        (1, None),
+        (2, "no vectors of this kind are of this layer"),
+    ]
     assert "no vectors of this kind" in attlas("ask", case.atlas.root, "nearest", "protein=R04", "layers=2").out
 
 
