@@ -1,4 +1,4 @@
--- title: Contacts within a protein that leak into the cross block of a homodimer
+-- title: Contacts within a protein that a homodimer's cross block repeats
 -- topic: Pairs
 -- needs: pair_contacts, partner_contacts, coordinates
 -- answers: Of the contacts that the contact head predicts between two copies of a protein, how many are contacts
@@ -43,7 +43,6 @@ across AS (
           FROM partner_contacts AS k
           JOIN proteins AS a ON a.accession = k.accession
           JOIN proteins AS b ON b.accession = k.partner AND b.sequence_id = a.sequence_id)
-    WHERE abs(i - j) >= $apart
 ),
 
 atoms AS (
@@ -77,7 +76,7 @@ contacts AS MATERIALIZED (
           FROM places AS a JOIN places AS b USING (sequence_id)
           WHERE abs(a.position - b.position) >= greatest($apart, 6) AND is_near(a.x - b.x, a.y - b.y, a.z - b.z)) AS w
     FULL JOIN (SELECT k.sequence_id, k.i, k.j, true AS is_across
-               FROM across AS k
+               FROM (FROM across WHERE abs(i - j) >= $apart) AS k
                JOIN places AS a ON a.sequence_id = k.sequence_id AND a.position = k.i
                JOIN places AS b ON b.sequence_id = k.sequence_id AND b.position = k.j) AS c
     USING (sequence_id, i, j)
