@@ -118,8 +118,9 @@ def add_to_atlas(
         from attlas.cli.embedding import add_and_report_vectors
         from attlas.pipeline.vectors.choice import VectorSettings
 
-        settings = VectorSettings(additions.vectors)
-        has_failed |= add_and_report_vectors(out, settings, workers=workers, scheduler=scheduler)
+        has_failed |= add_and_report_vectors(
+            out, VectorSettings(additions.vectors), workers=workers, scheduler=scheduler
+        )
     if additions.pairs is not None:
         from attlas.cli.pairing import add_and_report_pairs, read_listed_pairs
 
