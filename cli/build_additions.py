@@ -79,7 +79,8 @@ def make_vector_maker(additions: Additions) -> "MakeVectors | None":
     """Return what makes the pooling of hidden states during a build; None: no vectors are asked for."""
     if additions.vectors is None:
         return None
-    from attlas.pipeline.vectors.adding import VectorSettings, make_build_vectors
+    from attlas.pipeline.vectors.adding import make_build_vectors
+    from attlas.pipeline.vectors.choice import VectorSettings
 
     return partial(make_build_vectors, VectorSettings(additions.vectors))
 
@@ -89,7 +90,10 @@ def print_costs(additions: Additions, draft: "BuildDraft", *, workers: int | Non
     if additions.links:
         print("links    one more pass over every protein, about as long as the build")
     if additions.vectors is not None:
-        print("vectors  pooled while the build runs")
+        from attlas.pipeline.vectors.foretelling import predict_build_vectors
+
+        n_bytes = predict_build_vectors(draft, additions.vectors)
+        print(f"vectors  pooled while the build runs; disk about {n_bytes / 1e6:,.0f} MB more")
     if additions.pairs is not None:
         from attlas.cli.pairing import describe_cost
         from attlas.pipeline.pairs.foretelling import foretell_pairs_of_build
@@ -112,8 +116,11 @@ def add_to_atlas(
         has_failed = add_and_report_links(out, workers=workers, scheduler=scheduler)
     if additions.vectors is not None:
         from attlas.cli.embedding import add_and_report_vectors
+        from attlas.pipeline.vectors.choice import VectorSettings
 
-        has_failed |= add_and_report_vectors(out, vectors=additions.vectors, workers=workers, scheduler=scheduler)
+        has_failed |= add_and_report_vectors(
+            out, VectorSettings(additions.vectors), workers=workers, scheduler=scheduler
+        )
     if additions.pairs is not None:
         from attlas.cli.pairing import add_and_report_pairs, read_listed_pairs
 

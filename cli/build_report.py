@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from attlas.pipeline.fitting.foretelling import FitCost
     from attlas.pipeline.pairs.foretelling import PairCost
     from attlas.pipeline.proteins.arranging import SkippedProtein
+    from attlas.pipeline.vectors.foretelling import VectorCost
     from attlas.schema import Manifest, TableFile
 
 N_SKIPPED_SHOWN = 10
@@ -90,7 +91,7 @@ def print_estimate(model: str, cost: "CostEstimate", skipped: "tuple[SkippedProt
         print(f"skipped  ... and {cost.n_skipped - N_SKIPPED_SHOWN:,} more")
 
 
-def describe_needs(cost: "CostEstimate | PairCost | FitCost") -> list[str]:
+def describe_needs(cost: "CostEstimate | PairCost | FitCost | VectorCost") -> list[str]:
     """Return the memory, the disk and the time of an estimate, a line each."""
     place = f"{cost.device} in this process" if cost.is_in_process else cost.device
     return [
@@ -100,7 +101,7 @@ def describe_needs(cost: "CostEstimate | PairCost | FitCost") -> list[str]:
     ]
 
 
-def _describe_processes(cost: "CostEstimate | PairCost | FitCost") -> str:
+def _describe_processes(cost: "CostEstimate | PairCost | FitCost | VectorCost") -> str:
     """Return where the memory of an estimate is needed."""
     if not cost.is_in_process:
         return f"per worker (workers: {cost.n_workers})"

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attlas.cli.output import refuse_unbuilt
+from attlas.cli.build_report import describe_needs
+from attlas.cli.output import print_lines, refuse_unbuilt
 from attlas.cli.progress import build_progress, say, say_names
 from attlas.cli.workshop import EXIT_FAILURES, Dir, MaxLength, Scheduler, Workers, workshop
 
 if TYPE_CHECKING:
     from attlas.pipeline.vectors.adding import AddedVectors
+    from attlas.pipeline.vectors.choice import VectorChoice, VectorSettings
+    from attlas.pipeline.vectors.foretelling import VectorCost
 
 Numbers = Literal["float32", "float16"]
 VectorKinds = Annotated[str, typer.Option(metavar="KINDS", help="Some of cls,mean,eos,segments, separated by commas.")]
@@ -19,6 +22,7 @@ Layers = Annotated[
     str,
     typer.Option("--layer", metavar="last|N[,N]", help="Layers whose output is pooled, from 0, separated by commas."),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would do and cost; write nothing.")]
 NumbersOption = Annotated[Numbers, typer.Option(help="float16 takes two thirds of the space, with three digits.")]
 
 
@@ -35,6 +39,7 @@ def embed(
     max_length: MaxLength = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Keep vectors of every protein: embeddings.
 
@@ -44,50 +49,62 @@ def embed(
     The last layer is taken after the final norm. It costs a little less than the build. After a stop, the same command
     continues.
     """
-    has_failed = add_and_report_vectors(
-        directory,
-        vectors=vectors,
-        layer=layer,
-        numbers=numbers,
-        max_length=max_length,
-        workers=workers,
-        scheduler=scheduler,
-    )
-    if has_failed:
+    refuse_unbuilt(directory)
+    with workshop():
+        from attlas.pipeline.vectors.choice import VectorSettings
+
+        settings = VectorSettings(vectors, layer, numbers, max_length)
+        if dry_run:
+            from attlas.pipeline.vectors.foretelling import foretell_vectors
+
+            print_lines(_describe_cost(foretell_vectors(directory, settings, n_workers=workers, scheduler=scheduler)))
+            return
+
+    if add_and_report_vectors(directory, settings, workers=workers, scheduler=scheduler):
         sys.exit(EXIT_FAILURES)
 
 
 def add_and_report_vectors(
-    directory: Path,
-    *,
-    vectors: str,
-    layer: str = "last",
-    numbers: Numbers = "float32",
-    max_length: int | None = None,
-    workers: int | None = None,
-    scheduler: str | None = None,
+    directory: Path, settings: "VectorSettings", *, workers: int | None = None, scheduler: str | None = None
 ) -> bool:
     """Run the pass, print what was kept, what was left out, and what to ask; return whether a sequence failed."""
-    refuse_unbuilt(directory)
     with workshop():
-        from attlas.pipeline.vectors.adding import VectorSettings, add_vectors
+        from attlas.pipeline.vectors.adding import add_vectors
 
-        settings = VectorSettings(vectors, layer, numbers, max_length)
         with build_progress() as progress:
             added = add_vectors(Path(directory), settings, progress=progress, n_workers=workers, scheduler=scheduler)
     _report_added(directory, added)
     return bool(added.failed)
 
 
+def _describe_cost(cost: "VectorCost") -> list[str]:
+    """Return what the pass will cost, line by line."""
+    from attlas.queries.text import counted
+
+    n_vectors = cost.choice.n_vectors * cost.n_sequences
+    longer = f"; {cost.n_longer:,} longer than --max-length, left out" if cost.n_longer else ""
+    return [
+        f"vectors  {counted(n_vectors, 'vector')} of {counted(cost.n_sequences, 'sequence')}: "
+        f"{describe_vectors(cost.choice)}{longer}",
+        f"model    {counted(cost.n_residues, 'residue')} to run through it, in {counted(cost.n_shards, 'shard')}",
+        *describe_needs(cost),
+    ]
+
+
+def describe_vectors(choice: "VectorChoice") -> str:
+    """Return which vectors they are, in a few words."""
+    layers = f"layer{'s' * (len(choice.layers) > 1)} {', '.join(map(str, choice.layers))}"
+    return f"{', '.join(choice.choices)} of {layers}, {choice.width} numbers, {choice.numbers}"
+
+
 def _report_added(directory: Path, added: "AddedVectors") -> None:
     from attlas.queries.text import counted
 
     task = added.task
-    layers = f"layer{'s' * (len(task.layers) > 1)} {', '.join(map(str, task.layers))}"
     size = f"{added.n_bytes / max(1, added.n_sequences):,.0f} bytes each"
     print(
         f"{directory}: {counted(added.n_vectors, 'vector')} of {counted(added.n_sequences, 'sequence')}, {size}: "
-        f"{', '.join(task.choices)} of {layers}, {task.width} numbers, {task.numbers}"
+        f"{describe_vectors(task)}"
     )
     say_names("longer than --max-length, left out", added.longer)
     if "mean" in task.choices:

@@ -15,7 +15,8 @@ from attlas.pipeline.links.adding import LinkSettings, add_links
 from attlas.pipeline.pairs.adding import PairSettings, add_pairs
 from attlas.pipeline.probe.adding import add_probe
 from attlas.pipeline.proteins.proteome import Protein, read_proteome
-from attlas.pipeline.vectors.adding import VectorSettings, add_vectors
+from attlas.pipeline.vectors.adding import add_vectors
+from attlas.pipeline.vectors.choice import VectorSettings
 from attlas.schema import (
     CONTACTS,
     FITS,

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from attlas.intake.two_columns import read_two_columns
+from attlas.intake.two_columns import read_names
 from attlas.pipeline.fitting.folds import group_sequences
 from attlas.pipeline.fitting.label_sets import AtlasSequence
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method
@@ -71,7 +71,7 @@ def group_labelled(
     else:
         if clusters is None:
             return Grouping(cluster_sequences(sequences), describe_method(FAMILY_IDENTITY), 0)
-        rows = read_clusters(clusters)
+        rows = read_names(clusters, expected=EXPECTED_CLUSTERS)
         _refuse_strangers(clusters, rows, accessions)
         method = f"clusters of {clusters.name}"
     return make_grouping(accessions, rows, method)
@@ -89,20 +89,6 @@ def make_grouping(accessions: Sequence[Sequence[str]], rows: Sequence[tuple[str,
     assigned = {accession for accession, _ in rows}
     n_alone = sum(assigned.isdisjoint(names) for names in accessions)
     return Grouping(group_sequences(accessions, rows), method, n_alone)
-
-
-def read_clusters(path: Path) -> list[tuple[str, str]]:
-    """Return the rows of a table of accession and cluster, separated by tabs or commas, with or without a header.
-
-    Raises:
-        InputError: as `read_two_columns`, or a line does not have two columns.
-    """
-    lines, rejected, _ = read_two_columns(path, expected=EXPECTED_CLUSTERS)
-    if unread := [f"line {item.record.line}: {item.detail}" for item in rejected]:
-        raise InputError(f"Lines of {path.name} cannot be read.", expected=EXPECTED_CLUSTERS, offenders=unread)
-    if without := [f"line {line.number}: {line.id}" for line in lines if not line.value]:
-        raise InputError(f"Proteins of {path.name} have no cluster.", expected=EXPECTED_CLUSTERS, offenders=without)
-    return [(line.id, line.value) for line in lines]
 
 
 def _refuse_strangers(path: Path, rows: Sequence[tuple[str, str]], accessions: Sequence[Sequence[str]]) -> None:

@@ -10,9 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.intake.files import read_file
-from attlas.intake.rows import read_tab_rows
-from attlas.intake.text import numbered_lines
+from attlas.intake.two_columns import read_names
 from attlas.pipeline.interfaces.homology_groups import Components, group_pairs
 from attlas.pipeline.interfaces.known_interface import KnownInterface, make_known_interface
 from attlas.pipeline.interfaces.nulls import SizedPair, swap_partners
@@ -23,6 +21,10 @@ Structure = tuple[str, str, str]
 Contacts = set[tuple[int, int]]
 """Positions in the protein and in its partner, 1-based."""
 
+EXPECTED_GROUPS = (
+    "two names a line, separated by a tab or a comma: a group and a protein in it, or, as mmseqs writes clusters, a "
+    "representative and a protein"
+)
 
 PAIR_COLUMNS = ["pair_id", "accession", "partner"]
 IS_COMPUTED = pc.field("status") == "ok"
@@ -105,25 +107,9 @@ def _group_and_swap(
     if groups is None:
         group_of = {pair_id: str(group) for pair_id, group in group_pairs(letters, identity=identity).items()}
     else:
-        group_of = name_groups(pairs, read_groups(groups), source=groups)
+        group_of = name_groups(pairs, read_names(groups, expected=EXPECTED_GROUPS), source=groups)
     swapped = swap_partners([SizedPair(pair.pair_id, group_of[pair.pair_id], pair.partner_length) for pair in pairs])
     return tuple(replace(pair, group=group_of[pair.pair_id], swapped=swapped.get(pair.pair_id)) for pair in pairs)
-
-
-def read_groups(path: Path) -> list[tuple[str, str]]:
-    """Return the lines of a file of groups: two names each, separated by a tab, of what is in one group.
-
-    A line names a group and a protein, or, as `mmseqs` writes it, a representative and a protein.
-
-    Raises:
-        InputError: the file cannot be read, or a line has another number of columns.
-    """
-    expected = "a table of two names a line, separated by a tab: a group, and a protein in it"
-    file = read_file(path, expected=expected)
-    rows = list(read_tab_rows(numbered_lines(file.text)))
-    if wrong := [f"line {number}: {len(cells)} columns" for number, cells in rows if len(cells) != 2]:
-        raise InputError(f"{file.name} is no file of groups.", expected=expected, offenders=wrong)
-    return [(cells[0].strip(), cells[1].strip()) for _, cells in rows]
 
 
 def name_groups(

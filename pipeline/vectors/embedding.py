@@ -14,7 +14,7 @@ from attlas.pipeline.encoder.device_check import make_pack_runner
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import SequenceAttention
 from attlas.pipeline.encoder.guard import find_known_sequence
-from attlas.pipeline.part_limits import PART_LIMITS, PASS_PART_LIMITS, PartLimits
+from attlas.pipeline.part_limits import PART_LIMITS
 from attlas.pipeline.pass_task import (
     Columns,
     PassTask,
@@ -26,71 +26,26 @@ from attlas.pipeline.pass_task import (
     select_short_sequences,
 )
 from attlas.pipeline.plan import RESULT_COPIES, Plan, Shard, cut_packs
-from attlas.pipeline.vectors.kinds import list_kinds
+from attlas.pipeline.vectors.choice import FLOAT16, VectorChoice
 from attlas.pipeline.vectors.pooling import FinishLastLayer, PoolHidden, attend_without_statistics
 from attlas.schema import VECTORS, AtlasPaths, Manifest, Receipt
 from attlas.schema.json_file import digest
-
-FLOAT16 = "float16"
-NUMBERS = ("float32", FLOAT16)
-"""Digits of the numbers that are stored, always as float32, which every engine reads."""
-
-PART_BYTES = 1 << 28
-"""Most bytes of the vectors of one part."""
 
 Vectors = NDArray[np.float32]
 """The vectors of a sequence, (L, K, W)."""
 
 
 @dataclass(frozen=True)
-class EmbedProteins(PassTask[SequencesById, list[Vectors | None]]):
+class EmbedProteins(VectorChoice, PassTask[SequencesById, list[Vectors | None]]):
     """Pool the hidden states of every sequence.
 
     A sequence whose vectors are not finite, in the digits asked for, has no rows and counts as failed.
     """
 
-    choices: tuple[str, ...]
-    """Some of `kinds.CHOICES`, in their order."""
-    layers: tuple[int, ...]
-    """Layers whose output is pooled, ascending."""
-    numbers: str
-    """One of NUMBERS."""
-    width: int
-    """Numbers of a vector."""
-    max_length: int | None
-    """Longest sequence, residues; longer ones are left out."""
-
     @property
     def name(self) -> str:
         """The beginning of its files' names: the same settings on the same atlas give the same table."""
         return f"vectors-{digest([self.atlas_id, dict(self.settings), self.inputs])}"
-
-    @property
-    def settings(self) -> Mapping[str, object]:
-        """The settings that `vectors` declares."""
-        return {
-            "vectors": " ".join(self.choices),
-            "layers": " ".join(map(str, self.layers)),
-            "numbers": self.numbers,
-            "width": self.width,
-            "max_length": self.max_length,
-        }
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of vectors, in the order of the table."""
-        return list_kinds(self.choices)
-
-    @property
-    def bytes_of_sequence(self) -> int:
-        """Bytes of the vectors of one sequence."""
-        return 4 * len(self.layers) * len(self.kinds) * self.width
-
-    @property
-    def part_limits(self) -> PartLimits:
-        """The limits of a part, whose vectors are in memory until they are written."""
-        n_sequences = max(1, min(PASS_PART_LIMITS.n_sequences, PART_BYTES // self.bytes_of_sequence))
-        return PartLimits(PASS_PART_LIMITS.n_residues, n_sequences)
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
         """Compute shard `index` in this process, publish its files and its receipt, and return the receipt."""

@@ -1,19 +1,24 @@
-"""Rows of `pair_heads` drawn at random, for atlases of tests that no model was run for."""
+"""Rows of pairs drawn at random, for atlases of tests that no model was run for."""
 
 import random
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 
 from attlas.queries import Atlas
-from attlas.schema import PAIR_HEADS
+from attlas.schema import PAIR_CONTACTS, PAIR_HEADS, PARTNER_CONTACTS
 from helpers.annotated import add_rows
 
 N_PROTEINS = 4
 """Proteins of the atlas, by accession, that are paired with each other and with themselves."""
 
 
+KNOWN = {"distance": 6.0, "chain": "A", "partner_chain": "B", "source": "hand.cif"}
+"""What every known contact between two copies has."""
+
+
 def pairs_at_random(root: Path, *, seed: int = 5) -> None:
-    """Add `pair_heads` of some proteins, in one form, of which the four shares sum to 1."""
+    """Add `pair_heads` of some proteins, in one form, of which the four shares sum to 1, and contacts of homodimers."""
     draw = random.Random(seed).random
     with Atlas.open(root) as atlas:
         n_layers, n_heads = atlas.manifest.run.n_layers, atlas.manifest.run.n_heads
@@ -50,3 +55,18 @@ def pairs_at_random(root: Path, *, seed: int = 5) -> None:
                     }
                 )
     add_rows(root, PAIR_HEADS, rows, "pairs")
+    _contacts_at_random(root, [(i, both[0]) for i, both in enumerate(names) if both[0] == both[1]], draw)
+
+
+def _contacts_at_random(root: Path, dimers: Sequence[tuple[int, dict]], draw: Callable[[], float]) -> None:
+    """Add contacts between two copies of proteins, predicted and known, the known ones between neighbours."""
+    predicted, known = [], []
+    for pair_id, protein in dimers:
+        names = {"accession": protein["accession"], "sequence_id": protein["sequence_id"]}
+        shared = {**names, "partner": protein["accession"]}
+        for i in range(1, 11):
+            known.append({**shared, "i": i, "j": i, **KNOWN})
+            scores = {"pair_id": pair_id, "form": "gap", "probability": draw(), "score": None}
+            predicted.append({**shared, "i": i, "j": 11 - i, **scores})
+    add_rows(root, PAIR_CONTACTS, predicted, "pairs")
+    add_rows(root, PARTNER_CONTACTS, known, "contacts")

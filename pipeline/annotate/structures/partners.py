@@ -1,12 +1,13 @@
 """Contacts between two chains of a structure that are laid onto proteins: pairs of residues, with their distance.
 
 Nearer than 8 angstrom from C-beta to C-beta, of glycine from C-alpha. The chains are those of the file as deposited: a
-partner that only the crystal's symmetry makes is not among them.
+partner that only the crystal's symmetry makes is not among them. Nor are parts of one protein, such as the two chains
+into which a precursor is cut: their contacts may lie within one molecule.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +44,33 @@ def partner_rows(chains: Sequence[AssignedChain], residues: PolymerResidues) -> 
     placed_chains.sort(key=lambda placed: order[placed.chain.match.chain])
 
     for placed, partner in combinations(placed_chains, 2):
-        if placed.chain.match.chain != partner.chain.match.chain:
+        is_one_chain = placed.chain.match.chain == partner.chain.match.chain
+        if not is_one_chain and not are_parts(placed.chain, partner.chain):
             key = (placed.chain.accession, placed.chain.sequence_id, partner.chain.accession)
             names = (placed.chain.match.chain, partner.chain.match.chain)
             yield from ((*key, i, j, distance, *names) for i, j, distance in find_contacts(placed, partner))
+
+
+def are_parts(chain: AssignedChain, other: AssignedChain) -> bool:
+    """Return whether two chains show other parts of one sequence, where copies of it show the same.
+
+    They do if half of the residues of neither are in the other.
+    """
+    if chain.sequence_id != other.sequence_id:
+        return False
+    positions, other_positions = ({aligned.position for aligned in of.match.placed} for of in (chain, other))
+    return 2 * len(positions & other_positions) < min(len(positions), len(other_positions))
+
+
+def list_parts(chains: Sequence[AssignedChain]) -> Iterator[tuple[AssignedChain, list[str]]]:
+    """Yield the chains that show a part of a protein of which other chains show another, with these chains' names."""
+    others: dict[int, list[str]] = {}
+    for (place, chain), (_, other) in permutations(enumerate(chains), 2):
+        if chain.match.chain != other.match.chain and are_parts(chain, other):
+            others.setdefault(place, []).append(other.match.chain)
+
+    for place, names in others.items():
+        yield chains[place], sorted(set(names))
 
 
 def find_contacts(placed: PlacedChain, partner: PlacedChain) -> Iterator[tuple[int, int, float]]:

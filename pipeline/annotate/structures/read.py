@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from attlas.intake.rejects import Reason, Record, Rejected, Remark
+from attlas.intake.rejects import Reason, Record, Rejected, Remark, name_chains
 from attlas.pipeline.annotate.rows import AnnotationRows
 from attlas.pipeline.annotate.structures.assign import AssignedChain, Assignment
 from attlas.pipeline.annotate.structures.draw import STRUCTURE_EVIDENCE, StructureContent, rows_of
 from attlas.pipeline.annotate.structures.files import read_files
+from attlas.pipeline.annotate.structures.partners import list_parts
 from attlas.schema import InputError
 from attlas.structures.atoms import PolymerResidues
 from attlas.structures.chains import StructureFile, polymers
@@ -25,6 +26,7 @@ OTHER_LETTERS = "another residue than the protein's, kept as observed"
 NOT_OF_PROTEIN = "residues not of the protein, left out"
 BY_SEQUENCE = "protein found by the chain's sequence"
 NOT_READ = "a part of the file is not read"
+PARTS_OF_PROTEIN = "parts of one protein, contacts between them not stored"
 FEWER_INTERFACES = "structure too large for its assembly"
 """Kinds of remarks on files and chains that are stored."""
 
@@ -101,6 +103,9 @@ def _content(file: StructureFile, chains: Sequence[AssignedChain]) -> Iterator[S
     yield from _file_remarks(file, has_secondary=bool(secondary), n_others=n_others, notes=contacts.notes)
     for chain in chains:
         yield from chain_remarks(file, chain)
+    for chain, others in list_parts(chains):
+        record = Record(chain.accession, file=file.path.name, chain=chain.match.chain)
+        yield Remark(PARTS_OF_PROTEIN, record, f"other residues than {name_chains(others)}")
 
     content = StructureContent(PolymerResidues.of(file), secondary, contacts, _evidence(file))
     yield StructureRows(rows_of(file, chains, content), file.format, len(chains))

@@ -108,6 +108,21 @@ def test_a_chain_of_two_proteins_of_one_sequence_touches_as_each_of_them(paths: 
     assert len(set(pairs.values())) == 1
 
 
+def test_parts_of_one_protein_are_no_partners_and_copies_of_a_part_are(paths: AtlasPaths, tmp_path: Path) -> None:
+    begin, end = CALMODULIN[:30], CALMODULIN[30:]
+    chains = [Chain("A", begin), Chain("B", end, first=31, y=5.0), Chain("C", begin, y=-5.0)]
+    header = [dbref(chain.name, CALMODULIN_ID) for chain in chains]
+    reading = read(paths, written(tmp_path, "cut.pdb", pdb(chains, header=header)))
+
+    assert {(row["chain"], row["partner_chain"]) for row in contacts(paths)} == {("A", "C")}
+    remarks = reading.remarks.examples["parts of one protein, contacts between them not stored"]
+    assert [describe_record(remark, chains) for remark, chains in remarks] == [
+        f"{CALMODULIN_ID} chain A of cut.pdb: other residues than chain B",
+        f"{CALMODULIN_ID} chain B of cut.pdb: other residues than chains A, C",
+        f"{CALMODULIN_ID} chain C of cut.pdb: other residues than chain B",
+    ]
+
+
 def test_one_chain_alone_has_no_partner(paths: AtlasPaths, tmp_path: Path) -> None:
     source = written(tmp_path, "complex.pdb", complex_text())
     assert read(paths, source, chain="B").report.n_partner_contacts == 0

@@ -20,7 +20,7 @@ from attlas.pipeline.directory import read_plan
 from attlas.pipeline.fitting.adding import add_fits, publish_fits
 from attlas.pipeline.fitting.fitting import Fit, fit_atlas
 from attlas.pipeline.fitting.folds import assign_folds, count_labelled, group_sequences
-from attlas.pipeline.fitting.grouping import group_labelled, read_clusters
+from attlas.pipeline.fitting.grouping import group_labelled
 from attlas.pipeline.fitting.inputs import Shape
 from attlas.pipeline.fitting.label_sets import read_labelled
 from attlas.pipeline.fitting.memory import refuse_too_large
@@ -147,7 +147,6 @@ def test_sequences_of_shared_families_are_connected() -> None:
 def test_clusters_come_from_a_file(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "clusters.tsv"
     path.write_text("".join(f"P{i:05d}\tC{i % 7}\n" for i in range(N_PROTEINS)))
-    assert read_clusters(path)[8] == ("P00008", "C1")
     settings = FitSettings(labels=("Active site",), by="cluster40", clusters=path, n_folds=3)
     fitted = fit_atlas(root, settings, start=start_silently, n_workers=0)
     assert {row["n_groups"] for row in fitted.table.to_pylist()} == {7}
@@ -156,9 +155,6 @@ def test_clusters_come_from_a_file(root: Path, tmp_path: Path) -> None:
 
 def test_a_table_of_clusters_is_read_whole_or_refused(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "clusters.csv"
-    path.write_bytes("\ufeffaccession,cluster\r\nP00001,C1\r\n".encode())
-    assert read_clusters(path) == [("P00001", "C1")]
-
     settings = FitSettings(labels=("Active site",), by="cluster40", clusters=path, n_folds=3)
     for text, match in (
         ("", "is empty"),

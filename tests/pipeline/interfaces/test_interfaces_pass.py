@@ -142,6 +142,17 @@ def test_a_file_of_groups_decides_which_pairs_are_alike(judged: tuple[Path, Adde
     assert all(groups[pair.accession] != next(p.group for p in pairs if p.pair_id == pair.swapped) for pair in pairs)
 
 
+def test_groups_between_commas_are_those_between_tabs(judged: tuple[Path, AddedInterfaces], tmp_path: Path) -> None:
+    paths = AtlasPaths(judged[0])
+    groups = []
+    for delimiter in "\t,":
+        file = tmp_path / "groups.txt"
+        file.write_text("".join(f"{name[:-1]}{delimiter}{name}\n" for name in PROTEINS))
+        pairs = read_judged_pairs(paths, Manifest.read(paths), groups=file, identity=0.3)
+        groups.append([pair.group for pair in pairs])
+    assert groups[0] == groups[1]
+
+
 @pytest.mark.thorough
 def test_too_few_groups_fuse_no_heads_and_leave_no_rows_of_before(judged: tuple[Path, AddedInterfaces]) -> None:
     root, _ = judged

@@ -5,7 +5,7 @@ import pytest
 
 from attlas.pipeline.model.letters import ESM2_VOCABULARY, make_vocabulary
 from attlas.pipeline.segments import cut_segments
-from attlas.pipeline.vectors.adding import parse_layers
+from attlas.pipeline.vectors.choice import parse_layers
 from attlas.pipeline.vectors.kinds import KINDS, list_kinds, make_pooling, parse_choices
 from attlas.pipeline.vectors.kinds import refuse_missing_tokens as refuse
 from attlas.schema import EnvironmentFault, InputError

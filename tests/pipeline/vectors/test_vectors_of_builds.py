@@ -22,7 +22,8 @@ from attlas.pipeline.encoder.guard import N_KNOWN_RESIDUES, make_known_protein
 from attlas.pipeline.encoder.reductions import find_reduction
 from attlas.pipeline.part_limits import PartLimits
 from attlas.pipeline.vectors import embedding
-from attlas.pipeline.vectors.adding import AddedVectors, VectorSettings, add_vectors, make_build_vectors
+from attlas.pipeline.vectors.adding import AddedVectors, add_vectors, make_build_vectors
+from attlas.pipeline.vectors.choice import VectorSettings
 from attlas.pipeline.vectors.embedding import EmbedProteins
 from attlas.pipeline.vectors.pooling import PoolHidden
 from attlas.pipeline.workers.runners import EncodeTask

@@ -1,6 +1,8 @@
 """The pass for vectors: its table against transformers' hidden states pooled in NumPy; resumed, repeated, refused."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ from helpers.building import assert_whole, build_here, digests, random_proteins,
 from transformers import AutoModel, AutoTokenizer
 
 from attlas.pipeline.proteins.proteome import read_proteome
-from attlas.pipeline.vectors.adding import AddedVectors, VectorSettings, add_vectors, predict_vector_bytes
+from attlas.pipeline.vectors.adding import AddedVectors, add_vectors
+from attlas.pipeline.vectors.choice import VectorSettings
 from attlas.pipeline.vectors.embedding import EmbedProteins
 from attlas.pipeline.vectors.pooling import PoolHidden
 from attlas.queries import Atlas
@@ -217,10 +220,47 @@ def test_the_command_says_what_it_kept_and_what_it_left_out(small: Path, attlas)
     assert "1 longer than --max-length, left out: B1 (36 residues)" in outcome.err
 
 
+def test_a_dry_run_says_what_vectors_cost_and_writes_nothing(small: Path, attlas) -> None:
+    before = {path: path.stat().st_mtime_ns for path in small.rglob("*")}
+    options = ("--workers", 0, "--vectors", ALL, "--layer", "0,last", "--max-length", 35, "--numbers", "float16")
+    foretold = attlas("embed", small, *options, "--dry-run")
+    assert foretold.code == 0, foretold.err
+    assert {path: path.stat().st_mtime_ns for path in small.rglob("*")} == before
+
+    told = dict(line.split(maxsplit=1) for line in foretold.out.splitlines())
+    assert list(told) == ["vectors", "model", "memory", "disk", "time"]
+    kinds = "cls, mean, eos, segments of layers 0, 1, 32 numbers, float16"
+    assert told["vectors"] == f"78 vectors of 3 sequences: {kinds}; 1 longer than --max-length, left out"
+
+    computed = []
+    run(
+        small,
+        vectors=ALL,
+        layers="0,last",
+        max_length=35,
+        progress=lambda plan, shards: computed.extend(shards) or (lambda event: None),
+    )
+    n_residues = sum(shard.n_residues for shard in computed)
+    assert told["model"] == f"{n_residues} residues to run through it, in {len(computed)} shard"
+    refused = attlas("embed", small, "--vectors", "max", "--dry-run")
+    assert (refused.code, "no such kind of vector" in refused.err) == (1, True)
+
+
+def test_a_dry_run_of_vectors_does_without_torch(small: Path) -> None:
+    code = (
+        "import sys; from attlas.cli.main import main\n"
+        "try: main()\nfinally: print(sorted({'torch', 'transformers'} & set(sys.modules)), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, "embed", str(small), "--dry-run"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (0, "[]")
+
+
 def test_a_build_keeps_vectors_when_told_to(tmp_path: Path, tiny_esm: Path, attlas) -> None:
     source = write_fasta(tmp_path / "p.fasta", {"A1": SEQUENCE})
     options = (source, "--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cpu", "--workers", 0)
-    assert "vectors  pooled while the build runs" in attlas("build", *options, "--vectors", ALL, "--dry-run").out
+    foretold = attlas("build", *options, "--vectors", ALL, "--dry-run").out
+    assert "vectors  pooled while the build runs; disk about 0 MB more" in foretold
     outcome = attlas("build", *options, "--vectors", ALL)
     assert outcome.code == 0, outcome.err
     assert "13 vectors of 1 sequence" in outcome.out
@@ -230,5 +270,5 @@ def test_parts_hold_fewer_sequences_where_vectors_are_many() -> None:
     task = EmbedProteins("id", (), ("mean", "segments"), tuple(range(33)), "float32", 1280, None)
     assert task.bytes_of_sequence == 4 * 33 * 11 * 1280
     assert task.part_limits.n_sequences == (1 << 28) // task.bytes_of_sequence
-    assert predict_vector_bytes([10] * 5_000, task) < 4 * (1 << 28)
-    assert predict_vector_bytes([], task) == 0
+    assert task.predict_pass_bytes([10] * 5_000) < 4 * (1 << 28)
+    assert task.predict_pass_bytes([]) == 0

@@ -262,11 +262,12 @@ WITH_ONE_ORACLE = {
     *("across_contacts", "fused_across_contacts", "homodimers", "interface_residues"),
     *("repeats", "label_in_letter", "zinc_histidines", "zinc_second_shell", "n_terminal_register"),
     *("binder_nulls", "binder_nulls_held_out"),
+    "homodimer_contacts",
     "segment_coverage",
 }
 """Questions whose interval and p value are compared with those of one t test of the same values: the first line in
-`test_pair_questions`, the second in `test_proteome_questions`, the third in `test_binder_nulls`; the last has no
-interval."""
+`test_pair_questions`, the second in `test_proteome_questions`, the third in `test_binder_nulls`, the fourth in
+`test_homodimer_contacts`; the last has no interval."""
 
 
 def test_every_question_with_a_p_value_and_an_interval_is_held_to_it() -> None:

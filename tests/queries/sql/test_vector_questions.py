@@ -83,21 +83,37 @@ def test_the_nearest_are_those_of_numpy_one_for_each_sequence(case: Case, asked:
             assert row["composition"] == pytest.approx(letters, abs=6e-5)
             assert row["length_ratio"] == pytest.approx(len(sequence) / len(case.sequences[accession]), abs=0.006)
             assert row["n_proteins"] == 1 + row["accession"].startswith("A")
+            assert (row["n_compared"], row["n_left_out"], row["note"]) == (11, 0, None)
 
 
 def test_a_vector_of_zeros_is_near_to_nothing(case: Case) -> None:
-    rows = case.atlas.ask("nearest", protein="R04", kind="segment9", layer=1, n=100).to_pylist()
-    assert {row["accession"] for row in rows} == set(case.cosines("R04", 1, "segment9"))
-    assert len(rows) == 10
-    with pytest.warns(UserWarning, match=r"has no vectors of this kind in these layers"):
-        assert case.atlas.ask("nearest", protein="R07", kind="segment9", layer=1).to_pylist() == []
+    rows = case.atlas.ask("nearest", protein="R04", kind="segment9", n=100).to_pylist()
+    for layer, n_compared, n_left_out in ((0, 11, 0), (1, 10, 1)):
+        of_layer = [row for row in rows if row["layer"] == layer]
+        assert {row["accession"] for row in of_layer} == set(case.cosines("R04", layer, "segment9"))
+        assert {(row["n_compared"], row["n_left_out"]) for row in of_layer} == {(n_compared, n_left_out)}
 
 
-def test_the_command_says_why_nothing_is_near(case: Case, attlas) -> None:
-    run = attlas("ask", case.atlas.root, "nearest", "protein=R04", "layers=2")
-    assert run.code == 0, run.err
-    assert "the protein, or every other, has no vectors of this kind in these layers" in run.err
-    assert "no vectors" not in attlas("ask", case.atlas.root, "nearest", "protein=R04").err
+def test_a_layer_in_which_the_protein_has_no_vector_says_so(case: Case) -> None:
+    rows = case.atlas.ask("nearest", protein="R07", kind="segment9", n=2).to_pylist()
+    assert [(row["layer"], row["n_compared"], row["n_left_out"]) for row in rows] == [(0, 11, 0)] * 2 + [(1, 0, 11)]
+    assert rows[-1]["accession"] is None
+    assert rows[-1]["note"] == "the protein asked for has no vector of this kind, or one of zeros"
+
+
+def test_a_protein_without_vectors_is_told(case: Case) -> None:
+    with pytest.warns(UserWarning, match="Z1 was not computed"):
+        rows = case.atlas.ask("nearest", protein="Z1").to_pylist()
+    assert [(row["layer"], row["accession"], row["n_left_out"]) for row in rows] == [(0, None, 12), (1, None, 12)]
+
+
+def test_a_layer_without_vectors_is_told_beside_those_that_have_them(case: Case, attlas) -> None:
+    rows = case.atlas.ask("nearest", protein="R04", layers=[1, 2], n=1).to_pylist()
+    assert [(row["layer"], row["note"]) for row in rows] == [
+        (1, None),
+        (2, "no vectors of this kind are of this layer"),
+    ]
+    assert "no vectors of this kind" in attlas("ask", case.atlas.root, "nearest", "protein=R04", "layers=2").out
 
 
 def test_as_many_of_each_layer_are_listed_as_asked_for(case: Case) -> None:

@@ -1,0 +1,112 @@
+"""What a pass for vectors runs over, and what it costs, foretold as `dry_run` foretells a build. Loads no torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from attlas.pipeline.directory import read_plan
+from attlas.pipeline.dry_run import BuildDraft, choose_processes
+from attlas.pipeline.estimate import measure_rate, predict_seconds
+from attlas.pipeline.model.files import find_model
+from attlas.pipeline.pass_planning import ComputedSequence, group_by_shard, list_computed_sequences, list_pass_shards
+from attlas.pipeline.plan import Plan, Shard, predict_process_bytes
+from attlas.pipeline.vectors.choice import FLOAT16, NUMBERS, VectorChoice, VectorSettings, choose_vectors
+from attlas.pipeline.vectors.kinds import parse_choices
+from attlas.schema import AtlasPaths, Manifest
+
+SECONDS_OF_BUILD = 0.85
+"""Seconds that the pass takes for operations that take a build one second (docs/vectors.md)."""
+
+DISK_SHARE, DISK_SHARE_FLOAT16 = 0.93, 0.57
+"""Bytes of a file over those of its vectors as float32, and what they are where these hold three digits."""
+
+FILE_DISK_BYTES = 5_400
+"""Bytes of a file besides its vectors; these three from 51 proteins with ESM-2 8M (docs/vectors.md)."""
+
+
+@dataclass(frozen=True)
+class VectorDraft:
+    """The sequences of an atlas that have vectors after the pass."""
+
+    sequences: tuple[ComputedSequence, ...]
+    longer: tuple[str, ...]
+    """Proteins left out because they are longer than `max_length`, one for each sequence."""
+    shards: tuple[Shard, ...]
+
+
+@dataclass(frozen=True)
+class VectorCost:
+    """The foretold cost of a pass for vectors."""
+
+    choice: VectorChoice
+    n_sequences: int
+    n_longer: int
+    n_residues: int
+    n_shards: int
+    device: str
+    n_workers: int
+    is_in_process: bool
+    """Whether no workers are started: the process of the command computes."""
+    n_at_once: int
+    """Shards that a process computes side by side."""
+    peak_bytes: int
+    """Bound on the memory of one process with the largest shards that it computes side by side."""
+    disk_bytes: int
+    wall_s: float
+    """Rough: the predicted operations over a rate measured or assumed for this machine."""
+
+
+def draft_vectors(paths: AtlasPaths, plan: Plan, choice: VectorChoice) -> VectorDraft:
+    """Return the sequences of a sealed atlas that the pass runs over, in shards."""
+    computed = list(list_computed_sequences(paths))
+    limit = choice.max_length
+    sequences = [sequence for sequence in computed if limit is None or sequence.length <= limit]
+    longer = [str(sequence) for sequence in computed if limit is not None and sequence.length > limit]
+    shards = list_pass_shards(plan, group_by_shard(plan, sequences), choice.predict_pass_bytes)
+    return VectorDraft(tuple(sequences), tuple(longer), tuple(shards))
+
+
+def foretell_vectors(
+    root: Path, settings: VectorSettings, *, n_workers: int | None = None, scheduler: str | None = None
+) -> VectorCost:
+    """Return the cost of the pass over an atlas of which none of it is there; nothing is written.
+
+    Raises as `adding.add_vectors`, and as `dry_run.choose_processes`.
+    """
+    paths = AtlasPaths(root)
+    Manifest.read(paths)
+    plan = read_plan(paths)
+    choice = choose_vectors(plan, settings)
+    draft = draft_vectors(paths, plan, choice)
+
+    device, shards = plan.run.device, draft.shards
+    processes = choose_processes(shards, device=device, n_workers=n_workers, scheduler=scheduler)
+    rate = measure_rate(device) * (1 if device == "cuda" else processes.n_workers)
+    shape = find_model(plan.model_directory).shape
+    return VectorCost(
+        choice=choice,
+        n_sequences=len(draft.sequences),
+        n_longer=len(draft.longer),
+        n_residues=sum(shard.n_residues for shard in shards),
+        n_shards=len(shards),
+        device=device,
+        n_workers=processes.n_workers,
+        is_in_process=processes.is_in_process,
+        n_at_once=processes.n_at_once,
+        peak_bytes=predict_process_bytes(shards, shape=shape, n_at_once=processes.n_at_once),
+        disk_bytes=predict_vector_disk_bytes(choice, len(draft.sequences), n_shards=len(shards)),
+        wall_s=SECONDS_OF_BUILD * predict_seconds(shards, rate),
+    )
+
+
+def predict_build_vectors(draft: BuildDraft, vectors: str) -> int:
+    """Return the expected size on disk of the vectors of a build, of these kinds. Raises as `kinds.parse_choices`."""
+    last_layer = draft.shape.n_layers - 1
+    choice = VectorChoice(parse_choices(vectors), (last_layer,), NUMBERS[0], draft.shape.width, max_length=None)
+    n_sequences = sum(shard.end_sequence_id - shard.first_sequence_id for shard in draft.shards)
+    return predict_vector_disk_bytes(choice, n_sequences, n_shards=len(draft.shards))
+
+
+def predict_vector_disk_bytes(choice: VectorChoice, n_sequences: int, *, n_shards: int) -> int:
+    """Return the expected size on disk of the table of vectors, a file for each shard."""
+    share = DISK_SHARE_FLOAT16 if choice.numbers == FLOAT16 else DISK_SHARE
+    return round(n_sequences * choice.bytes_of_sequence * share) + n_shards * FILE_DISK_BYTES
