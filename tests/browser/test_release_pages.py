@@ -291,7 +291,7 @@ def test_a_host_that_fails_is_told_with_the_file(page: "Page", server: Server, f
     page.evaluate("attlas.gatherData(attlas.release, 'P04637').catch((f) => { globalThis.caught = f; })")
     assert page.evaluate("caught instanceof attlas.HostFault")
     assert words in page.evaluate("caught.message")
-    assert "proteins/proteins.parquet" in page.evaluate("caught.message")
+    assert "names/names-00001-of-00001.parquet" in page.evaluate("caught.message")
 
 
 def test_a_page_opened_as_a_file_says_what_to_do(page: "Page", release: Path) -> None:
