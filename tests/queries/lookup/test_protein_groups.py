@@ -86,6 +86,16 @@ def test_a_bit_flipped_in_what_is_read_is_noticed(server: Server) -> None:
             far.protein("A0085")
 
 
+@pytest.mark.parametrize("name", [b"\xeerganism", b"irganism"])
+def test_a_damaged_name_of_a_column_is_a_damaged_file(with_parts: Path, tmp_path: Path, name: bytes) -> None:
+    copy = tmp_path / "atlas"
+    shutil.copytree(with_parts, copy)
+    path = AtlasPaths(copy).proteins
+    path.write_bytes(path.read_bytes().replace(b"organism", name))
+    with pytest.raises(BrokenAtlasError, match="cannot be read"), Atlas.open(copy) as atlas:
+        answer_id(atlas, "A0085")
+
+
 def test_an_index_that_tells_of_another_file_is_not_believed(root: Path, tmp_path: Path) -> None:
     """As if `proteins` was written anew and the indexes were not: rows are read by the footer."""
     copy = tmp_path / "atlas"
