@@ -114,8 +114,9 @@ def _files(atlas: Store, table: Table) -> Iterator[dict[str, Any]]:
 
 def _footer_parts(atlas: Store, file: TableFile) -> dict[str, Any]:
     """Return where the parts of the footer of a large `proteins` are, by which the page reads its row groups."""
-    is_large = isinstance(atlas.root, Path) and file.tail_bytes > protein_groups.SMALL_TAIL_BYTES
-    parts = read_footer_parts(atlas.root / file.path) if is_large else None
+    if not isinstance(atlas.root, Path) or file.tail_bytes <= protein_groups.SMALL_TAIL_BYTES:
+        return {}
+    parts = read_footer_parts(atlas.root / file.path)
     names = ("first_byte", "part_bytes", "group_rows")
     return {"footer_parts": {name: getattr(parts, name) for name in names}} if parts else {}
 
