@@ -225,7 +225,7 @@ def _accessions(names: Names, rows: Sequence[int]) -> tuple[str, ...]:
 def _is_of_taxon(names: Names, row: int, taxon: int | str) -> bool:
     text = str(taxon).strip()
     if text.isdecimal():
-        return bool(names.value(row, "taxon_id") == int(text))
+        return str(names.value(row, "taxon_id")) == text.lstrip("0")  # it may have more digits than a number may
     return (names.value(row, "organism") or "").casefold() == text.casefold()
 
 

@@ -1,5 +1,6 @@
 """The three steps of a build: plan, encode, seal. Each reads from the directory what the step before it wrote."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -179,10 +180,11 @@ def select_shards(plan: Plan, text: str | None) -> Sequence[Shard]:
     if text is None:
         return plan.shards
 
-    begin, _, end = text.partition("-")
-    end = end or begin
-    if begin.isdecimal() and end.isdecimal() and 1 <= int(begin) <= min(int(end), len(plan.shards)):
-        return plan.shards[int(begin) - 1 : int(end)]
+    match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", text, re.ASCII)
+    if match is not None:
+        begin, end = int(match[1]), int(match[2] or match[1])
+        if 1 <= begin <= min(end, len(plan.shards)):
+            return plan.shards[begin - 1 : end]
 
     raise InputError(
         f"--shards {text} names no shards of this plan.", expected=f"A-B within 1-{len(plan.shards)}", found=text

@@ -52,7 +52,7 @@ def read_part(text: str, environment: Mapping[str, str]) -> JobPart:
     Raises:
         InputError: the text is no part, the part is not below N, or variables are missing or disagree.
     """
-    match = re.fullmatch(rf"(\d+|{AUTO})/(\d+)", text, re.ASCII)
+    match = re.fullmatch(rf"(\d{{1,9}}|{AUTO})/(\d{{1,9}})", text, re.ASCII)
     if match is None:
         raise InputError(
             f"--part {text} is no part.", expected=f"I/N, such as 0/16, or {AUTO}/N, such as {AUTO}/16", found=text
@@ -90,8 +90,9 @@ def read_job_number(environment: Mapping[str, str]) -> int:
         )
 
     assignments = ", ".join(f"{name}={value}" for name, value in values.items())
-    if not all(value.isascii() and value.isdecimal() for value in values.values()):
-        raise InputError(f"--part {AUTO}/N found no whole number.", expected="a number from 0", found=assignments)
+    if not all(re.fullmatch(r"\d{1,9}", value, re.ASCII) for value in values.values()):
+        expected = "a number from 0, of nine digits at most"
+        raise InputError(f"--part {AUTO}/N found no whole number.", expected=expected, found=assignments)
     if len({int(value) for value in values.values()}) > 1:
         raise InputError(
             f"--part {AUTO}/N found several numbers of this job.",

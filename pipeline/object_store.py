@@ -150,7 +150,8 @@ class ObjectStore:
         return self._repeat(self._address(name), store)
 
     def _describe(self, name: str) -> StoredObject | None:
-        from botocore.exceptions import ClientError
+        with _naming_package(self.url):
+            from botocore.exceptions import ClientError
 
         bucket, key = self._split(name)
         try:

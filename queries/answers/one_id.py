@@ -2,7 +2,7 @@
 
 import struct
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -146,8 +146,24 @@ def answer_match(atlas: Store, match: Match, *, layers: Sequence[int] = ()) -> S
 
 def read_proteins(atlas: Store, match: Match) -> list[ProteinRow]:
     """Return the proteins that an id names, as they stand in `proteins`."""
-    rows = atlas.protein_rows(match.rows, [field.name for field in fields(ProteinRow)]).to_pylist()
-    return [ProteinRow(**row) for row in rows]
+    columns = [field.name for field in fields(ProteinRow) if field.name != "sequence"]
+    proteins = atlas.protein_rows(match.rows, columns).to_pylist()
+    return [
+        ProteinRow(**values, sequence=_read_sequence(atlas, row, values))
+        for row, values in zip(match.rows, proteins, strict=True)
+    ]
+
+
+def _read_sequence(atlas: Store, row: int, values: Mapping[str, Any]) -> str | None:
+    """Return the sequence of a row of `proteins` with these other values.
+
+    Those of its row group are a megabyte. What was computed stands in `residues`, too, letter by letter, beside the
+    attention that is asked for next.
+    """
+    if values["status"] == "ok":
+        return "".join(atlas.sequence_rows(RESIDUES, values["sequence_id"], ["residue"])["residue"].to_pylist())
+    (text,) = atlas.protein_rows([row], ["sequence"])["sequence"].to_pylist()
+    return None if text is None else str(text)
 
 
 def read_sites(atlas: Store, sequence_id: int) -> tuple[SiteRow, ...]:

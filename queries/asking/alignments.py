@@ -18,7 +18,7 @@ EXPECTED = "an alignment as FASTA, Stockholm or Clustal"
 GAP = "-"
 GAPS = str.maketrans({".": GAP, "~": GAP, "_": GAP})
 """Other signs for a gap, as Stockholm, MSF and hmmer's programs write them."""
-RANGE = re.compile(r"(.+)/(\d+)-(\d+)")
+RANGE = re.compile(r"(.+)/(\d{1,9})-(\d{1,9})")
 """`P69905/1-142`: an id with the positions that the row spans, as Jalview and Pfam write it."""
 NONSTANDARD = "[^ACDEFGHIKLMNPQRSTVWY]"
 """What an X of the alignment may stand for: aligners replace letters they do not know."""

@@ -51,7 +51,9 @@ class OpenFiles:
         """Return a file, opened. Raises BrokenAtlasError if it is missing or no Parquet."""
         if file.path not in self._open:
             parquet = open_parquet(self._root, file)
-            self._open[file.path] = OpenFile(file, parquet, _group_ranges(parquet, self._column))
+            with reading(self._root, file):
+                groups = _group_ranges(parquet, self._column)
+            self._open[file.path] = OpenFile(file, parquet, groups)
             if len(self._open) > N_OPEN_FILES:
                 self._open.popitem(last=False)[1].parquet.close()
         self._open.move_to_end(file.path)
@@ -113,7 +115,8 @@ class SequenceRows:
             return None
 
         with reading(self._root, file):
-            rows = open_file.parquet.read_row_groups(groups, columns=columns, use_threads=False).combine_chunks()
+            rows = open_file.parquet.read_row_groups(groups, columns=columns, use_threads=False)
+            rows = rows.select(columns).combine_chunks()
 
         ids = _int32_values(rows.column("sequence_id"))
         lowest = bisect_left(ids, sequence_id)
@@ -130,7 +133,8 @@ class SequenceRows:
             if not group_ids:
                 continue
             with reading(self._root, file):
-                rows = open_file.parquet.read_row_group(group, columns=columns, use_threads=False).combine_chunks()
+                rows = open_file.parquet.read_row_group(group, columns=columns, use_threads=False)
+                rows = rows.select(columns).combine_chunks()
             ids = _int32_values(rows.column("sequence_id"))
             yield take_rows(rows, [row for n in group_ids for row in range(bisect_left(ids, n), bisect_right(ids, n))])
 
@@ -154,7 +158,7 @@ def reading(root: Root, file: TableFile) -> Iterator[None]:
     """Say of what fails while a file is read that the file cannot be read. Raises BrokenAtlasError."""
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError, KeyError) as error:  # a column is not there by its name
         raise BrokenAtlasError(
             f"{root / file.path} cannot be read.",
             found=str(error).splitlines()[0],
@@ -171,8 +175,8 @@ def _in_order(files: Iterable[TableFile]) -> list[TableFile]:
 def _group_ranges(parquet: pq.ParquetFile, column: str) -> tuple[tuple[Any, Any], ...]:
     metadata = parquet.metadata
     index = parquet.schema_arrow.get_field_index(column)
-    groups = [metadata.row_group(i).column(index).statistics for i in range(metadata.num_row_groups)]
-    if any(group is None or not group.has_min_max for group in groups):
+    groups = [metadata.row_group(i).column(index).statistics for i in range(metadata.num_row_groups) if index >= 0]
+    if index < 0 or any(group is None or not group.has_min_max for group in groups):
         raise BrokenAtlasError(f"A Parquet file has no statistics of `{column}`, by which rows are found.")
     return tuple((group.min, group.max) for group in groups)
 

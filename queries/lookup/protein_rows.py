@@ -134,10 +134,11 @@ class ProteinRows:
 
     def _read(self, group: int, columns: Sequence[str] | None) -> pa.Table:
         with self._lock, reading(self._root, self._file):
-            return self._groups.read(group, columns)
+            rows = self._groups.read(group, columns)
+            return rows if columns is None else rows.select(list(columns))
 
     def _read_texts(self, group: int, columns: tuple[str, ...]) -> pa.Table:
-        return self._read(group, list(columns)).select(list(columns)).combine_chunks()
+        return self._read(group, columns).combine_chunks()
 
     def _read_array(self, group: int, column: str) -> pa.Array:
         return self._read(group, [column]).column(0).combine_chunks()

@@ -6,10 +6,12 @@ scripts in `static/release/` make the JSON object that `protein_data.py` makes; 
 
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 from typing import Any
 
 from attlas.queries.answers.one_id import FAMILY_COLUMNS, FEATURE_COLUMNS, SITE_COLUMNS
 from attlas.queries.answers.stored_rows import ProteinRow
+from attlas.queries.lookup import protein_groups
 from attlas.queries.lookup.settings import settings_of, settings_of_file
 from attlas.queries.page.drawn_structure import COORDINATE_COLUMNS
 from attlas.queries.page.html import PAGE_PARTS, data_element, fill_template, read_static
@@ -24,7 +26,8 @@ from attlas.queries.page.protein_data import (
 )
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
-from attlas.schema import COORDINATES, INDEX_TABLES, MEMBERS, RESIDUES, TABLES, Table
+from attlas.schema import COORDINATES, INDEX_TABLES, MEMBERS, PROTEINS, RESIDUES, TABLES, Table, TableFile
+from attlas.schema.footer_parts import read_footer_parts
 from attlas.schema.index_tables import KEY_COLUMNS
 from attlas.structures.components import COMPONENTS
 
@@ -105,7 +108,17 @@ def _files(atlas: Store, table: Table) -> Iterator[dict[str, Any]]:
     for file in atlas.manifest.of_table(table):
         values = asdict(file)
         settings = {"settings": settings_of_file(atlas.root, table, file)} if table.settings else {}
-        yield {**{name: values[name] for name in names}, **settings}
+        parts = _footer_parts(atlas, file) if table is PROTEINS else {}
+        yield {**{name: values[name] for name in names}, **settings, **parts}
+
+
+def _footer_parts(atlas: Store, file: TableFile) -> dict[str, Any]:
+    """Return where the parts of the footer of a large `proteins` are, by which the page reads its row groups."""
+    if not isinstance(atlas.root, Path) or file.tail_bytes <= protein_groups.SMALL_TAIL_BYTES:
+        return {}
+    parts = read_footer_parts(atlas.root / file.path)
+    names = ("first_byte", "part_bytes", "group_rows")
+    return {"footer_parts": {name: getattr(parts, name) for name in names}} if parts else {}
 
 
 def _ends(table: Table) -> tuple[str, str]:

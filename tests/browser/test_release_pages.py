@@ -10,6 +10,7 @@ import pytest
 from helpers.annotated import add_rows
 from helpers.browser import axe_violations
 from helpers.divided import dividing
+from helpers.footer_case import cutting_proteins, reading_by_parts
 from helpers.page_case import write_page_case
 from helpers.range_server import Server, serving
 from helpers.reading_case import random_sequence
@@ -20,7 +21,7 @@ from attlas.queries.answers.one_id import answer_id
 from attlas.queries.answers.shortest_decimals import shortest_float
 from attlas.queries.page.protein_data import protein_data
 from attlas.queries.release import Statement, publish, tables
-from attlas.schema import MEMBERS
+from attlas.schema import MEMBERS, PROTEINS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -135,6 +136,29 @@ def test_the_browser_reads_a_divided_list_of_files_part_by_part(browser: "Browse
         f"manifest/{table}" for table in ("sites", "residues", "heads", "tracks")
     }
     assert len(read) == len(set(read))
+
+
+def test_of_a_large_proteins_the_browser_reads_neither_the_footer_nor_other_row_groups(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    """More than 131,072 proteins, at a smaller scale: 50 row groups of one protein."""
+    with cutting_proteins(1):
+        write_page_case(tmp_path / "atlas", others=OTHERS)
+    with reading_by_parts():
+        publish(tmp_path / "atlas", tmp_path / "release", Statement(title="T"), has_pages=True)
+    with serving(tmp_path / "release") as server, Atlas.open(tmp_path / "release") as atlas:
+        page = browser.new_page()
+        page.goto(f"{server.url}/index.html")
+        for accession in ("P04637", "P0DP23", "Q00002", "Q00003", "Y00029"):
+            made = page.evaluate("accession => attlas.gatherData(attlas.release, accession)", accession)
+            assert made == without_thinning(protein_data(atlas, accession, max_bytes=None))
+        for text in ("CALM2_HUMAN", "TP53", "human", "calmod"):
+            hits = page.evaluate("async (text) => (await attlas.findProteins(attlas.release, text)).hits", text)
+            assert [hit["accession"] for hit in hits] == [hit.accession for hit in atlas.search(text).hits]
+
+        (file,) = atlas.manifest.of_table(PROTEINS)
+        assert max(n for path, n in server.requests if path == file.path) < file.tail_bytes / 4
+        page.close()
 
 
 def test_numbers_are_those_of_python(page: "Page", server: Server) -> None:
@@ -267,7 +291,7 @@ def test_a_host_that_fails_is_told_with_the_file(page: "Page", server: Server, f
     page.evaluate("attlas.gatherData(attlas.release, 'P04637').catch((f) => { globalThis.caught = f; })")
     assert page.evaluate("caught instanceof attlas.HostFault")
     assert words in page.evaluate("caught.message")
-    assert "proteins/proteins.parquet" in page.evaluate("caught.message")
+    assert "names/names-00001-of-00001.parquet" in page.evaluate("caught.message")
 
 
 def test_a_page_opened_as_a_file_says_what_to_do(page: "Page", release: Path) -> None:

@@ -301,7 +301,7 @@ def test_status_tells_what_is_planned_what_is_done_and_what_is_sealed(
     assert told()["state"] == "sealed"
 
 
-@pytest.mark.parametrize("shards", ["0-1", "99-100", "2-1", "a", "1-b", "-"])
+@pytest.mark.parametrize("shards", ["0-1", "99-100", "2-1", "a", "1-b", "-", "1-" + "9" * 5000])
 def test_shards_that_are_not_in_the_plan_are_refused(shards: str, sealed: Path, attlas) -> None:
     result = attlas("encode", sealed, f"--shards={shards}")
     assert result.code == 1

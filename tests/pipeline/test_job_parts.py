@@ -63,6 +63,7 @@ def test_the_number_of_a_job_is_read_from_its_cluster(environment: dict[str, str
         ({"SLURM_ARRAY_TASK_ID": "16"}, "part 16 of 16"),
         ({"JOB_COMPLETION_INDEX": "-1"}, "no whole number"),
         ({"JOB_COMPLETION_INDEX": "²"}, "no whole number"),
+        ({"JOB_COMPLETION_INDEX": "9" * 5000}, "no whole number"),
     ],
 )
 def test_a_number_that_is_missing_or_ambiguous_or_too_large_is_refused(
@@ -73,7 +74,9 @@ def test_a_number_that_is_missing_or_ambiguous_or_too_large_is_refused(
     assert reason in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["", "3", "3/", "/16", "-1/16", "1.5/16", "0/16/2", "auto", "AUTO/16", "0/x", "²/16"])
+@pytest.mark.parametrize(
+    "text", ["", "3", "3/", "/16", "-1/16", "1.5/16", "0/16/2", "auto", "AUTO/16", "0/x", "²/16", "9" * 5000 + "/16"]
+)
 def test_a_text_that_is_no_part_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="is no part"):
         read_part(text, {"SLURM_ARRAY_TASK_ID": "0"})

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from helpers.folder_store import FolderStore
 
 from attlas.pipeline import mirror, remote_build
 from attlas.pipeline.drafting import Options
+from attlas.pipeline.object_store import ObjectStore
 from attlas.pipeline.plan import Plan
 from attlas.pipeline.remote_build import StoreTask
-from attlas.schema import AtlasPaths, PlanError, Receipt
+from attlas.schema import AtlasPaths, EnvironmentFault, PlanError, Receipt
 
 UNSEEN = "/nowhere"
 """The working copy of a build on another machine."""
@@ -35,6 +37,16 @@ def compute(store: FolderStore, plan_id: str) -> Receipt:
     """Compute the first shard as a worker does that does not see the working copy of the build."""
     task = StoreTask(store, plan_id)  # type: ignore[arg-type]
     return task(UNSEEN, 1, 1)
+
+
+def test_without_the_packages_of_object_stores_the_error_names_them_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("s3fs", "botocore", "botocore.exceptions"):
+        monkeypatch.setitem(sys.modules, name, None)
+    store = ObjectStore("s3://bucket/atlas")
+    for ask in (store.describe, store.get, store.list_sizes):
+        with pytest.raises(EnvironmentFault, match="A package that writes") as error:
+            ask("plan.json")
+        assert "attlas[s3]" in str(error.value)
 
 
 def test_a_worker_that_lives_long_computes_the_plan_that_is_asked_for(

@@ -36,6 +36,8 @@ RUN_ROWS = 1 << 22
 GROUP_ROWS = MEMBERS.row_group_rows
 FILE_GROUPS = 64
 """Row groups of a file, about four million members: its footer stays small."""
+MEMBER_BYTES = 255
+"""A longer text is no accession; Parquet keeps no statistics of very long ones, by which members are found."""
 SCRATCH_PREFIX = ".tmp-members-"
 NOT_IN_ATLAS = "cluster not in the atlas"
 """Why a line is left out."""
@@ -151,7 +153,9 @@ def _sort_members(
 def _leave_out_empty(tables: Iterable[pa.Table], report: MembersReport) -> Iterator[pa.Table]:
     for rows in tables:
         report.n_lines += rows.num_rows
-        is_named = pc.and_(pc.not_equal(rows["member"], ""), pc.not_equal(rows["cluster"], ""))
+        n_bytes = pc.binary_length(rows["member"])
+        is_member = pc.and_(pc.greater(n_bytes, 0), pc.less_equal(n_bytes, MEMBER_BYTES))
+        is_named = pc.and_(is_member, pc.not_equal(rows["cluster"], ""))
         named = rows.filter(is_named)
         report.n_without_cluster += rows.num_rows - named.num_rows
         yield named

@@ -108,6 +108,17 @@ def test_every_line_is_stored_or_counted_and_each_pair_stands_once_in_order(
             assert (answered if len(clusters) == 1 else list(match.candidates)) == clusters
 
 
+def test_a_text_too_long_for_a_member_is_left_out_and_hides_no_other(root: Path, tmp_path: Path) -> None:
+    """Of a text of 4 kB Parquet keeps no statistics, by which the members beside it are found."""
+    table = tmp_path / "members.tsv"
+    table.write_text(f"M1\t{CLUSTERS[0]}\n{'Z' * 255}\t{CLUSTERS[0]}\n{'Z' * 5_000}\t{CLUSTERS[0]}\n")
+    report, _ = add_members(root, table)
+    assert (report.n_members, report.n_without_cluster) == (2, 1)
+    with Atlas.open(root) as atlas:
+        assert atlas.match("M1").of_cluster().rows
+        assert atlas.match("Z" * 255).of_cluster().rows
+
+
 def test_the_table_of_uniprot_is_read_by_the_kind_of_clusters_of_the_atlas(root: Path, tmp_path: Path) -> None:
     table = tmp_path / "idmapping_selected.tab"
     table.write_text(f"{selected_line('P1', uniref50=CLUSTERS[0])}\n{selected_line('P2', uniref50='UniRef50_X')}\n"

@@ -125,6 +125,7 @@ def test_what_looks_like_two_forms_is_read_as_the_atlas_has_it(tricky: Atlas, as
         ("AF-Q8WZ42-F2", "Q8WZ42 is here as a whole; its fragment 2 counts residues from 1 again"),
         ("AF-Q8WZ42-F14-model_v4.pdb", "Q8WZ42 is here as a whole; its fragment 14 counts residues from 1 again"),
         ("Tp53@9606", "gene Tp53 is here of taxon 10090, not of 9606"),
+        ("Tp53@" + "9" * 5000, "gene Tp53 is here of taxon 10090, not of " + "9" * 5000),
         ("ACTB@7955", "gene ACTB is here of Danio rerio, taxon 10090, taxon 9606, not of 7955"),
     ],
 )

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from helpers.command_line import Run
+from helpers.footer_case import cutting_proteins, reading_by_parts
 from helpers.page_case import CONTACTS_SETTINGS, HOSTILE_TEXT
+from helpers.synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
 from attlas.queries.page.release_page import COLUMNS, release_page
 from attlas.schema import TABLES, AtlasPaths, Manifest
+from attlas.schema.footer_parts import read_footer_parts
 from attlas.schema.verify import find_problems
 
 pytestmark = pytest.mark.slow
@@ -50,6 +53,21 @@ def test_a_page_is_told_the_columns_it_reads_and_the_settings_of_passes(page_dir
         assert facts["columns"][table] == list(names)
         assert set(names) <= stored[table]
     assert {file["settings"]["max_length"] for file in facts["tables"]["contacts"]} == {CONTACTS_SETTINGS["max_length"]}
+
+
+def test_a_page_is_told_where_the_row_groups_of_a_large_proteins_are(page_dir: Path, tmp_path: Path) -> None:
+    proteins = [SyntheticProtein(f"A{i:03}", "MKVLAAGIVGLC" + "A" * i) for i in range(101)]
+    with cutting_proteins(3), reading_by_parts():
+        write_atlas(tmp_path / "atlas", proteins)
+        with Atlas.open(tmp_path / "atlas") as atlas:
+            (file,) = told(release_page(atlas, title="T"))["tables"]["proteins"]
+            parts = read_footer_parts(tmp_path / "atlas" / file["path"])
+    assert parts is not None
+    assert file["footer_parts"] == {"first_byte": parts.first_byte, "part_bytes": parts.part_bytes, "group_rows": 3}
+
+    with Atlas.open(page_dir) as atlas:
+        (file,) = told(release_page(atlas, title="T"))["tables"]["proteins"]
+    assert "footer_parts" not in file
 
 
 def test_a_release_page_asks_its_own_host_only_and_shows_titles_as_text(page_dir: Path) -> None:

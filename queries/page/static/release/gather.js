@@ -7,7 +7,7 @@ globalThis.attlas ??= {};
   /** Return the object of a protein by its accession; null where the release has no such protein. */
   attlas.gatherData = async (release, accession) => {
     const { facts } = release;
-    const row = await release.rowOfAccession(accession);
+    const row = await attlas.rowOfAccession(release, accession);
     if (row === null) return null;
 
     const protein = await readProtein(release, row);
@@ -50,12 +50,11 @@ globalThis.attlas ??= {};
   };
 
   async function readProtein(release, row) {
-    const [file] = release.files("proteins");
     const { proteins: columns } = release.facts.columns;
 
     // The sequences of a row group are a megabyte; those that were computed stand in `residues`, letter by letter.
-    const [stored] = await release.read(file, columns.filter((name) => name !== "sequence"), row, row + 1);
-    const sequence = stored.status === "ok" ? null : (await release.read(file, ["sequence"], row, row + 1))[0].sequence;
+    const stored = await release.proteinOf(row, columns.filter((name) => name !== "sequence"));
+    const sequence = stored.status === "ok" ? null : (await release.proteinOf(row, ["sequence"])).sequence;
     return Object.fromEntries(columns.map((name) => [name, name === "sequence" ? sequence ?? null : plain(stored[name])]));
   }
 

@@ -31,17 +31,13 @@ globalThis.attlas ??= {};
    */
   attlas.findProteins = async (release, text) => {
     const accession = attlas.pastedAccession(text);
-    const row = await release.rowOfAccession(accession);
-    const [file] = release.files("proteins");
-    if (row !== null) return all((await release.read(file, NAME_COLUMNS, row, row + 1)).map((names) => ({ ...names, fit: "accession" })));
-
-    const md5 = MD5.exec(accession)?.[1].toLowerCase();
-    const { rows: named, isCut } = await rowsOfName(release, md5 ?? accession);
-    for (const [kind, fit] of md5 ? [["md5", "MD5"]] : [["entry_name", "entry name"], ["gene", "gene"]]) {
-      const rows = named.filter((name) => name.kind === kind && (md5 || name.name === accession)).map((name) => Number(name.row));
-      if (rows.length) return ofName(release, rows, fit, isCut);
+    const { rows: named, isCut } = await rowsOfName(release, accession);
+    for (const [kind, fit] of [["accession", "accession"], ["entry_name", "entry name"], ["gene", "gene"]]) {
+      const rows = named.filter((name) => name.kind === kind && name.name === accession).map(({ row }) => Number(row));
+      if (rows.length) return ofName(release, rows, fit, isCut && kind !== "accession");
     }
-    if (md5) return all([]);
+    const md5 = MD5.exec(accession)?.[1].toLowerCase();
+    if (md5) return ofMd5(release, md5);
     const answer = await findWords(release, text);
     return answer.hits.length ? answer : (await findClusters(release, accession)) ?? answer;
   };
@@ -50,11 +46,18 @@ globalThis.attlas ??= {};
   async function findClusters(release, member) {
     const { rows } = await release.rowsOfKeys("members", member, member, MOST_MEMBER_GROUPS);
     if (!rows.length) return null;
-    const proteinRows = await Promise.all(rows.map(({ accession }) => release.rowOfAccession(accession)));
+    const proteinRows = await Promise.all(rows.map(({ accession }) => attlas.rowOfAccession(release, accession)));
     const hits = (await readNames(release, proteinRows.filter((row) => row !== null))).map((names) => ({ ...names, fit: MEMBER_FIT }));
     const clusters = rows.length === 1 ? rows[0].accession : `${rows.length} clusters`;
     return { ...all(hits), note: `${member} is a member of ${clusters}, which another protein stands for.` };
   }
+
+  /** Return the row of an accession in `proteins`, from 0; null where there is none. */
+  attlas.rowOfAccession = async (release, accession) => {
+    const { rows } = await rowsOfName(release, accession);
+    const name = rows.find(({ kind, name }) => kind === "accession" && name === accession);
+    return name ? Number(name.row) : null;
+  };
 
   const all = (hits) => ({ hits, note: "", isComplete: true });
 
@@ -64,10 +67,15 @@ globalThis.attlas ??= {};
     return release.rowsOfKeys("names", key, key, MOST_NAME_GROUPS);
   }
 
+  async function ofMd5(release, md5) {
+    const { rows: named, isCut } = await rowsOfName(release, md5);
+    const rows = named.filter(({ kind }) => kind === "md5").map(({ row }) => Number(row));
+    return ofName(release, rows, "MD5", isCut);
+  }
+
   /** Return the proteins that have a name; `isCut` says that there are more than `rows`. */
   async function ofName(release, rows, fit, isCut) {
-    const [file] = release.files("proteins");
-    const taken = await groupsOfLikeliest(release, file, rows);
+    const taken = await groupsOfLikeliest(release, rows);
     const hits = byFit((await readNames(release, taken.rows)).map((names) => ({ ...names, fit })));
     if (taken.isComplete && !isCut) return all(hits);
     return { hits, isComplete: false, note: `more than ${attlas.withCommas(hits.length)} proteins have this name; so many are listed.` };
@@ -75,11 +83,10 @@ globalThis.attlas ??= {};
 
   /** Return the names of the proteins at some rows, in order; each row group of them is read once. */
   async function readNames(release, rows) {
-    const [file] = release.files("proteins");
-    const groups = await release.groupsOfRows(file, [...rows].sort((a, b) => a - b));
+    const groups = await release.proteinGroups([...rows].sort((a, b) => a - b));
     const read = groups.map(async (group) => {
-      const names = await release.read(file, NAME_COLUMNS, group.start, group.end);
-      return group.rows.map((row) => names[row - group.start]);
+      const names = await release.read(group.file, NAME_COLUMNS, group.start, group.end);
+      return group.rows.map((row) => names[row - group.firstRow - group.start]);
     });
     return (await Promise.all(read)).flat();
   }
@@ -104,7 +111,7 @@ globalThis.attlas ??= {};
     if (!words.length) return all([]);
     const [file] = release.files("proteins");
     const candidates = await attlas.findWordRows(release, words);
-    const groups = candidates === null ? null : await groupsOfLikeliest(release, file, candidates.rows);
+    const groups = candidates === null ? null : await groupsOfLikeliest(release, candidates.rows);
     const proteins = candidates === null ? await release.read(file, NAME_COLUMNS) : await readNames(release, groups.rows);
 
     const whole = attlas.foldCase(text.trim());
@@ -122,8 +129,8 @@ globalThis.attlas ??= {};
   }
 
   /** Return the first of some rows, as many as lie in a limited number of row groups. */
-  async function groupsOfLikeliest(release, file, rows) {
-    const groups = await release.groupsOfRows(file, rows);
+  async function groupsOfLikeliest(release, rows) {
+    const groups = await release.proteinGroups(rows);
     if (groups.length <= MOST_GROUPS) return { rows, isComplete: true };
     const groupOf = new Map(groups.flatMap((group, k) => group.rows.map((row) => [row, k])));
     const taken = new Set();

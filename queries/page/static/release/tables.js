@@ -1,5 +1,6 @@
 // Reads rows of a release from any static host by range requests: footer, then the row groups and pages that hold them.
-// Row groups are found as the command line finds them: every table is sorted, by `sequence_id` or by accession.
+// Row groups are found as the command line finds them: every table is sorted, by `sequence_id` or by a key, and the
+// index of names tells the rows of `proteins`.
 "use strict";
 globalThis.attlas ??= {};
 
@@ -13,6 +14,8 @@ globalThis.attlas ??= {};
     "`attlas serve FOLDER` shows them all.";
   const NO_HOST = "The tables cannot be reached from a page that was opened as a file. Put the folder on a web host, or " +
     "use `attlas serve FOLDER` or `attlas page FOLDER PROTEIN`.";
+
+  const LENGTH_BYTES = 4; // of the length of a footer
 
   attlas.Release = class {
     /** `facts` are those in the element `attlas-release`, `root` the URL of the folder. */
@@ -71,7 +74,7 @@ globalThis.attlas ??= {};
     }
 
     async #rowsInFile(file, sequenceId, columns) {
-      const groups = groupsWith(await this.footer(file), "sequence_id", sequenceId);
+      const groups = groupsBetween(await this.footer(file), "sequence_id", sequenceId, sequenceId);
       if (!groups.length) return [];
       const { start } = groups[0], { end } = groups.at(-1);
 
@@ -81,15 +84,31 @@ globalThis.attlas ??= {};
       return first < 0 ? [] : this.read(file, columns, start + first, start + last + 1);
     }
 
-    /** Return the row of an accession in `proteins`, from 0; null where there is none. */
-    async rowOfAccession(accession) {
+    /**
+     * Return the row groups of `proteins` in which some rows lie, each with `rows`, those of them, and `firstRow`, that of
+     * `file` from which its rows start to end (exclusive) are read: a large `proteins` is read as a file for each group.
+     */
+    async proteinGroups(rows) {
       const [file] = this.files("proteins");
-      for (const { start, end } of groupsWith(await this.footer(file), "accession", accession)) {
-        const rows = await this.read(file, ["accession"], start, end);
-        const at = rows.findIndex((row) => row.accession === accession);
-        if (at >= 0) return start + at;
+      const parts = file.footer_parts;
+      const groupRows = parts?.group_rows ?? Number((await this.footer(file)).row_groups[0]?.num_rows); // the last may have fewer
+      const groups = new Map();
+      for (const row of rows) {
+        const number = Math.floor(row / groupRows);
+        if (!groups.has(number)) {
+          const start = number * groupRows, end = Math.min(start + groupRows, file.n_rows);
+          const place = parts ? { file: { ...file, group: number }, firstRow: start, start: 0, end: end - start } : { file, firstRow: 0, start, end };
+          groups.set(number, { ...place, rows: [] });
+        }
+        groups.get(number).rows.push(row);
       }
-      return null;
+      return [...groups.values()];
+    }
+
+    /** Return columns of a row of `proteins`, as an object. */
+    async proteinOf(row, columns) {
+      const [{ file, firstRow }] = await this.proteinGroups([row]);
+      return (await this.read(file, columns, row - firstRow, row - firstRow + 1))[0];
     }
 
     /**
@@ -127,14 +146,6 @@ globalThis.attlas ??= {};
       return places.slice(0, most);
     }
 
-    /** Return the row groups of a file in which some rows lie, each with its rows start to end (exclusive). */
-    async groupsOfRows(file, rows) {
-      const groups = groupsOf(await this.footer(file)).map(({ start, end }) => ({ start, end, rows: [] }));
-      const ends = groups.map(({ end }) => end);
-      for (const row of rows) groups[firstAbove(ends, row)].rows.push(row);
-      return groups.filter((group) => group.rows.length);
-    }
-
     /** Return columns of rows start to end (exclusive) of a file, as objects; all rows without `start`. */
     async read(file, columns, start = 0, end = file.n_rows) {
       const metadata = await this.footer(file);
@@ -161,12 +172,25 @@ globalThis.attlas ??= {};
       return { start, end, bytes: await this.#bytes(file, start, end) };
     }
 
-    /** Return the metadata of a file, which is read once. */
+    /** Return the metadata of a file, or of the one row group that it stands for, which are read once. */
     footer(file) {
-      if (!this.footers.has(file.path)) {
-        this.footers.set(file.path, hyparquet.parquetMetadataAsync(this.#buffer(file), { initialFetchSize: file.tail_bytes }));
+      const key = `${file.path} ${file.group ?? ""}`;
+      if (!this.footers.has(key)) {
+        this.footers.set(key, file.group === undefined
+          ? hyparquet.parquetMetadataAsync(this.#buffer(file), { initialFetchSize: file.tail_bytes }) : this.#footerPart(file));
       }
-      return this.footers.get(file.path);
+      return this.footers.get(key);
+    }
+
+    /** Return the metadata of a row group, whose footer stands in the file beside that of all: its length, then its bytes. */
+    async #footerPart(file) {
+      const { first_byte: firstByte, part_bytes: partBytes } = file.footer_parts;
+      const start = firstByte + file.group * partBytes;
+      const part = new Uint8Array(await this.#bytes(file, start, start + partBytes));
+      const length = part.slice(0, LENGTH_BYTES);
+      const footer = part.slice(LENGTH_BYTES, LENGTH_BYTES + new DataView(length.buffer).getUint32(0, true));
+      const tail = await new Blob([footer, length, "PAR1"]).arrayBuffer(); // what every file of Parquet ends with
+      return hyparquet.parquetMetadataAsync({ byteLength: tail.byteLength, slice: (first, end) => tail.slice(first, end) });
     }
 
     /** Return what hyparquet reads a file from; `known` is a part of it that was read already. */
@@ -199,11 +223,6 @@ globalThis.attlas ??= {};
     }
   };
 
-  /** Return the row groups whose smallest and largest value of a column enclose a value. */
-  function groupsWith(metadata, column, value) {
-    return groupsBetween(metadata, column, value, value);
-  }
-
   /** Return the row groups that may hold values of a column from `first` to `last`, with their own ends. */
   function groupsBetween(metadata, column, first, last) {
     return groupsOf(metadata).map((group) => {
@@ -211,17 +230,6 @@ globalThis.attlas ??= {};
       const { min_value: smallest, max_value: largest } = chunk.meta_data.statistics;
       return { ...group, smallest, largest };
     }).filter(({ smallest, largest }) => smallest <= last && first <= largest);
-  }
-
-  /** Return the place of the first number, of those in order, that is above a value. */
-  function firstAbove(numbers, value) {
-    let low = 0, high = numbers.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (numbers[middle] > value) high = middle;
-      else low = middle + 1;
-    }
-    return low;
   }
 
   /** Return the row groups of a file: their rows start to end (exclusive), and the chunk of each column. */
