@@ -28,6 +28,7 @@ from attlas.serve.pages.routes import examples, page_routes
 from attlas.serve.problems import add_handlers
 from attlas.serve.protein_page import protein_page
 from attlas.serve.service import Service
+from attlas.serve.structure_folder import StructureFolder
 from attlas.serve.worker_pool import BusyError, WorkerPool
 
 API = "/api/v1"
@@ -49,6 +50,7 @@ def make_app(
     memory_limit: str | None = None,
     limits: Limits | None = None,
     shown_place: str | None = None,
+    structures: Path | None = None,
 ) -> FastAPI:
     """Return the application of an atlas in a directory or behind a URL. Its shutdown ends the workers.
 
@@ -59,9 +61,12 @@ def make_app(
         memory_limit: what one query may take of memory, such as `4GB` or `25%`.
         limits: sizes and times beyond which requests are refused.
         shown_place: what the command lines on the pages call the atlas; default: the place as it is given.
+        structures: folder of structure files, each named after its protein, that the pages draw.
 
     Raises:
         BrokenAtlasError: there is no such atlas, or it is not whole.
+        InputError: the folder of structures cannot be listed.
+        EnvironmentFault: structures are read by gemmi, which is not installed.
     """
     service = open_service(
         place,
@@ -69,6 +74,7 @@ def make_app(
         memory_limit=memory_limit,
         limits=limits or Limits(),
         shown_place=shown_place or str(place),
+        structures=structures,
     )
 
     @asynccontextmanager
@@ -95,9 +101,16 @@ def make_app(
 
 
 def open_service(
-    place: str | Path, *, has_sql: bool, memory_limit: str | None, limits: Limits, shown_place: str
+    place: str | Path,
+    *,
+    has_sql: bool,
+    memory_limit: str | None,
+    limits: Limits,
+    shown_place: str,
+    structures: Path | None,
 ) -> Service:
     """Return an atlas, opened, with an empty pool of workers."""
+    folder = None if structures is None else StructureFolder.open(structures, limits)
     current = CurrentAtlas(place)
     pool = WorkerPool(
         str(place),
@@ -107,7 +120,7 @@ def open_service(
         n_waiting=limits.n_waiting,
         pending_bytes=limits.pending_bytes,
     )
-    return Service(current, pool, limits, LongProteins(limits), has_sql, shown_place)
+    return Service(current, pool, limits, LongProteins(limits), has_sql, shown_place, folder)
 
 
 def read_first_page(app: FastAPI) -> None:
@@ -119,7 +132,8 @@ def read_first_page(app: FastAPI) -> None:
     with suppress(Fault):
         edition = service.current.edition()
         for accession in examples(edition)[:1]:
-            list(protein_page(edition.atlas, accession, place=service.place).pieces())
+            structure = service.structures and service.structures.find(accession)
+            list(protein_page(edition.atlas, accession, place=service.place, structure=structure).pieces())
 
 
 def _warm_up(service: Service) -> None:

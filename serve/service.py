@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from attlas.serve.current_atlas import CurrentAtlas
 from attlas.serve.limits import Limits
 from attlas.serve.long_proteins import LongProteins
+from attlas.serve.structure_folder import StructureFolder
 from attlas.serve.traffic import Traffic
 from attlas.serve.worker_pool import WorkerPool
 
@@ -21,6 +22,8 @@ class Service:
     """Whether users may ask in SQL of their own."""
     place: str
     """What the command lines on the pages call the atlas: its directory or URL."""
+    structures: StructureFolder | None = None
+    """The folder whose structures are drawn; None draws what the atlas is annotated with."""
     traffic: Traffic = field(default_factory=Traffic)
 
     def close(self) -> None:
