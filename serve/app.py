@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from attlas.queries.page.structure_folder import StructureFolder
 from attlas.schema import Fault
 from attlas.serve.api.atlas_routes import atlas_routes
 from attlas.serve.api.export_routes import export_routes
@@ -28,7 +29,6 @@ from attlas.serve.pages.routes import examples, page_routes
 from attlas.serve.problems import add_handlers
 from attlas.serve.protein_page import protein_page
 from attlas.serve.service import Service
-from attlas.serve.structure_folder import StructureFolder
 from attlas.serve.worker_pool import BusyError, WorkerPool
 
 API = "/api/v1"
@@ -110,7 +110,11 @@ def open_service(
     structures: Path | None,
 ) -> Service:
     """Return an atlas, opened, with an empty pool of workers."""
-    folder = None if structures is None else StructureFolder.open(structures, limits)
+    folder = (
+        None
+        if structures is None
+        else StructureFolder.open(structures, max_bytes=limits.structure_bytes, n_files=limits.n_structures)
+    )
     current = CurrentAtlas(place)
     pool = WorkerPool(
         str(place),
@@ -132,7 +136,7 @@ def read_first_page(app: FastAPI) -> None:
     with suppress(Fault):
         edition = service.current.edition()
         for accession in examples(edition)[:1]:
-            structure = service.structures and service.structures.find(accession)
+            structure = service.find_structure(accession)
             list(protein_page(edition.atlas, accession, place=service.place, structure=structure).pieces())
 
 

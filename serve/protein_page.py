@@ -15,9 +15,9 @@ from attlas.queries import Atlas
 from attlas.queries.page.html import fill_template, page_closing, page_opening
 from attlas.queries.page.pair_page import PAIR_PARTS
 from attlas.queries.page.protein_data import complete_data, read_heading
+from attlas.queries.page.structure_folder import NO_STRUCTURE, ProteinStructure
 from attlas.queries.text import printable
 from attlas.schema import COORDINATES, PAIR_HEADS
-from attlas.serve.structure_folder import ProteinStructure
 
 NAVIGATION = (
     "<style>nav.served {{ font-size: .9rem; margin: -.4rem 0 1rem; }}</style>"
@@ -47,7 +47,7 @@ class ServedPage:
         yield self.make_closing()
 
 
-def protein_page(atlas: Atlas, accession: str, *, place: str, structure: ProteinStructure | None = None) -> ServedPage:
+def protein_page(atlas: Atlas, accession: str, *, place: str, structure: ProteinStructure = NO_STRUCTURE) -> ServedPage:
     """Return the page of a protein. `place` is what its command lines call the atlas.
 
     Raises:
@@ -55,7 +55,7 @@ def protein_page(atlas: Atlas, accession: str, *, place: str, structure: Protein
     """
     heading = read_heading(atlas, accession)
     html = page_opening(
-        heading.values, may_have_structure=structure is not None or bool(atlas.manifest.of_table(COORDINATES))
+        heading.values, may_have_structure=structure.path is not None or bool(atlas.manifest.of_table(COORDINATES))
     )
     links = {"JSON": f"/api/v1/proteins/{quote(accession, safe='')}"}
     if any(file.n_rows for file in atlas.manifest.of_table(PAIR_HEADS)):
@@ -64,7 +64,7 @@ def protein_page(atlas: Atlas, accession: str, *, place: str, structure: Protein
         _add_frame(html, place=place, links=links),
         _read_policy(html),
         heading.protein.length,
-        lambda: page_closing(complete_data(atlas, heading, drawing=structure and structure.draw(heading.protein))),
+        lambda: page_closing(complete_data(atlas, heading, drawing=structure.draw(heading.protein))),
     )
 
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from attlas.queries.page.structure_folder import NO_STRUCTURE, ProteinStructure, StructureFolder
 from attlas.serve.current_atlas import CurrentAtlas
 from attlas.serve.limits import Limits
 from attlas.serve.long_proteins import LongProteins
-from attlas.serve.structure_folder import StructureFolder
 from attlas.serve.traffic import Traffic
 from attlas.serve.worker_pool import WorkerPool
 
@@ -25,6 +25,10 @@ class Service:
     structures: StructureFolder | None = None
     """The folder whose structures are drawn; None draws what the atlas is annotated with."""
     traffic: Traffic = field(default_factory=Traffic)
+
+    def find_structure(self, accession: str) -> ProteinStructure:
+        """Return the structure of a protein in the folder of structures."""
+        return NO_STRUCTURE if self.structures is None else self.structures.find(accession)
 
     def close(self) -> None:
         """End the workers and close the files."""

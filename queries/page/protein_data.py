@@ -69,7 +69,7 @@ class Heading:
 class Drawing:
     """A structure that was drawn before."""
 
-    structure: Mapping[str, Any] | None = None
+    structure: dict[str, Any] | None = None
     """`structure` of the data; None where it could not be drawn."""
     notes: tuple[str, ...] = ()
     """Why it could not, as sentences."""
@@ -138,11 +138,7 @@ def complete_data(
         QuestionError, InputError, EnvironmentFault: the structure is not there, or cannot be drawn, as `protein_data`.
     """
     protein, values = heading.protein, heading.values
-    if drawing is None or drawing.structure is None:
-        shown_structure = _structure(atlas, protein, structure, chain)
-    else:
-        shown_structure = drawing.structure
-
+    drawn = drawing.structure if drawing is not None else None
     data: dict[str, Any] = {
         "format": FORMAT,
         "provenance": values["provenance"],
@@ -157,7 +153,7 @@ def complete_data(
         "contacts": _contacts(atlas, protein),
         "tracks": _tracks(atlas, protein),
         "variants": _variants(atlas, protein),
-        "structure": shown_structure,
+        "structure": _structure(atlas, protein, structure, chain) if drawn is None else drawn,
         "thinned": [] if drawing is None else list(drawing.notes),
     }
     return data if max_bytes is None else thin(data, max_bytes=max_bytes)

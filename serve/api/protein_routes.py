@@ -155,14 +155,14 @@ def _add_page_data(router: APIRouter, service: Service) -> None:
         edition = service.current.edition()
         atlas = edition.atlas
         protein = first_protein(atlas, find_match(atlas, id))
-        structure = service.structures and service.structures.find(protein.accession)
+        structure = service.find_structure(protein.accession)
 
         def make_data() -> dict[str, Any]:
             heading = read_heading(atlas, protein.accession)
-            return complete_data(atlas, heading, drawing=structure and structure.draw(heading.protein))
+            return complete_data(atlas, heading, drawing=structure.draw(heading.protein))
 
         with service.long_proteins.turn(protein.length):
-            return answer_json(request, edition, make_data, stamp=structure and structure.stamp)
+            return answer_json(request, edition, make_data, stamp=structure.stamp)
 
 
 def _add_protein(router: APIRouter, service: Service) -> None:

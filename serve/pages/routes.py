@@ -119,8 +119,8 @@ def _add_protein(router: APIRouter, service: Service) -> None:
             return RedirectResponse(f"/proteins?{urlencode({'q': id})}", 303)
 
         accession = first_protein(edition.atlas, find_match(edition.atlas, id)).accession
-        structure = service.structures and service.structures.find(accession)
-        etag = make_etag(edition, request, "html", stamp=structure and structure.stamp)
+        structure = service.find_structure(accession)
+        etag = make_etag(edition, request, "html", stamp=structure.stamp)
         if is_unchanged(request, etag):
             return not_modified(etag)
 

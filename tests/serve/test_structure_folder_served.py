@@ -107,7 +107,13 @@ def make_several(folder: Path, structure: Path) -> str:
     return r"several structures named after Q00001"
 
 
-@pytest.mark.parametrize("spoil", [make_foreign, make_binary, make_large, make_several])
+def remove_folder(folder: Path, structure: Path) -> str:
+    """Take the folder away while the server runs."""
+    folder.rmdir()
+    return r"folder models of mine cannot be read"
+
+
+@pytest.mark.parametrize("spoil", [make_foreign, make_binary, make_large, make_several, remove_folder])
 def test_a_file_that_cannot_be_drawn_is_named_on_the_page_and_costs_nothing_else(
     client: TestClient, folder: Path, case: Case, spoil: Any
 ) -> None:

@@ -15,7 +15,6 @@ from attlas.queries.page.protein_data import Drawing
 from attlas.queries.text import printable
 from attlas.schema import InputError
 from attlas.schema.errors import describe_in_one_line
-from attlas.serve.limits import Limits
 from attlas.structures.chains import require
 from attlas.structures.folder import list_folder, only_structure, structures_named
 
@@ -29,8 +28,13 @@ class StructureFolder:
     turns: threading.BoundedSemaphore
 
     @classmethod
-    def open(cls, place: Path, limits: Limits) -> Self:
+    def open(cls, place: Path, *, max_bytes: int, n_files: int) -> Self:
         """Return a folder whose files can be read.
+
+        Args:
+            place: the folder.
+            max_bytes: largest file that is drawn, unpacked.
+            n_files: files that are read at a time; whoever asks for another one waits.
 
         Raises:
             InputError: it cannot be listed.
@@ -38,39 +42,39 @@ class StructureFolder:
         """
         list_folder(place)
         require("gemmi")
-        return cls(place, limits.structure_bytes, threading.BoundedSemaphore(limits.n_structures))
+        return cls(place, max_bytes, threading.BoundedSemaphore(n_files))
 
-    def find(self, accession: str) -> "ProteinStructure | None":
-        """Return the structure that is named after a protein; None where the folder has none."""
+    def find(self, accession: str) -> "ProteinStructure":
+        """Return the structure that is named after a protein; NO_STRUCTURE where the folder has none."""
         try:
             paths = structures_named(self.place, accession)
             if not paths:
-                return None
+                return NO_STRUCTURE
             path = only_structure(paths, self.place, accession)
             status = path.stat()
         except (InputError, OSError) as error:
             refusal = _sentence(error, self.place)
-            return ProteinStructure(self, None, refusal, refusal)
-        return ProteinStructure(self, path, "", (path.name, status.st_mtime_ns, status.st_size))
+            return ProteinStructure(refusal=refusal, stamp=refusal)
+        return ProteinStructure(self, path, stamp=(path.name, status.st_mtime_ns, status.st_size))
 
 
 @dataclass(frozen=True)
 class ProteinStructure:
     """The structure of a protein in a folder."""
 
-    folder: StructureFolder
-    path: Path | None
-    """Its file; None where nobody can tell which file it is."""
-    refusal: str
+    folder: StructureFolder | None = None
+    path: Path | None = None
+    """Its file; None where there is none, or nobody can tell which file it is."""
+    refusal: str = ""
     """Why nobody can."""
-    stamp: object
+    stamp: object = None
     """Another one where the file was replaced."""
 
     def draw(self, protein: ProteinRow) -> Drawing:
         """Return the structure as the page shows it, or the reason why it does not."""
-        if self.path is None:
+        if self.refusal:
             return Drawing(notes=(self.refusal,))
-        if protein.sequence is None:
+        if self.folder is None or self.path is None or protein.sequence is None:
             return Drawing()
 
         try:
@@ -82,6 +86,9 @@ class ProteinStructure:
         return Drawing(drawn)
 
 
+NO_STRUCTURE = ProteinStructure()
+
+
 def _sentence(error: Exception, folder: Path) -> str:
     """Return what an error says, on one line, without the place of the folder, which visitors need not know."""
-    return printable(describe_in_one_line(error)).replace(f"{folder}/", "")
+    return printable(describe_in_one_line(error)).replace(f"{folder}/", "").replace(str(folder), folder.name)
