@@ -90,5 +90,9 @@ NO_STRUCTURE = ProteinStructure()
 
 
 def _sentence(error: Exception, folder: Path) -> str:
-    """Return what an error says, on one line, without the place of the folder, which visitors need not know."""
-    return printable(describe_in_one_line(error)).replace(f"{folder}/", "").replace(str(folder), folder.name)
+    """Return what an error says, on one line.
+
+    What to do is for whoever has the command line, and where the folder lies is nobody else's concern.
+    """
+    text, _, _ = describe_in_one_line(error).partition("; to do: ")
+    return printable(text).replace(f"{folder}/", "").replace(str(folder), folder.name)

@@ -125,6 +125,7 @@ def test_a_file_that_cannot_be_drawn_is_named_on_the_page_and_costs_nothing_else
     (note,) = data["thinned"]
     assert re.search(expected, note), note
     assert str(folder) not in response.text  # where it lies is nobody's concern
+    assert "--chain" not in note  # which a visitor cannot give
     assert len(data["received"]["data"]) > 0
 
 
