@@ -126,8 +126,9 @@ test-objects: env  ## builds into an object store: S3 by moto, behind a proxy th
 # Debian's Chromium where it can be had, or else the one that Playwright fetches; npm fetches what finds faults of access.
 browser: env
 	has() { command -v "$$1" > /dev/null; }
-	if ! { has chromium && has npm; } && has apt-get && [ "$$(id -u)" = 0 ]; then
-	    apt-get update --quiet && DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes chromium npm || true
+	missing=$$(for tool in chromium npm; do has $$tool || echo $$tool; done)  # another npm than Debian's conflicts with it
+	if [ -n "$$missing" ] && has apt-get && [ "$$(id -u)" = 0 ]; then
+	    apt-get update --quiet && DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes $$missing || true
 	fi
 	has npm || { echo "npm is missing: install it, then repeat" >&2; exit 1; }
 	has chromium || $(BIN)/playwright install --with-deps chromium

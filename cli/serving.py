@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,6 +31,16 @@ def serve(
             help="Another name by which browsers call this server, as behind a proxy; may be repeated.",
         ),
     ] = None,
+    structure: Annotated[
+        Path | None,
+        typer.Option(
+            "--structure",
+            metavar="FOLDER",
+            help="Folder of PDB or mmCIF files (or compressed), each named after its protein, to draw on the pages; "
+            "default: what the atlas is annotated with.",
+            show_default=False,
+        ),
+    ] = None,
     memory: Annotated[
         str | None,
         typer.Option(metavar="SIZE", help="Memory of a query, such as 4GB or 25%; beyond it, it writes to disk."),
@@ -50,6 +61,7 @@ def serve(
             has_sql=sql,
             hosts=(*names_of(host), *(name or ())),
             memory_limit=memory,
+            structures=structure,
             shown_place=directory if is_loopback(host) else "DIR",  # others need not know where it lies
         )
         read_first_page(app)

@@ -78,9 +78,11 @@ def answer_rows(
     return Response(data, headers={**CACHING, **noted, "ETag": etag, "Content-Type": content_type(file_format)})
 
 
-def answer_json(request: Request, edition: Edition, make_value: Callable[[], object]) -> Response:
-    """Return a value as JSON; 304 where the client has it already."""
-    etag = make_etag(edition, request, "json")
+def answer_json(
+    request: Request, edition: Edition, make_value: Callable[[], object], *, stamp: object = None
+) -> Response:
+    """Return a value as JSON; 304 where the client has it already. `stamp` is of what it holds beside the atlas."""
+    etag = make_etag(edition, request, "json", stamp=stamp)
     if is_unchanged(request, etag):
         return not_modified(etag)
     return Response(dump_json(make_value()) + b"\n", headers={**CACHING, "ETag": etag}, media_type="application/json")

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from attlas.queries.page.structure_folder import StructureFolder
 from attlas.schema import Fault
 from attlas.serve.api.atlas_routes import atlas_routes
 from attlas.serve.api.export_routes import export_routes
@@ -49,6 +50,7 @@ def make_app(
     memory_limit: str | None = None,
     limits: Limits | None = None,
     shown_place: str | None = None,
+    structures: Path | None = None,
 ) -> FastAPI:
     """Return the application of an atlas in a directory or behind a URL. Its shutdown ends the workers.
 
@@ -59,9 +61,12 @@ def make_app(
         memory_limit: what one query may take of memory, such as `4GB` or `25%`.
         limits: sizes and times beyond which requests are refused.
         shown_place: what the command lines on the pages call the atlas; default: the place as it is given.
+        structures: folder of structure files, each named after its protein, that the pages draw.
 
     Raises:
         BrokenAtlasError: there is no such atlas, or it is not whole.
+        InputError: the folder of structures cannot be listed.
+        EnvironmentFault: structures are read by gemmi, which is not installed.
     """
     service = open_service(
         place,
@@ -69,6 +74,7 @@ def make_app(
         memory_limit=memory_limit,
         limits=limits or Limits(),
         shown_place=shown_place or str(place),
+        structures=structures,
     )
 
     @asynccontextmanager
@@ -95,9 +101,20 @@ def make_app(
 
 
 def open_service(
-    place: str | Path, *, has_sql: bool, memory_limit: str | None, limits: Limits, shown_place: str
+    place: str | Path,
+    *,
+    has_sql: bool,
+    memory_limit: str | None,
+    limits: Limits,
+    shown_place: str,
+    structures: Path | None,
 ) -> Service:
     """Return an atlas, opened, with an empty pool of workers."""
+    folder = (
+        None
+        if structures is None
+        else StructureFolder.open(structures, max_bytes=limits.structure_bytes, n_files=limits.n_structures)
+    )
     current = CurrentAtlas(place)
     pool = WorkerPool(
         str(place),
@@ -107,7 +124,7 @@ def open_service(
         n_waiting=limits.n_waiting,
         pending_bytes=limits.pending_bytes,
     )
-    return Service(current, pool, limits, LongProteins(limits), has_sql, shown_place)
+    return Service(current, pool, limits, LongProteins(limits), has_sql, shown_place, folder)
 
 
 def read_first_page(app: FastAPI) -> None:
@@ -119,7 +136,8 @@ def read_first_page(app: FastAPI) -> None:
     with suppress(Fault):
         edition = service.current.edition()
         for accession in examples(edition)[:1]:
-            list(protein_page(edition.atlas, accession, place=service.place).pieces())
+            structure = service.find_structure(accession)
+            list(protein_page(edition.atlas, accession, place=service.place, structure=structure).pieces())
 
 
 def _prepare_answers(service: Service) -> None:

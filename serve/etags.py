@@ -10,10 +10,13 @@ CACHING = {"Cache-Control": "no-cache", "Vary": "Accept"}
 """An answer may be kept, and is checked before it is used again."""
 
 
-def make_etag(edition: Edition, request: Request, format: str) -> str:
-    """Return the ETag of the answer to a GET: weak, because equal rows may be other bytes of Parquet."""
+def make_etag(edition: Edition, request: Request, format: str, *, stamp: object = None) -> str:
+    """Return the ETag of the answer to a GET: weak, because equal rows may be other bytes of Parquet.
+
+    `stamp` is another one where something beside the atlas, such as a structure, has changed.
+    """
     query = sorted(request.query_params.multi_items())
-    return f'W/"{digest([edition.digest, request.url.path, query, format])}"'
+    return f'W/"{digest([edition.digest, request.url.path, query, format, stamp])}"'
 
 
 def is_unchanged(request: Request, etag: str) -> bool:

@@ -33,6 +33,10 @@ class Limits:
     """Processes that answer questions; a query has a process to itself."""
     n_waiting: int = 16
     """Requests that may wait for such a process; more are told to come again."""
+    structure_bytes: int = 5_000_000
+    """Largest structure file that is drawn, unpacked; AlphaFold's models have 3 MB at most."""
+    n_structures: int = 2
+    """Structure files that are read at a time; others wait."""
     long_protein_residues: int = 5_000
     """Length from which on all of a protein is answered to a few clients at a time."""
     n_long_proteins: int = 2

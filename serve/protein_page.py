@@ -15,6 +15,7 @@ from attlas.queries import Atlas
 from attlas.queries.page.html import fill_template, page_closing, page_opening
 from attlas.queries.page.pair_page import PAIR_PARTS
 from attlas.queries.page.protein_data import complete_data, read_heading
+from attlas.queries.page.structure_folder import NO_STRUCTURE, ProteinStructure
 from attlas.queries.text import printable
 from attlas.schema import COORDINATES, PAIR_HEADS
 
@@ -46,14 +47,16 @@ class ServedPage:
         yield self.make_closing()
 
 
-def protein_page(atlas: Atlas, accession: str, *, place: str) -> ServedPage:
+def protein_page(atlas: Atlas, accession: str, *, place: str, structure: ProteinStructure = NO_STRUCTURE) -> ServedPage:
     """Return the page of a protein. `place` is what its command lines call the atlas.
 
     Raises:
         QuestionError: the protein is not in the atlas.
     """
     heading = read_heading(atlas, accession)
-    html = page_opening(heading.values, may_have_structure=bool(atlas.manifest.of_table(COORDINATES)))
+    html = page_opening(
+        heading.values, may_have_structure=structure.path is not None or bool(atlas.manifest.of_table(COORDINATES))
+    )
     links = {"JSON": f"/api/v1/proteins/{quote(accession, safe='')}"}
     if any(file.n_rows for file in atlas.manifest.of_table(PAIR_HEADS)):
         links = {"Pairs": f"/pairs?{urlencode({'id': accession})}", **links}
@@ -61,7 +64,7 @@ def protein_page(atlas: Atlas, accession: str, *, place: str) -> ServedPage:
         _add_frame(html, place=place, links=links),
         _read_policy(html),
         heading.protein.length,
-        lambda: page_closing(complete_data(atlas, heading)),
+        lambda: page_closing(complete_data(atlas, heading, drawing=structure.draw(heading.protein))),
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from attlas.queries.page.structure_folder import NO_STRUCTURE, ProteinStructure, StructureFolder
 from attlas.serve.current_atlas import CurrentAtlas
 from attlas.serve.limits import Limits
 from attlas.serve.long_proteins import LongProteins
@@ -21,7 +22,13 @@ class Service:
     """Whether users may ask in SQL of their own."""
     place: str
     """What the command lines on the pages call the atlas: its directory or URL."""
+    structures: StructureFolder | None = None
+    """The folder whose structures are drawn; None draws what the atlas is annotated with."""
     traffic: Traffic = field(default_factory=Traffic)
+
+    def find_structure(self, accession: str) -> ProteinStructure:
+        """Return the structure of a protein in the folder of structures."""
+        return NO_STRUCTURE if self.structures is None else self.structures.find(accession)
 
     def close(self) -> None:
         """End the workers and close the files."""

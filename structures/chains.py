@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attlas.intake.compression import plain_name
-from attlas.intake.files import read_file
+from attlas.intake.files import MAX_BYTES, read_file
 from attlas.intake.text import as_utf8
 from attlas.schema import EnvironmentFault, InputError
 from attlas.structures.pdb_text import blank_foreign_columns, note_atoms_behind_end
@@ -111,15 +111,16 @@ class StructureFile:
         return header[62:66].strip() if header.startswith("HEADER") else ""
 
 
-def read_structure(path: Path) -> StructureFile:
+def read_structure(path: Path, *, max_bytes: int = MAX_BYTES) -> StructureFile:
     """Read a structure file.
 
     Raises:
-        InputError: it cannot be read, is neither PDB nor mmCIF, or holds no protein chain.
+        InputError: it cannot be read, has more than `max_bytes`, unpacked, is neither PDB nor mmCIF, or holds no
+            protein chain.
         EnvironmentFault: gemmi is not installed.
     """
     gemmi = require("gemmi")
-    file = read_file(path, expected="a structure as PDB or mmCIF")
+    file = read_file(path, expected="a structure as PDB or mmCIF", max_bytes=max_bytes)
     data = as_utf8(file.data, name=file.name)
     format: Literal["pdb", "mmcif"] = "mmcif" if _is_cif(data) else "pdb"
 

@@ -20,11 +20,14 @@ from attlas.pipeline.annotate.structures.assign import Assignment
 from attlas.pipeline.annotate.structures.read import StructureRows, read_structures
 from attlas.pipeline.annotate.tables import stored_rows
 from attlas.pipeline.annotate.values.read import import_series
+from attlas.pipeline.annotate.values.spill import Scratch
 from attlas.schema import AtlasPaths, InputError
 
 
-def read_source(paths: AtlasPaths, source: AnnotationSource, rejected: Account) -> Import:
+def read_source(paths: AtlasPaths, source: AnnotationSource, rejected: Account, scratch: Scratch) -> Import:
     """Read a source against the proteins of an atlas; what does not fit is counted in `rejected`.
+
+    Rows that are too many for memory lie in `scratch`, and are there as long as it is.
 
     Raises:
         InputError: it cannot be read, or an option does not go with it.
@@ -34,7 +37,7 @@ def read_source(paths: AtlasPaths, source: AnnotationSource, rejected: Account) 
     _refuse_standard_input(source.path)
     if source.series is not None:
         proteins = Proteins.of(stored_rows(paths, paths.proteins, COLUMNS))
-        return import_series(source, source.series, proteins, rejected)
+        return import_series(source, source.series, proteins, rejected, scratch)
 
     format = _format(source)
     proteins = Proteins.of(stored_rows(paths, paths.proteins, COLUMNS))

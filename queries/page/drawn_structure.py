@@ -8,6 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attlas.intake.files import MAX_BYTES
 from attlas.intake.rejects import name_chains
 from attlas.queries.answers.one_id import list_added_rows
 from attlas.queries.answers.stored_rows import ProteinRow
@@ -29,14 +30,17 @@ TRACE_CHAIN = "A"
 COORDINATE_COLUMNS = ("source", "chain", "position", "residue", "observed", "ca_x", "ca_y", "ca_z")
 
 
-def draw_file(path: Path, accession: str, sequence: str, *, chain: str | None = None) -> dict[str, Any]:
+def draw_file(
+    path: Path, accession: str, sequence: str, *, chain: str | None = None, max_bytes: int = MAX_BYTES
+) -> dict[str, Any]:
     """Return the mapped chains of a structure file, with their ligands, as `structure` of the page's data.
 
     Raises:
-        InputError: the file cannot be read, has no such chain, or is not of this protein.
+        InputError: the file cannot be read, has more than `max_bytes`, unpacked, has no such chain, or is not of this
+            protein.
         EnvironmentFault: gemmi is not installed.
     """
-    file = read_structure(path)
+    file = read_structure(path, max_bytes=max_bytes)
     match = match_structure(file, accession, sequence, chain=chain)
     drawn = write_structure(list(drawn_atoms(file, match)), read_elements(file)[0])
 

@@ -17,7 +17,8 @@ computed. Lists that stand beside each other are columns of one table, to save b
 - `structure`: `kind` (`file`, or `trace` of C-alpha atoms), `format` (`pdb` or `mmcif`) and `text` of what is drawn,
   its `name` and `source`, `chains`, each with the `positions` of the sequence and the `residues` (number and insertion
   code, as text) that they are in `text`, `n_mapped` positions, and `notes` on what does not fit.
-- `thinned`: what was left out to keep the page small, as sentences.
+- `thinned`: what is not shown, as sentences: what was left out to keep the page small, and from a server a structure
+  that cannot be drawn.
 """
 
 import base64
@@ -62,6 +63,16 @@ class Heading:
     protein: ProteinRow
     values: Mapping[str, Any]
     """`provenance`, `model`, `protein`, `sites` and `families` of the data."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A structure that was drawn before."""
+
+    structure: dict[str, Any] | None = None
+    """`structure` of the data; None where it could not be drawn."""
+    notes: tuple[str, ...] = ()
+    """Why it could not, as sentences."""
 
 
 def protein_data(
@@ -116,14 +127,18 @@ def complete_data(
     *,
     structure: Path | None = None,
     chain: str | None = None,
+    drawing: Drawing | None = None,
     max_bytes: int | None = DATA_BYTES,
 ) -> dict[str, Any]:
     """Return the data of the page of a protein whose heading was read already; arguments as `protein_data` has them.
+
+    With `drawing` its structure is shown, and no file is read; where it has none, what the atlas is annotated with.
 
     Raises:
         QuestionError, InputError, EnvironmentFault: the structure is not there, or cannot be drawn, as `protein_data`.
     """
     protein, values = heading.protein, heading.values
+    drawn = drawing.structure if drawing is not None else None
 
     data: dict[str, Any] = {
         "format": FORMAT,
@@ -139,8 +154,8 @@ def complete_data(
         "contacts": _contacts(atlas, protein),
         "tracks": _tracks(atlas, protein),
         "variants": _variants(atlas, protein),
-        "structure": _structure(atlas, protein, structure, chain),
-        "thinned": [],
+        "structure": _structure(atlas, protein, structure, chain) if drawn is None else drawn,
+        "thinned": [] if drawing is None else list(drawing.notes),
     }
 
     return data if max_bytes is None else thin(data, max_bytes=max_bytes)

@@ -14,7 +14,7 @@ from attlas.queries.answers.many_ids import lookup
 from attlas.queries.answers.one_id import Answer, answer_match, count_links, parse_layers
 from attlas.queries.formats import dump_json, json_rows
 from attlas.queries.lookup.identifiers import Match
-from attlas.queries.page.protein_data import protein_data
+from attlas.queries.page.protein_data import complete_data, read_heading
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import lacks_table, not_computed
 from attlas.queries.text import counted
@@ -157,8 +157,14 @@ def _add_page_data(router: APIRouter, service: Service) -> None:
         edition = service.current.edition()
         atlas = edition.atlas
         protein = first_protein(atlas, find_match(atlas, id))
+        structure = service.find_structure(protein.accession)
+
+        def make_data() -> dict[str, Any]:
+            heading = read_heading(atlas, protein.accession)
+            return complete_data(atlas, heading, drawing=structure.draw(heading.protein))
+
         with service.long_proteins.turn(protein.length):
-            return answer_json(request, edition, lambda: protein_data(atlas, protein.accession))
+            return answer_json(request, edition, make_data, stamp=structure.stamp)
 
 
 def _add_protein(router: APIRouter, service: Service) -> None:

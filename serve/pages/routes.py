@@ -115,14 +115,16 @@ def _add_protein(router: APIRouter, service: Service) -> None:
     @router.get("/protein/{id:path}", response_model=None)
     def protein(request: Request, id: str) -> Response:
         edition = service.current.edition()
-        etag = make_etag(edition, request, "html")
-        if is_unchanged(request, etag):
-            return not_modified(etag)
         if edition.atlas.match(id).candidates:  # of several proteins: their list
             return RedirectResponse(f"/proteins?{urlencode({'q': id})}", 303)
 
         accession = first_protein(edition.atlas, find_match(edition.atlas, id)).accession
-        page = protein_page(edition.atlas, accession, place=service.place)
+        structure = service.find_structure(accession)
+        etag = make_etag(edition, request, "html", stamp=structure.stamp)
+        if is_unchanged(request, etag):
+            return not_modified(etag)
+
+        page = protein_page(edition.atlas, accession, place=service.place, structure=structure)
         headers = {"ETag": etag, "Content-Security-Policy": page.policy}
         if page.length >= service.limits.long_protein_residues:
             # Whoever gets no turn is told so before anything is sent.

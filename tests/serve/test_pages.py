@@ -126,7 +126,9 @@ def test_the_header_of_a_protein_is_sent_before_its_data_are_read(
     service: Service = app.state.service
     atlas = service.current.edition().atlas
     read = []
-    monkeypatch.setattr("attlas.serve.protein_page.complete_data", lambda *values: read.append(values) or fail())
+    monkeypatch.setattr(
+        "attlas.serve.protein_page.complete_data", lambda *values, drawing: read.append(values) or fail()
+    )
 
     def fail() -> None:
         raise AssertionError("the data are read")

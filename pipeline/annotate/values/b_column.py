@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from attlas.intake.rejects import Reason, Record, Rejected, Remark
+from attlas.pipeline.annotate.gather import DraftTable
 from attlas.pipeline.annotate.imports import AnnotationSource, Series
 from attlas.pipeline.annotate.rows import AnnotationRows
 from attlas.pipeline.annotate.structures.assign import AssignedChain, Assignment
@@ -14,8 +15,9 @@ from attlas.pipeline.annotate.structures.read import (
     chain_remarks,
     nonprotein_chains,
 )
-from attlas.pipeline.annotate.values.gather import DraftValues, series_rows
+from attlas.pipeline.annotate.values.gather import series_rows, without_repeats
 from attlas.pipeline.annotate.values.records import ValueRow
+from attlas.pipeline.annotate.values.spill import KEY
 from attlas.structures.atoms import PolymerResidues
 
 
@@ -52,7 +54,7 @@ def read_b_columns(
         yield from nonprotein_chains(file)
 
         residues = PolymerResidues.of(file)
-        draft = DraftValues()
+        draft = DraftTable(ValueRow._fields)
         n_values = 0
         for item in _chain_values(chains, residues, file.path.name, series.name):
             if isinstance(item, ValueRow):
@@ -63,8 +65,10 @@ def read_b_columns(
         for chain in chains:
             # Residues of other letters are rejected, not kept as among the coordinates.
             yield from (remark for remark in chain_remarks(file, chain) if remark.kind != OTHER_LETTERS)
-        rows, _ = draft.finish(series)
-        yield StructureTrack(series_rows(rows, series, source=file.path.name), file.format, n_values)
+        rows, _ = without_repeats(draft.sorted(KEY), series)
+        yield StructureTrack(
+            AnnotationRows(tracks=series_rows(rows, series, source=file.path.name)), file.format, n_values
+        )
 
 
 def _chain_values(

@@ -10,47 +10,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attlas.intake.rejects import Reason, Record, Rejected, Remark
-from attlas.pipeline.annotate.gather import DraftTable
 from attlas.pipeline.annotate.imports import Series
-from attlas.pipeline.annotate.rows import AnnotationRows, as_stored
+from attlas.pipeline.annotate.rows import as_stored
 from attlas.pipeline.annotate.values.records import ValueRow
-from attlas.schema import TRACKS, VARIANTS
+from attlas.pipeline.annotate.values.spill import KEY
 
 N_SUBSTITUTES = 19
 """Amino acids that may stand in place of another one."""
 FEW_VARIANTS = f"mean of fewer than {N_SUBSTITUTES} variants"
 """Kind of the remark on a residue of a track whose value is a mean of variants."""
 
-_KEY = ("sequence_id", "accession", "position", "substitute")
-"""Order of the values of one source, and what makes two of them values of the same residue or variant."""
 _N_VALUES_SHOWN = 3
 
 
-class DraftValues:
-    """Values in the order in which they come."""
+def without_repeats(rows: pa.Table, series: Series) -> tuple[pa.Table, list[Rejected]]:
+    """Return sorted values by residue or variant, each once, and what was left out.
 
-    def __init__(self) -> None:
-        self._draft = DraftTable(ValueRow._fields)
-
-    def add(self, row: ValueRow) -> None:
-        """Take a row."""
-        self._draft.add(row)
-
-    def add_table(self, rows: pa.Table) -> None:
-        """Take rows with the columns of `ValueRow`."""
-        self._draft.add_table(rows)
-
-    def finish(self, series: Series) -> tuple[pa.Table, list[Rejected]]:
-        """Return the values by residue or variant, each once, and what was left out.
-
-        What is given again with the same value is a repeat; with another value none can be told to be right.
-        """
-        rows = self._draft.sorted(_KEY)
-        places, rejected = _repeats(rows, series.name)
-        if rejected:
-            is_kept = pa.array([place not in places for place in range(rows.num_rows)], pa.bool_())
-            rows = rows.filter(is_kept)
-        return rows, rejected
+    What is given again with the same value is a repeat; with another value none can be told to be right.
+    """
+    places, rejected = _repeats(rows, series.name)
+    if rejected:
+        is_kept = pa.array([place not in places for place in range(rows.num_rows)], pa.bool_())
+        rows = rows.filter(is_kept)
+    return rows, rejected
 
 
 def mean_over_variants(rows: pa.Table, name: str) -> tuple[pa.Table, list[Remark]]:
@@ -68,13 +50,11 @@ def mean_over_variants(rows: pa.Table, name: str) -> tuple[pa.Table, list[Remark
     return means.rename_columns({"value_mean": "value"}), remarks
 
 
-def series_rows(rows: pa.Table, series: Series, *, source: str) -> AnnotationRows:
-    """Return values as rows of the table of their series."""
+def series_rows(rows: pa.Table, series: Series, *, source: str) -> pa.Table:
+    """Return values as rows of the table of their series, sorted."""
     table = rows.append_column("name", pa.repeat(series.name, rows.num_rows))
     table = table.append_column("unit", pa.repeat(series.unit, rows.num_rows))
-    if series.table is VARIANTS:
-        return AnnotationRows(variants=as_stored(VARIANTS, table, source=source))
-    return AnnotationRows(tracks=as_stored(TRACKS, table, source=source))
+    return as_stored(series.table, table, source=source)
 
 
 def _repeats(rows: pa.Table, name: str) -> tuple[set[int], list[Rejected]]:
@@ -101,7 +81,7 @@ def _runs_of_same_key(rows: pa.Table) -> Iterator[tuple[int, int]]:
     if rows.num_rows < 2:
         return
     is_same = None
-    for column in (rows[name].combine_chunks() for name in _KEY):
+    for column in (rows[name].combine_chunks() for name in KEY):
         is_equal = pc.equal(column.slice(1), column.slice(0, len(column) - 1))
         is_same = is_equal if is_same is None else pc.and_(is_same, is_equal)
 

@@ -15,9 +15,10 @@ from attlas.pipeline.annotate.values.b_column import StructureTrack, read_b_colu
 from attlas.pipeline.annotate.values.bedgraph import is_bedgraph, read_bedgraph
 from attlas.pipeline.annotate.values.check import ValueCheck
 from attlas.pipeline.annotate.values.check_blocks import check_block
-from attlas.pipeline.annotate.values.gather import DraftValues, mean_over_variants, series_rows
+from attlas.pipeline.annotate.values.gather import mean_over_variants, series_rows, without_repeats
 from attlas.pipeline.annotate.values.read_tables import TableBlock, read_table
 from attlas.pipeline.annotate.values.records import ValueRecord
+from attlas.pipeline.annotate.values.spill import JoinedTable, Scratch, SpilledValues, split_sequences
 from attlas.pipeline.annotate.values.table_rows import PARQUET_MARK, table_delimiter
 from attlas.schema import TRACKS, VARIANTS, InputError
 
@@ -28,8 +29,10 @@ MAX_NAME = 80
 """Characters of the name of a series."""
 
 
-def import_series(source: AnnotationSource, series: Series, proteins: Proteins, rejected: Account) -> Import:
-    """Read a track or values of variants; what does not fit is counted in `rejected`.
+def import_series(
+    source: AnnotationSource, series: Series, proteins: Proteins, rejected: Account, scratch: Scratch
+) -> Import:
+    """Read a track or values of variants; what does not fit is counted in `rejected`, what is large lies in `scratch`.
 
     Raises:
         InputError: it cannot be read, or an option does not go with it.
@@ -41,7 +44,7 @@ def import_series(source: AnnotationSource, series: Series, proteins: Proteins, 
     _check_options(source, series, format, is_structure=is_structure)
     if is_structure:
         return _import_b_columns(source, series, proteins, rejected)
-    return _import_records(source, series, format, proteins, rejected)
+    return _import_records(source, series, format, proteins, rejected, scratch)
 
 
 def _check_name(series: Series) -> None:
@@ -96,10 +99,12 @@ def _check_options(source: AnnotationSource, series: Series, format: str, *, is_
 
 
 def _import_records(
-    source: AnnotationSource, series: Series, format: str, proteins: Proteins, rejected: Account
+    source: AnnotationSource, series: Series, format: str, proteins: Proteins, rejected: Account, scratch: Scratch
 ) -> Import:
     check = ValueCheck(proteins, name=series.name)
-    draft = DraftValues()
+    computed = (protein for protein in proteins.by_accession.values() if protein.is_computed)
+    lengths = {protein.sequence_id: protein.length for protein in computed}
+    draft = SpilledValues(split_sequences(lengths), scratch)
     n_rejected_before = rejected.counts.total()
     n_values = 0
     is_of_variants = False
@@ -122,18 +127,22 @@ def _import_records(
                     n_values += 1
     n_records = n_values + rejected.counts.total() - n_rejected_before
 
-    rows, left_out = draft.finish(series)
-    for item in left_out:
-        rejected.add(item)
     if series.table is VARIANTS and not is_of_variants and n_values:
         raise _no_variants(source.path)
 
     remarks = Account()
-    if series.table is TRACKS and is_of_variants:
-        rows, incomplete_means = mean_over_variants(rows, series.name)
-        for remark in incomplete_means:
-            remarks.add(remark)
-    stored = series_rows(rows, series, source=source.path.name)
+    joined = JoinedTable(scratch)
+    for part in draft.sorted_parts():
+        rows, left_out = without_repeats(part, series)
+        for item in left_out:
+            rejected.add(item)
+        if series.table is TRACKS and is_of_variants:
+            rows, incomplete_means = mean_over_variants(rows, series.name)
+            for remark in incomplete_means:
+                remarks.add(remark)
+        joined.add(series_rows(rows, series, source=source.path.name))
+
+    stored = AnnotationRows(**{series.table.name: joined.finish()})
     report = report_import(source, format, stored, rejected, remarks, n_records=n_records)
     return Import(report, stored, rejected, remarks)
 

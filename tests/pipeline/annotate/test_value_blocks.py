@@ -1,5 +1,6 @@
 """Tables of numbers that are read many rows at once: what is stored and what is left out is as row by row."""
 
+import errno
 import itertools
 import random
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ from helpers.default_cases import each_nth_by_default
 from attlas.intake.rejects import Account
 from attlas.pipeline.annotate import AnnotationSource, Series
 from attlas.pipeline.annotate.check import COLUMNS, Proteins
-from attlas.pipeline.annotate.values import blocks, table_rows
+from attlas.pipeline.annotate.values import blocks, spill, table_rows
 from attlas.pipeline.annotate.values.read import import_series
-from attlas.schema import TRACKS, VARIANTS, Table
+from attlas.pipeline.annotate.values.spill import open_scratch
+from attlas.schema import TRACKS, VARIANTS, EnvironmentFault, Table
 
 IDS = ["Q00001", "P0DP23", "P0DP24", "X99999", "X99998", "Q00003", "", "sp|Q00001|SHORT_HUMAN", "Q00001-2", " Q00001 "]
 VALUES = ["0.5", "-1.25", "1e-3", "7", "1e39", "nan", "", "+1", ".5", "1.", "1e400", "3.4028235e38", "0.1234567890123"]
@@ -64,7 +66,8 @@ def read(path: Path, format: str, table: Table, proteins: Proteins, *, accession
     accessions = () if accession is None else (accession,)
     source = AnnotationSource(path, format=format, accessions=accessions, series=Series(table, "score"))
     rejected = Account()
-    imported = import_series(source, source.series, proteins, rejected)
+    with open_scratch(path.parent / "scratch") as scratch:
+        imported = import_series(source, source.series, proteins, rejected, scratch)
     shown = {kind: [item for item, _ in examples] for kind, examples in rejected.examples.items()}
     rows = getattr(imported.rows, table.name).to_pylist()
     return {"rows": rows, "counts": dict(rejected.counts), "proteins": rejected.proteins, "shown": shown,
@@ -172,3 +175,46 @@ def test_batches_of_parquet_store_and_leave_out_what_single_rows_do(
     row_by_row(monkeypatch)
     assert at_once == read(path, "parquet", TRACKS, proteins)
     assert len(at_once["rows"]) > 10
+
+
+@pytest.mark.parametrize(("kind", "table"), [("variant", VARIANTS), ("parts", TRACKS), ("track", TRACKS)])
+def test_values_that_wait_on_the_disk_are_stored_and_left_out_as_in_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, proteins: Proteins, kind: str, table: Table
+) -> None:
+    lines = [f"{','.join(cells)}\n" for cells in random_rows(kind, 600, seed=5)]
+    path = written(tmp_path, "t.csv", f"{HEADERS[kind]}\n{''.join(lines)}")
+    in_memory = read(path, "csv", table, proteins)
+
+    written_paths = set[Path]()
+    append = spill._append_stream
+    monkeypatch.setattr(spill, "_append_stream", lambda path, rows: (written_paths.add(path), append(path, rows)))
+    monkeypatch.setattr(spill, "HELD_ROWS", 40)
+    monkeypatch.setattr(spill, "RANGE_RESIDUES", 20)
+    assert read(path, "csv", table, proteins) == in_memory
+    assert len(written_paths) == 3  # of 4 proteins; one was not computed
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_a_full_disk_is_told_with_the_file_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, proteins: Proteins
+) -> None:
+    def fill(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    lines = [f"{','.join(cells)}\n" for cells in random_rows("variant", 100, seed=1)]
+    path = written(tmp_path, "t.csv", f"{HEADERS['variant']}\n{''.join(lines)}")
+    monkeypatch.setattr(spill, "HELD_ROWS", 10)
+    monkeypatch.setattr(spill.pa.ipc, "new_stream", fill)
+    with pytest.raises(EnvironmentFault, match=r"(?s)disk is full.*range-"):
+        read(path, "csv", VARIANTS, proteins)
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_ranges_hold_whole_sequences_and_about_as_many_residues_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = dict.fromkeys(range(50), 100)
+    monkeypatch.setattr(spill, "RANGE_RESIDUES", 1_000)
+    assert spill.split_sequences(lengths) == [0, 10, 20, 30, 40]
+    monkeypatch.setattr(spill, "MOST_RANGES", 2)
+    assert spill.split_sequences(lengths) == [0, 25]
+    assert spill.split_sequences({7: 99_999}) == [7]
+    assert spill.split_sequences({}) == []
