@@ -167,7 +167,13 @@ def _rank_protein(
             "homolog": labelled.proteins[hits[0].protein].accession if homology[place, 0] else None,
             "identity": None if nearest is None else nearest.alignment.identity,
             "nearest": None if nearest is None else labelled.proteins[nearest.protein].accession,
+            "nearest_sites": None if nearest is None else _list_sites(labelled.proteins[nearest.protein]),
         }
+
+
+def _list_sites(protein: LabelledProtein) -> str:
+    """Return the labelled residues of a protein, such as `H57;D102`."""
+    return ";".join(f"{protein.sequence[position - 1]}{position}" for position in protein.positions)
 
 
 def _split_odds(blocks: dict[str, NDArray[np.float32]], choice: ChosenPredictor) -> dict[str, NDArray[np.float64]]:

@@ -14,14 +14,16 @@
 --   homolog: Labelled protein whose aligned site of the same letter gives the residue: then it is homology's answer.
 --   identity: Identity of the nearest labelled protein, aligned over half of the shorter one.
 --   nearest: That protein.
+--   nearest_sites: What is known of it: its labelled residues.
 --   is_site: The residue is a high-attention site.
 --   evidence_code: ECO:0008004, machine learning method evidence used in automatic assertion.
 --   says: What goes with every prediction.
 -- grain: accession, type, position
--- source: `attlas evaluate candidates`: logistic regression with ridge, calibrated on families held out
+-- source: `attlas evaluate candidates`: ridge logistic regression or boosted trees, calibrated on families held out
 --   (docs/claim-three.md).
 SELECT c.accession, c.type, c.rank, c.position, c.residue, round(c.probability::DOUBLE, 3) AS probability,
        round(c.score::DOUBLE, 2) AS score, c.evidence, c.homolog, round(c.identity::DOUBLE, 3) AS identity, c.nearest,
+       c.nearest_sites,
        s.position IS NOT NULL AS is_site, 'ECO:0008004' AS evidence_code,
        'A prediction, not an annotation: the probability holds only if the protein has such a site, '
        || 'and says nothing of whether it has one.' AS says
