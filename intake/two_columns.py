@@ -39,7 +39,7 @@ def read_two_columns(path: Path, *, expected: str) -> tuple[list[TableLine], lis
         cells = [cell.strip() for cell in split_row(text, "\t" if is_of_tabs else ",")]
         while len(cells) > 2 and not cells[-1]:
             cells.pop()
-        if place == 0 and cells[0].lower().replace(" ", "_") in _HEADER_WORDS:
+        if place == 0 and is_header(cells[0]):
             continue
         if len(cells) != 2 or not cells[0]:
             record = Record(id=cells[0] if cells else "", line=number)
@@ -57,6 +57,11 @@ def read_two_columns(path: Path, *, expected: str) -> tuple[list[TableLine], lis
             f"{file.name} has no line that can be used.", expected=expected, found=found, offenders=offenders
         )
     return lines, rejected, file.sha256
+
+
+def is_header(cell: str) -> bool:
+    """Return whether the first cell of a first line is the name of a column."""
+    return cell.lower().replace(" ", "_") in _HEADER_WORDS
 
 
 def _first_text(rows: Sequence[tuple[int, str]]) -> str:

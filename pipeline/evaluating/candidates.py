@@ -92,7 +92,7 @@ def add_candidates(
             say(f"{len({row['accession'] for row in rows}):,} of {len(others):,} proteins")
         _publish(paths, rows, atlas, choice)
 
-    card = make_card(atlas, labelled, choice, type=type)
+    card = make_card(atlas, labelled, choice, type=type, seed=seed)
     return AddedCandidates(len(others), len(rows), choice, card)
 
 

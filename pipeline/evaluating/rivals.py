@@ -13,6 +13,7 @@ from attlas.intake.files import read_file
 from attlas.intake.rejects import Account, Problem, Reason, Record, Rejected
 from attlas.intake.rows import split_row
 from attlas.intake.text import content_lines, numbered_lines
+from attlas.intake.two_columns import is_header
 from attlas.pipeline.annotate.check import Proteins
 from attlas.pipeline.annotate.values.check import find_proteins, read_number
 from attlas.pipeline.evaluating.truth import LabelledProtein
@@ -123,8 +124,7 @@ def _read_rows(path: Path) -> list[tuple[int, Sequence[str]]]:
     rows: list[tuple[int, Sequence[str]]] = [
         (number, [cell.strip() for cell in split_row(line, delimiter)]) for number, line in lines
     ]
-    is_header = bool(rows) and len(rows[0][1]) > 1 and rows[0][1][1] and not any(map(str.isdigit, rows[0][1][1]))
-    return rows[1:] if is_header else rows
+    return rows[1:] if rows and is_header(rows[0][1][0]) else rows
 
 
 def _check(text: str, sequence: str) -> Problem | None:

@@ -224,6 +224,8 @@ def test_candidate_sites_are_ranked_for_the_proteins_that_the_truth_does_not_nam
 
     card = json.loads((tmp_path / "card").read_text())
     assert card["predictor"] in [predictor.name for predictor in (*list_predictors(), *BOOSTED)]
+    assert card["folds"] == "5, each of whole clusters, seed 0"
+    assert f"folds {card['folds']}:" in outcome.out
     assert card["calibration"]["slope_low"] <= card["calibration"]["slope"] <= card["calibration"]["slope_high"]
 
     refused = attlas("export", atlas / "atlas", "candidates")

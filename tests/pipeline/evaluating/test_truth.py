@@ -138,6 +138,14 @@ def test_a_rival_may_predict_nothing_in_a_protein_that_it_names(
     assert not rival.account.counts
 
 
+def test_a_first_row_of_a_rival_that_cannot_be_used_is_no_header(proteins: Proteins, tmp_path: Path) -> None:
+    path = tmp_path / "rival.tsv"
+    path.write_text("P1\tx\nP2\t1\n")
+    rival = read_rival("other", path, proteins)
+    assert rival.probabilities == {1: {1: 1.0}}
+    assert rival.account.counts == {Reason.NO_NUMBER.value: 1}
+
+
 def test_a_rival_with_probabilities_in_some_rows_is_refused(proteins: Proteins, tmp_path: Path) -> None:
     path = tmp_path / "rival.tsv"
     path.write_text("P1\t3\t0.5\nP2\t1\n")
