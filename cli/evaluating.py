@@ -65,7 +65,12 @@ Draws = Annotated[int, typer.Option(min=LEAST_DRAWS, metavar="N", help="Draws of
 Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the model.")]
 
 Label = Annotated[str, typer.Option("--type", metavar="TYPE", help="What the labels are, as in `features`.")]
-PerProtein = Annotated[int, typer.Option("--first", min=1, metavar="N", help="Residues of each protein that are kept.")]
+PerProtein = Annotated[
+    int,
+    typer.Option(
+        "--first", min=1, metavar="N", help="Residues of each protein that are kept, besides those that homology gives."
+    ),
+]
 CardFile = Annotated[
     Path | None, typer.Option(*OUTPUT_NAMES, metavar="FILE", help="Write the model card to this file, as JSON, too.")
 ]

@@ -68,7 +68,7 @@ def add_candidates(
     Args:
         atlas: the atlas with the truth.
         type: what the labels are called, such as `Active site`.
-        n_first: residues of each protein that are kept.
+        n_first: residues of each protein that are kept, besides those that homology gives.
         seed: of folds and draws.
         n_threads: threads of torch.
         say: is told how far the work is.
@@ -106,7 +106,7 @@ def rank_residues(
     n_first: int,
     n_threads: int = 1,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the first residues of each protein, the highest log odds at the top."""
+    """Yield the rows of the first residues of each protein and of all that homology gives, by falling log odds."""
     columns = compute_columns(root, proteins, n_threads=n_threads)
     hits = find_hits_to([protein.sequence for protein in proteins], [protein.sequence for protein in labelled.proteins])
     for protein, own_columns, own_hits in zip(proteins, columns, hits, strict=True):
@@ -152,7 +152,9 @@ def _rank_protein(
 
     probability = make_probability(choice.line.apply(odds))
     nearest = max((hit for hit in hits if is_alike(hit, 0)), key=lambda hit: hit.alignment.identity, default=None)
-    for rank, place in enumerate(np.argsort(-odds, kind="stable")[:n_first], start=1):
+    for rank, place in enumerate(np.argsort(-odds, kind="stable"), start=1):
+        if rank > n_first and not homology[place, 0]:
+            continue
         by_kind = sorted(((part[place], name) for name, part in added.items()), reverse=True)
         yield {
             "accession": protein.accession,

@@ -254,9 +254,7 @@ def refuse_few_groups(kind: Groups) -> None:
         )
 
 
-def _refuse_few_judged(
-    families: Sequence[str], proteins: Sequence[LabelledProtein], rivals: Sequence[Rival]
-) -> None:
+def _refuse_few_judged(families: Sequence[str], proteins: Sequence[LabelledProtein], rivals: Sequence[Rival]) -> None:
     """Refuse to judge by few families, of the whole set or of those that a rival names. Raises InputError."""
     named = {"the truth": families}
     for rival in rivals:

@@ -6,7 +6,7 @@
 -- parameters:
 --   types texts of candidate_sites.type = all: Types of site that were predicted, such as Active site.
 --   proteins proteins = all: Ids to list.
---   first int 1.. = 3: Residues of each protein.
+--   first int 1.. = 3: Residues of each protein, besides those that homology gives.
 -- columns:
 --   probability: Probability given that the protein has such a site; null where the calibration does not allow one.
 --   score: Log odds of the model, before calibration.
@@ -28,7 +28,7 @@ SELECT c.accession, c.type, c.rank, c.position, c.residue, round(c.probability::
        'A prediction, not an annotation: the probability holds only if the protein has such a site, '
        || 'and says nothing of whether it has one.' AS says
 FROM candidate_sites AS c LEFT JOIN sites AS s ON s.accession = c.accession AND s.position = c.position
-WHERE c.rank <= $first
+WHERE (c.rank <= $first OR c.homolog IS NOT NULL)
       AND ($types IS NULL OR c.type IN (SELECT unnest($types::VARCHAR[])))
       AND ($proteins IS NULL OR c.accession IN (SELECT unnest($proteins::VARCHAR[])))
 ORDER BY c.accession, c.type, c.rank, c.position
