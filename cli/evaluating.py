@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from attlas.pipeline.evaluating.evaluation import LabelledAtlas
     from attlas.pipeline.evaluating.rivals import Rival
 
+LEAST_DRAWS = 1000
+"""Draws of families: with fewer than 400 no p value, adjusted for ten comparisons, could be below 0.05."""
+
 TruthFile = Annotated[
     Path,
     typer.Option(
@@ -58,11 +61,16 @@ JsonFile = Annotated[
     Path | None, typer.Option(*OUTPUT_NAMES, metavar="FILE", help="Write all numbers to this file, as JSON, too.")
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the folds and of the draws of families.")]
-Draws = Annotated[int, typer.Option(min=100, metavar="N", help="Draws of families for the intervals.")]
+Draws = Annotated[int, typer.Option(min=LEAST_DRAWS, metavar="N", help="Draws of families for the intervals.")]
 Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the model.")]
 
 Label = Annotated[str, typer.Option("--type", metavar="TYPE", help="What the labels are, as in `features`.")]
-PerProtein = Annotated[int, typer.Option("--first", min=1, metavar="N", help="Residues of each protein that are kept.")]
+PerProtein = Annotated[
+    int,
+    typer.Option(
+        "--first", min=1, metavar="N", help="Residues of each protein that are kept, besides those that homology gives."
+    ),
+]
 CardFile = Annotated[
     Path | None, typer.Option(*OUTPUT_NAMES, metavar="FILE", help="Write the model card to this file, as JSON, too.")
 ]

@@ -41,7 +41,7 @@ def read_two_columns(path: Path, *, expected: str) -> tuple[list[TableLine], lis
         cells = [cell.strip() for cell in split_row(text, "\t" if is_of_tabs else ",")]
         while len(cells) > 2 and not cells[-1]:
             cells.pop()
-        if place == 0 and cells[0].lower().replace(" ", "_") in _HEADER_WORDS:
+        if place == 0 and is_header(cells[0]):
             continue
         if len(cells) != 2 or not cells[0]:
             record = Record(id=cells[0] if cells else "", line=number)
@@ -75,6 +75,11 @@ def read_names(path: Path, *, expected: str) -> list[tuple[str, str]]:
         offenders = [f"line {number}: {detail}" for number, detail in sorted(without_names.items())]
         raise InputError(f"Lines of {path.name} do not have two names.", expected=expected, offenders=offenders)
     return [(line.id, line.value) for line in lines]
+
+
+def is_header(cell: str) -> bool:
+    """Return whether the first cell of a first line is the name of a column."""
+    return cell.lower().replace(" ", "_") in _HEADER_WORDS
 
 
 def _first_text(rows: Sequence[tuple[int, str]]) -> str:

@@ -51,6 +51,7 @@ CANDIDATE_SITES = Table(
             is_nullable=True,
         ),
         text_column("nearest", "That protein."),
+        text_column("nearest_sites", "What is known of it: its labelled residues, such as `H57;D102`."),
     ),
     added_by=Command("evaluate", "candidates DIR --truth FILE"),
     computed_from=(SEQUENCES, SITES),

@@ -1,5 +1,7 @@
 """The benchmark of the fit runs end to end on tiny input, and its verdict follows from its ratio."""
 
+import gzip
+import importlib.util
 import re
 import subprocess
 import sys
@@ -26,3 +28,20 @@ def test_a_build_and_a_fit_are_timed_and_compared_with_the_bar(tmp_path: Path, t
     assert numbers is not None, result.stdout
     ratio = float(numbers[3])
     assert ("met" if ratio <= 5 else "MISSED") in result.stdout
+
+
+def test_the_examples_have_enough_proteins_of_the_default_length_for_its_folds(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("fit_cost", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    lines = module.write_features(tmp_path / "features.csv").read_text().splitlines()[1:]
+    labelled = {line.split(",")[0] for line in lines}
+    with gzip.open(module.ENZYMES, "rt") as file:
+        records = file.read().removeprefix(">").split("\n>")
+    lengths = {record.split("|")[1]: len("".join(record.split("\n")[1:])) for record in records}
+    assert labelled <= set(lengths)
+    n_short = sum(lengths[accession] <= module.LONGEST_ENZYME for accession in labelled)
+    assert n_short == 287

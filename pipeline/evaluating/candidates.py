@@ -68,7 +68,7 @@ def add_candidates(
     Args:
         atlas: the atlas with the truth.
         type: what the labels are called, such as `Active site`.
-        n_first: residues of each protein that are kept.
+        n_first: residues of each protein that are kept, besides those that homology gives.
         seed: of folds and draws.
         n_threads: threads of torch.
         say: is told how far the work is.
@@ -92,7 +92,7 @@ def add_candidates(
             say(f"{len({row['accession'] for row in rows}):,} of {len(others):,} proteins")
         _publish(paths, rows, atlas, choice)
 
-    card = make_card(atlas, labelled, choice, type=type)
+    card = make_card(atlas, labelled, choice, type=type, seed=seed)
     return AddedCandidates(len(others), len(rows), choice, card)
 
 
@@ -106,7 +106,7 @@ def rank_residues(
     n_first: int,
     n_threads: int = 1,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the first residues of each protein, the highest log odds at the top."""
+    """Yield the rows of the first residues of each protein and of all that homology gives, by falling log odds."""
     columns = compute_columns(root, proteins, n_threads=n_threads)
     hits = find_hits_to([protein.sequence for protein in proteins], [protein.sequence for protein in labelled.proteins])
     for protein, own_columns, own_hits in zip(proteins, columns, hits, strict=True):
@@ -152,7 +152,9 @@ def _rank_protein(
 
     probability = make_probability(choice.line.apply(odds))
     nearest = max((hit for hit in hits if is_alike(hit, 0)), key=lambda hit: hit.alignment.identity, default=None)
-    for rank, place in enumerate(np.argsort(-odds, kind="stable")[:n_first], start=1):
+    for rank, place in enumerate(np.argsort(-odds, kind="stable"), start=1):
+        if rank > n_first and not homology[place, 0]:
+            continue
         by_kind = sorted(((part[place], name) for name, part in added.items()), reverse=True)
         yield {
             "accession": protein.accession,
@@ -167,7 +169,13 @@ def _rank_protein(
             "homolog": labelled.proteins[hits[0].protein].accession if homology[place, 0] else None,
             "identity": None if nearest is None else nearest.alignment.identity,
             "nearest": None if nearest is None else labelled.proteins[nearest.protein].accession,
+            "nearest_sites": None if nearest is None else _list_sites(labelled.proteins[nearest.protein]),
         }
+
+
+def _list_sites(protein: LabelledProtein) -> str:
+    """Return the labelled residues of a protein, such as `H57;D102`."""
+    return ";".join(f"{protein.sequence[position - 1]}{position}" for position in protein.positions)
 
 
 def _split_odds(blocks: dict[str, NDArray[np.float32]], choice: ChosenPredictor) -> dict[str, NDArray[np.float64]]:

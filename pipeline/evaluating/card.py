@@ -7,12 +7,15 @@ from typing import Any
 from attlas.pipeline.evaluating.calibration import SLOPES
 from attlas.pipeline.evaluating.choosing import ChosenPredictor
 from attlas.pipeline.evaluating.evaluation import LabelledAtlas, describe_model
+from attlas.pipeline.evaluating.folds import N_FOLDS
 from attlas.pipeline.evaluating.scoring import LabelledSet
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, describe_method
 from attlas.schema.prediction_tables import PREDICTION_EVIDENCE, PREDICTION_SENTENCE
 
 
-def make_card(atlas: LabelledAtlas, labelled: LabelledSet, choice: ChosenPredictor, *, type: str) -> dict[str, Any]:
+def make_card(
+    atlas: LabelledAtlas, labelled: LabelledSet, choice: ChosenPredictor, *, type: str, seed: int
+) -> dict[str, Any]:
     """Return the model card, as what `json` writes.
 
     `calibration` is of probabilities as they are printed, `slope_before` of the model without its calibration line.
@@ -30,6 +33,7 @@ def make_card(atlas: LabelledAtlas, labelled: LabelledSet, choice: ChosenPredict
         "n_proteins": len(labelled),
         "n_labelled": sum(len(protein.positions) for protein in labelled.proteins),
         "families": f"{len(set(labelled.groups)):,} clusters: {describe_method(FAMILY_IDENTITY)}",
+        "folds": f"{N_FOLDS}, each of whole clusters, seed {seed}",
         # The predictor, as it does on families held out.
         "predictor": choice.predictor.name,
         "chosen_in_folds": list(choice.chosen_in_folds),
@@ -46,7 +50,7 @@ def describe_card(card: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of a card for a reader: the predictor, its calibration, and what follows from it."""
     calibration = card["calibration"]
     yield f"predictor: {card['predictor']}; of {card['n_proteins']:,} labelled proteins, {card['families']}"
-    yield "on families held out:"
+    yield f"on families held out, folds {card['folds']}:"
     yield f"  average precision  {card['average_precision']:.3f}"
     precision = ", ".join(f"{share:.3f} of the first {k}" for k, share in card["precision_at"].items())
     yield f"  precision          {precision}"

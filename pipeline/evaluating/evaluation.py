@@ -20,7 +20,7 @@ from attlas.pipeline.evaluating.results import Evaluation, HoldOutResult
 from attlas.pipeline.evaluating.rivals import Rival
 from attlas.pipeline.evaluating.scoring import LabelledSet, ProteinScore, find_nearest, score_split
 from attlas.pipeline.evaluating.summary import ScoredSet, summarise
-from attlas.pipeline.evaluating.truth import Truth, read_proteins, read_truth
+from attlas.pipeline.evaluating.truth import LabelledProtein, Truth, read_proteins, read_truth
 from attlas.pipeline.fitting.folds import connect
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method
 from attlas.pipeline.relatives.hits import find_hits
@@ -28,6 +28,8 @@ from attlas.schema import AtlasPaths, InputError, Run
 
 CLOSE_IDENTITY = 0.8
 """Identity of the clusters that are held out beside, as people work who search a database for a relative."""
+LEAST_FAMILIES = 5
+"""Families that are judged at least: draws of fewer have no spread to tell a difference by."""
 EXPECTED_GROUPS = "two columns, separated by a tab or a comma: accession and family"
 
 Say = Callable[[str], None]
@@ -125,6 +127,7 @@ def evaluate(
             refuse_few_groups(kind)
         else:
             _refuse_shared_groups(kind, n_test)
+    _refuse_few_judged(families.of_protein[:n_test], labelled[:n_test], rivals)
 
     say(f"running the model on {len(labelled):,} proteins")
     columns = compute_columns(atlas.root, labelled[:n_test], n_threads=n_threads)
@@ -251,6 +254,26 @@ def refuse_few_groups(kind: Groups) -> None:
             found=f"{n_groups} in {len(kind.of_protein):,} proteins",
             hint="label more proteins, or fit on another atlas with `evaluate sites --train`",
         )
+
+
+def _refuse_few_judged(families: Sequence[str], proteins: Sequence[LabelledProtein], rivals: Sequence[Rival]) -> None:
+    """Refuse to judge by few families, of the whole set or of those that a rival names. Raises InputError."""
+    named = {"the truth": families}
+    for rival in rivals:
+        named[rival.name] = [
+            family
+            for family, protein in zip(families, proteins, strict=True)
+            if protein.sequence_id in rival.probabilities
+        ]
+
+    for name, of_name in named.items():
+        if len(set(of_name)) < LEAST_FAMILIES:
+            raise InputError(
+                f"There are too few families of labelled proteins in {name} to judge by.",
+                expected=f"{LEAST_FAMILIES} or more",
+                found=f"{len(set(of_name))} in {len(of_name):,} proteins",
+                hint="intervals are over families: judge by more of them",
+            )
 
 
 def _refuse_shared_groups(kind: Groups, n_test: int) -> None:

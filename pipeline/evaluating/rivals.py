@@ -13,12 +13,16 @@ from attlas.intake.files import read_file
 from attlas.intake.rejects import Account, Problem, Reason, Record, Rejected
 from attlas.intake.rows import split_row
 from attlas.intake.text import content_lines, numbered_lines
+from attlas.intake.two_columns import is_header
 from attlas.pipeline.annotate.check import Proteins
 from attlas.pipeline.annotate.values.check import find_proteins, read_number
 from attlas.pipeline.evaluating.truth import LabelledProtein
 from attlas.schema import InputError
 
-EXPECTED_TABLE = "columns, separated by a tab or a comma: accession, position, and maybe probability"
+EXPECTED_TABLE = (
+    "columns, separated by a tab or a comma: accession, position, and maybe probability; of a protein in which nothing "
+    "is predicted the accession with an empty position"
+)
 _POSITION = re.compile(r"[0-9]{1,9}")
 
 
@@ -28,7 +32,8 @@ class Rival:
 
     name: str
     probabilities: dict[int, dict[int, float]]
-    """By `sequence_id` and position: the probability, 1 where the table has none. Residues without a row have 0."""
+    """By `sequence_id` and position: the probability, 1 where the table has none. Residues without a row have 0, all of
+    a protein of which the table gives the accession alone."""
     has_probabilities: bool
     account: Account
     """What was left out, with reasons."""
@@ -61,21 +66,24 @@ def read_rival(name: str, path: Path, proteins: Proteins, *, training: Path | No
         if len(cells) not in (2, 3):
             account.add(Rejected(Reason.UNREADABLE_LINE, record, f"{len(cells)} columns"))
             continue
-        value = read_number(cells[2]) if len(cells) == 3 else 1.0
+        is_empty = not any(cells[1:])
+        value = read_number(cells[2]) if len(cells) == 3 and not is_empty else 1.0
         if value is None or not 0 <= value <= 1:
             account.add(Rejected(Reason.NO_VALUE, record, f"`{cells[2][:40]}`, expected 0 to 1"))
             continue
 
         for about in find_proteins(cells[0], NO_CLAIM, proteins):
             problem = about.problem
-            if problem is None and about.protein is not None:
+            if problem is None and about.protein is not None and not is_empty:
                 problem = _check(cells[1], about.protein.sequence)
             if problem is not None or about.protein is None:
                 problem = problem or Problem(Reason.UNKNOWN_ID)
                 account.add(Rejected(problem.reason, record, problem.detail))
                 continue
-            widths.add(len(cells))
             of_protein = probabilities.setdefault(about.protein.sequence_id, {})
+            if is_empty:
+                continue
+            widths.add(len(cells))
             earlier = of_protein.setdefault(int(cells[1]), value)
             if earlier != value:
                 conflicts.append(
@@ -116,8 +124,7 @@ def _read_rows(path: Path) -> list[tuple[int, Sequence[str]]]:
     rows: list[tuple[int, Sequence[str]]] = [
         (number, [cell.strip() for cell in split_row(line, delimiter)]) for number, line in lines
     ]
-    is_header = bool(rows) and len(rows[0][1]) > 1 and not any(map(str.isdigit, rows[0][1][1]))
-    return rows[1:] if is_header else rows
+    return rows[1:] if rows and is_header(rows[0][1][0]) else rows
 
 
 def _check(text: str, sequence: str) -> Problem | None:

@@ -152,10 +152,11 @@ def _divide_by_identity(scored: ScoredSet) -> tuple[IdentityResult, ...]:
 
 def _judge(comparisons: Sequence[ComparisonResult], kind: str, model: str, held_out: str) -> Judgement:
     name = ADDITIONS[kind][0]
-    differences = {part.name.split(" + ")[0]: part.average_precision for part in comparisons if part.kind == kind}
+    of_kind = {part.name.split(" + ")[0]: part for part in comparisons if part.kind == kind}
     return describe_verdict(
-        differences[STRONGEST],
-        {baseline: differences[baseline] for baseline in WEAK},
+        of_kind[STRONGEST].average_precision,
+        {baseline: of_kind[baseline].average_precision for baseline in WEAK},
+        power=of_kind[STRONGEST].power,
         addition=name,
         baseline="window, homology and embedding together",
         model=model,
@@ -167,9 +168,6 @@ def _lay_beside(scored: ScoredSet, rival: Rival, seed: int, n_draws: int) -> Riv
     """Return the rival's numbers and ours on the proteins that it names."""
     of_rival = [rival.score(protein) for protein in scored.proteins]
     places = [place for place, scores in enumerate(of_rival) if scores is not None]
-    if not places:
-        return RivalResult(rival.name, 0, len(of_rival), "unknown", float("nan"), float("nan"), ())
-
     values = {place: scores for place, scores in enumerate(of_rival) if scores is not None}
     labels = {place: scored.proteins[place].labels for place in places}
     precision = np.array([compute_average_precision(values[place], labels[place]) for place in places])

@@ -48,13 +48,21 @@ def judge(strong: Difference, weak: Mapping[str, Difference]) -> Verdict:
 
 
 def describe_verdict(
-    strong: Difference, weak: Mapping[str, Difference], *, addition: str, baseline: str, model: str, held_out: str
+    strong: Difference,
+    weak: Mapping[str, Difference],
+    *,
+    power: float,
+    addition: str,
+    baseline: str,
+    model: str,
+    held_out: str,
 ) -> Judgement:
     """Return the verdict and its sentence.
 
     Args:
         strong: as for `judge`.
         weak: as for `judge`.
+        power: chance that this set tells a true difference of the smallest effect of interest from none.
         addition: what is added, such as `attention`.
         baseline: the strongest baseline in words.
         model: the model and its weights, by which the sentence is bounded.
@@ -74,7 +82,9 @@ def describe_verdict(
         Verdict.UNSETTLED: f"{to_baseline}, {doubt}",
     }
 
-    return Judgement(verdict, f"For {model}, {held_out}, the claim {verdict.value}: {reasons[verdict]}.")
+    power_text = f"this set would tell a difference of {SMALLEST_EFFECT} with a power of {power:.2f}"
+    sentence = f"For {model}, {held_out}, the claim {verdict.value}: {reasons[verdict]}; {power_text}."
+    return Judgement(verdict, sentence)
 
 
 def _name_weak(weak: Mapping[str, Difference]) -> str:

@@ -21,7 +21,18 @@ FROM candidate_sites AS c JOIN proteins AS p ON p.accession = c.accession
 WHERE $accessions IS NULL OR c.accession IN (SELECT unnest($accessions::VARCHAR[]))
 ORDER BY c.accession, c.position, c.type
 """
-ATTRIBUTES = ("type", "residue", "rank", "probability", "log_odds", "speaks_for", "homolog", "nearest", "identity")
+ATTRIBUTES = (
+    "type",
+    "residue",
+    "rank",
+    "probability",
+    "log_odds",
+    "speaks_for",
+    "homolog",
+    "nearest",
+    "nearest_sites",
+    "identity",
+)
 """Attributes of our own, which begin in lower case."""
 
 

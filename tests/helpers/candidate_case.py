@@ -40,6 +40,7 @@ def candidates_at_random(root: Path, *, seed: int = 0) -> None:
                         "homolog": None,
                         "identity": None if rank % 2 else 0.31,
                         "nearest": None if rank % 2 else "P00000",
+                        "nearest_sites": None if rank % 2 else "H57;D102",
                     }
                 )
     add_rows(root, CANDIDATE_SITES, rows, "candidates")

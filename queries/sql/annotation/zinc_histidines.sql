@@ -4,8 +4,8 @@
 -- answers: Do the histidines of metal sites receive more attention than other histidines, layer by layer? Both kinds
 --   are of one letter and of one protein, so that neither letter nor protein can tell them apart: 0.5 is the null by
 --   letters. What a histidine receives because it is one is told beside it, by those that bind nothing. Sites that
---   UniProt does not know count as other histidines. Nothing is asked of the second shell: an atlas has no ligands
---   and no side chains beyond C-beta.
+--   UniProt does not know count as other histidines. `zinc_second_shell` asks of what stands around them, where
+--   structures are annotated.
 -- parameters:
 --   ligand text = Zn(2+): What the site binds, as UniProt names it.
 --   residue text = H: Letter of the residues that are compared.

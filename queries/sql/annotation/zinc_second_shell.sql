@@ -33,7 +33,7 @@
 --   others_far: The same to carboxylates that are not.
 --   others_ratio: The first over the second: what nearness alone gives.
 -- grain: layer
--- source: UniProt's binding sites; interval and test over proteins: Student's t; docs/proteome.md.
+-- source: UniProt's binding sites; interval and test over proteins: Student's t; docs/zinc-histidines.md.
 WITH binding AS (
     -- A description begins with the ligand, and may go on: `Zn(2+) 1; catalytic`.
     SELECT DISTINCT sequence_id, unnest(range(f.begin, f.end + 1)) AS position

@@ -19,6 +19,7 @@ from attlas.pipeline.evaluating.evaluation import evaluate, open_labelled_atlas,
 from attlas.pipeline.evaluating.folds import assign_folds, split_by_fold, split_by_set
 from attlas.pipeline.evaluating.predictors import BOOSTED, Predictor, list_comparisons, list_predictors
 from attlas.pipeline.evaluating.results import describe
+from attlas.pipeline.evaluating.rivals import read_rival
 from attlas.pipeline.evaluating.scoring import LabelledSet, sample_rows, score_split
 from attlas.pipeline.evaluating.truth import LabelledProtein
 from attlas.pipeline.lock import hold_lock
@@ -94,7 +95,7 @@ def atlas(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
 @pytest.mark.thorough
 def test_the_command_tells_a_verdict_and_lays_a_rival_beside(atlas: Path, attlas: Run, tmp_path: Path) -> None:
     arguments = ["evaluate", "sites", atlas / "atlas", "--truth", atlas / "truth.tsv"]
-    options = ["--groups", atlas / "groups.tsv", "--draws", 200, "-o", tmp_path / "numbers.json"]
+    options = ["--groups", atlas / "groups.tsv", "--draws", 1000, "-o", tmp_path / "numbers.json"]
     outcome = attlas(*arguments, *options, "--rival", "other", atlas / "rival.tsv")
     assert outcome.code == 0, outcome.err
 
@@ -123,6 +124,20 @@ def test_too_few_groups_are_refused(atlas: Path, tmp_path: Path) -> None:
         evaluate(few)
     with pytest.raises(InputError, match="10 or more 40 % clusters"):
         add_candidates(few, type="Active site", n_first=3)
+
+
+def test_few_families_are_no_ground_for_a_verdict(atlas: Path, tmp_path: Path) -> None:
+    """Draws of one family are all alike: any difference would be told with certainty."""
+    lines = (atlas / "truth.tsv").read_text().splitlines(keepends=True)
+    (tmp_path / "four.tsv").write_text("".join(lines[8:]))
+    whole = open_labelled_atlas(atlas / "atlas", atlas / "truth.tsv")
+    with pytest.raises(InputError, match=r"too few families(.|\n)*in the truth(.|\n)*4 in 4 proteins"):
+        evaluate(open_labelled_atlas(atlas / "atlas", tmp_path / "four.tsv"), train=whole)
+
+    (tmp_path / "rival.tsv").write_text("".join(f"{line.split()[0]}\t5\n" for line in lines[:4]))
+    rival = read_rival("other", tmp_path / "rival.tsv", whole.proteins)
+    with pytest.raises(InputError, match=r"too few families(.|\n)*in other(.|\n)*4 in 4 proteins"):
+        evaluate(whole, rivals=[rival])
 
 
 def test_a_rival_without_a_name_is_refused(atlas: Path, attlas: Run) -> None:
@@ -180,15 +195,15 @@ def test_candidates_of_a_locked_atlas_or_one_of_wrong_links_are_refused_before_a
 
 @pytest.mark.thorough
 def test_another_atlas_to_fit_on_is_of_the_same_proteins_less_what_is_shared(atlas: Path, tmp_path: Path) -> None:
-    """The two sets share four proteins, which are not fitted on."""
+    """The two sets share five proteins, which are not fitted on."""
     lines = (atlas / "truth.tsv").read_text().splitlines(keepends=True)
-    (tmp_path / "test.tsv").write_text("".join(lines[8:]))
+    (tmp_path / "test.tsv").write_text("".join(lines[7:]))
     test = open_labelled_atlas(atlas / "atlas", tmp_path / "test.tsv")
     train = open_labelled_atlas(atlas / "atlas", atlas / "truth.tsv")
 
     evaluation = evaluate(test, train=train, n_draws=100)
-    assert [(result.n_proteins, result.n_train) for result in evaluation.hold_outs] == [(4, 8), (4, 8)]
-    assert "fitted on 8 proteins of the other set" in "\n".join(describe(evaluation))
+    assert [(result.n_proteins, result.n_train) for result in evaluation.hold_outs] == [(5, 7), (5, 7)]
+    assert "fitted on 7 proteins of the other set" in "\n".join(describe(evaluation))
 
 
 def test_candidate_sites_are_ranked_for_the_proteins_that_the_truth_does_not_name(
@@ -209,6 +224,8 @@ def test_candidate_sites_are_ranked_for_the_proteins_that_the_truth_does_not_nam
 
     card = json.loads((tmp_path / "card").read_text())
     assert card["predictor"] in [predictor.name for predictor in (*list_predictors(), *BOOSTED)]
+    assert card["folds"] == "5, each of whole clusters, seed 0"
+    assert f"folds {card['folds']}:" in outcome.out
     assert card["calibration"]["slope_low"] <= card["calibration"]["slope"] <= card["calibration"]["slope_high"]
 
     refused = attlas("export", atlas / "atlas", "candidates")
@@ -224,6 +241,7 @@ def test_candidate_sites_are_ranked_for_the_proteins_that_the_truth_does_not_nam
     named = {line.split("\t")[0] for line in lines[:10]}
     assert {row["accession"] for row in rows}.isdisjoint(named)
     assert [row["rank"] for row in rows] == [1, 2, 3, 4] * 2
+    assert all((row["nearest"] is None) == (row["nearest_sites"] is None) for row in rows)
     assert all((row["probability"] is not None) == card["is_probability"] for row in rows)
     assert attlas("verify", copy).code == 0
 

@@ -126,6 +126,26 @@ def test_a_rival_is_read_with_and_without_probabilities(proteins: Proteins, tmp_
     assert not rival.has_probabilities
 
 
+@pytest.mark.parametrize(("row", "empty"), [("P1\t3", "P2\t"), ("P1\t3\t0.5", "P2\t\t")])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_rival_may_predict_nothing_in_a_protein_that_it_names(
+    row: str, empty: str, is_first: bool, proteins: Proteins, tmp_path: Path
+) -> None:
+    path = tmp_path / "rival.tsv"
+    path.write_text(f"{empty}\n{row}\n" if is_first else f"{row}\n{empty}\n")
+    rival = read_rival("other", path, proteins)
+    assert {id: list(of_protein) for id, of_protein in rival.probabilities.items()} == {0: [3], 1: []}
+    assert not rival.account.counts
+
+
+def test_a_first_row_of_a_rival_that_cannot_be_used_is_no_header(proteins: Proteins, tmp_path: Path) -> None:
+    path = tmp_path / "rival.tsv"
+    path.write_text("P1\tx\nP2\t1\n")
+    rival = read_rival("other", path, proteins)
+    assert rival.probabilities == {1: {1: 1.0}}
+    assert rival.account.counts == {Reason.NO_NUMBER.value: 1}
+
+
 def test_a_rival_with_probabilities_in_some_rows_is_refused(proteins: Proteins, tmp_path: Path) -> None:
     path = tmp_path / "rival.tsv"
     path.write_text("P1\t3\t0.5\nP2\t1\n")

@@ -36,6 +36,7 @@ def test_the_sentence_names_model_and_what_was_held_out() -> None:
     sentence = describe_verdict(
         NOTHING,
         {"letter": BIG, "window": NOTHING},
+        power=0.634,
         addition="attention",
         baseline="all",
         model="esm (weights abc)",
@@ -44,6 +45,7 @@ def test_the_sentence_names_model_and_what_was_held_out() -> None:
     assert sentence.startswith("For esm (weights abc), families held out, the claim holds against weak baselines only:")
     assert "letter (+0.050)" in sentence
     assert "window" not in sentence
+    assert sentence.endswith("; this set would tell a difference of 0.02 with a power of 0.63.")
 
 
 @pytest.mark.parametrize(
@@ -54,5 +56,7 @@ def test_the_sentence_names_model_and_what_was_held_out() -> None:
     ],
 )
 def test_what_is_not_settled_says_why(strong: Difference, reason: str) -> None:
-    judgement = describe_verdict(strong, {}, addition="attention", baseline="all", model="esm", held_out="families")
-    assert judgement.sentence.endswith(f"{reason}.")
+    judgement = describe_verdict(
+        strong, {}, power=0.5, addition="attention", baseline="all", model="esm", held_out="families"
+    )
+    assert f"{reason}; this set would" in judgement.sentence
