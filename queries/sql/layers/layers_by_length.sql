@@ -11,7 +11,8 @@
 -- grain: from_length, layer
 -- source: Nayar, Tartici and Altman 2025.
 WITH classed AS (
-    SELECT coalesce(list_max(list_filter($lengths::INTEGER[], lambda begin_length: begin_length <= length)), 0) AS from_length, layer
+    SELECT coalesce(list_max(list_filter($lengths::INTEGER[], lambda begin_length: begin_length <= length)), 0)
+               AS from_length, layer
     FROM sequences
     WHERE layer IS NOT NULL
 ),

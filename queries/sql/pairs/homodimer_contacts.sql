@@ -69,7 +69,7 @@ places AS MATERIALIZED (
 ),
 
 -- Every two residues in contact of some kind.
-contacts AS MATERIALIZED (
+copy_contacts AS MATERIALIZED (
     SELECT sequence_id, i, j,
            CASE WHEN w.is_within AND c.is_across THEN 'both' WHEN w.is_within THEN 'within' ELSE 'across' END AS contact
     FROM (SELECT a.sequence_id, a.position AS i, b.position AS j, true AS is_within
@@ -111,7 +111,7 @@ sizes AS (
 
 densities AS (
     SELECT sequence_id, contact, n / n_pairs AS density
-    FROM (SELECT sequence_id, contact, count(*) AS n FROM contacts GROUP BY sequence_id, contact)
+    FROM (SELECT sequence_id, contact, count(*) AS n FROM copy_contacts GROUP BY sequence_id, contact)
     JOIN sizes USING (sequence_id)
 ),
 
@@ -124,7 +124,7 @@ judged AS (
     FROM counts AS c
     CROSS JOIN kinds AS k
     LEFT JOIN (SELECT best.*, coalesce(contact, 'none') AS contact
-               FROM best LEFT JOIN contacts USING (sequence_id, i, j)) AS b
+               FROM best LEFT JOIN copy_contacts USING (sequence_id, i, j)) AS b
         ON b.pair_id = c.pair_id AND b.form = c.form AND b.contact = k.contact
     LEFT JOIN densities AS d ON d.sequence_id = c.sequence_id AND d.contact = k.contact
     GROUP BY c.form, c.pair_id, c.sequence_id, k.contact, c.n_best

@@ -17,7 +17,8 @@
 -- grain: from_length
 -- source: Nayar, Tartici and Altman 2025 for the sites; Wilson 1927 for the interval.
 WITH classed AS (
-    SELECT coalesce(list_max(list_filter($lengths::INTEGER[], lambda begin_length: begin_length <= length)), 0) AS from_length,
+    SELECT coalesce(list_max(list_filter($lengths::INTEGER[], lambda begin_length: begin_length <= length)), 0)
+               AS from_length,
            length, n_sites
     FROM sequences
     WHERE layer IS NOT NULL

@@ -13,7 +13,7 @@ from attlas.pipeline.evaluating.logistic import LogisticModel, Scaling
 from attlas.pipeline.evaluating.truth import LabelledProtein
 from attlas.pipeline.fitting.letters import N_LETTERS, encode_letters
 from attlas.pipeline.relatives.alignments import align
-from attlas.pipeline.relatives.hits import Hit
+from attlas.pipeline.relatives.hits import HomologyHit
 
 
 def test_a_residue_that_homology_gives_is_told_whatever_its_rank(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +24,7 @@ def test_a_residue_that_homology_gives_is_told_whatever_its_rank(monkeypatch: py
     alignment = align(donor.sequence, donor.sequence)
     assert alignment is not None
     monkeypatch.setattr(candidates, "compute_columns", lambda *_, **__: [labelled.columns[0]])
-    monkeypatch.setattr(candidates, "find_hits_to", lambda *_: [[Hit(0, alignment)]])
+    monkeypatch.setattr(candidates, "find_hits_to", lambda *_: [[HomologyHit(0, alignment)]])
 
     coefficients = -encode_letters("HD").sum(0).astype(np.float64)
     model = LogisticModel(Scaling(np.zeros(N_LETTERS), np.ones(N_LETTERS)), coefficients, 0.0)
