@@ -10,11 +10,8 @@ from attlas.cli.progress import format_duration, say
 from attlas.cli.workshop import EXIT_FAILURES
 
 if TYPE_CHECKING:
-    from attlas.pipeline.estimate import CostEstimate
-    from attlas.pipeline.fitting.foretelling import FitCost
-    from attlas.pipeline.pairs.foretelling import PairCost
+    from attlas.pipeline.estimate import CostEstimate, ProcessCost
     from attlas.pipeline.proteins.arranging import SkippedProtein
-    from attlas.pipeline.vectors.foretelling import VectorCost
     from attlas.schema import Manifest, TableFile
 
 N_SKIPPED_SHOWN = 10
@@ -91,7 +88,7 @@ def print_estimate(model: str, cost: "CostEstimate", skipped: "tuple[SkippedProt
         print(f"skipped  ... and {cost.n_skipped - N_SKIPPED_SHOWN:,} more")
 
 
-def describe_needs(cost: "CostEstimate | PairCost | FitCost | VectorCost") -> list[str]:
+def describe_needs(cost: "ProcessCost") -> list[str]:
     """Return the memory, the disk and the time of an estimate, a line each."""
     place = f"{cost.device} in this process" if cost.is_in_process else cost.device
     return [
@@ -101,7 +98,7 @@ def describe_needs(cost: "CostEstimate | PairCost | FitCost | VectorCost") -> li
     ]
 
 
-def _describe_processes(cost: "CostEstimate | PairCost | FitCost | VectorCost") -> str:
+def _describe_processes(cost: "ProcessCost") -> str:
     """Return where the memory of an estimate is needed."""
     if not cost.is_in_process:
         return f"per worker (workers: {cost.n_workers})"

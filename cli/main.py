@@ -46,7 +46,7 @@ VERBS = {
 
 
 LOOKUP_VERBS = ("find", "show")
-"""Verbs that only read rows: they do without NumPy, which pyarrow imports where it can, a quarter of their time."""
+"""Verbs that only read rows: they do without NumPy, which pyarrow imports where it can, a sixth of `find`'s time."""
 
 
 def _print_version(is_given: bool) -> None:

@@ -14,7 +14,7 @@ from attlas.pipeline.drafting import (
     list_sources,
     read_model_vocabulary,
 )
-from attlas.pipeline.estimate import CostEstimate, estimate_cost, runs_in_process
+from attlas.pipeline.estimate import CostEstimate, ProcessCost, estimate_cost, predict_process_cost, runs_in_process
 from attlas.pipeline.model.files import PUBLISHED_SHAPES, ModelShape, find_model, find_shape
 from attlas.pipeline.model.letters import ESM2_VOCABULARY, Vocabulary
 from attlas.pipeline.model.precision import choose_dtype
@@ -124,6 +124,31 @@ def choose_processes(
         if is_in_process and device == "cpu":  # on a GPU one shard at a time runs through the model
             n_at_once = choose_threads(shards, device=device)
     return Processes(n_processes or 1, is_in_process, n_at_once)
+
+
+def foretell_processes(
+    shards: Sequence[Shard],
+    shape: ModelShape,
+    *,
+    device: str,
+    n_workers: int | None,
+    scheduler: str | None = None,
+    seconds_of_build: float,
+    disk_bytes: int,
+) -> ProcessCost:
+    """Return what the shards of a pass cost, by processes as of `encode.encode`; the rest is of `predict_process_cost`.
+
+    Raises EnvironmentFault as `choose_processes`.
+    """
+    processes = choose_processes(shards, device=device, n_workers=n_workers, scheduler=scheduler)
+    return predict_process_cost(
+        shards,
+        shape,
+        device=device,
+        **vars(processes),
+        disk_bytes=disk_bytes,
+        seconds_of_build=seconds_of_build,
+    )
 
 
 def _expect_vocabulary(options: Options) -> Vocabulary:

@@ -28,16 +28,10 @@ LENGTH_EDGES = (1, 10, 50, 100, 200, 400, 600, 800, 1_023, 2_000, 5_000, 10_000)
 
 
 @dataclass(frozen=True)
-class CostEstimate:
-    """The estimated cost of a build."""
+class ProcessCost:
+    """What the processes that compute shards cost: the part that builds and passes have in common."""
 
-    shape: ModelShape
     device: str
-    dtype: str
-    n_proteins: int
-    n_skipped: int
-    n_sequences: int
-    n_residues: int
     n_shards: int
     n_workers: int
     is_in_process: bool
@@ -49,6 +43,18 @@ class CostEstimate:
     disk_bytes: int
     wall_s: float
     """Rough: the predicted operations over a rate measured or assumed for this machine."""
+
+
+@dataclass(frozen=True)
+class CostEstimate(ProcessCost):
+    """The estimated cost of a build."""
+
+    shape: ModelShape
+    dtype: str
+    n_proteins: int
+    n_skipped: int
+    n_sequences: int
+    n_residues: int
     histogram: tuple[tuple[int, int, int], ...]
     """Lower edge, upper edge (inclusive; 0: no end) and number of distinct sequences."""
 
@@ -67,25 +73,61 @@ def estimate_cost(
     n_at_once: int = 1,
 ) -> CostEstimate:
     """Return the cost of distinct sequences of these lengths on this machine, with `n_workers` processes."""
-    rate = measure_rate(device) * (1 if device == "cuda" else n_workers)
     n_residues = int(lengths.sum(dtype=np.int64))
-
-    return CostEstimate(
-        shape=shape,
+    cost = predict_process_cost(
+        shards,
+        shape,
         device=device,
+        n_workers=n_workers,
+        is_in_process=is_in_process,
+        n_at_once=n_at_once,
+        disk_bytes=predict_disk_bytes(n_residues, len(lengths), shape.n_layers, shape.n_heads),
+    )
+    return CostEstimate(
+        **vars(cost),
+        shape=shape,
         dtype=dtype,
         n_proteins=n_proteins,
         n_skipped=n_skipped,
         n_sequences=len(lengths),
         n_residues=n_residues,
+        histogram=_count_lengths(lengths),
+    )
+
+
+def predict_process_cost(
+    shards: Sequence[Shard],
+    shape: ModelShape,
+    *,
+    device: str,
+    n_workers: int,
+    is_in_process: bool,
+    n_at_once: int,
+    disk_bytes: int,
+    seconds_of_build: float = 1.0,
+) -> ProcessCost:
+    """Return what the processes that compute shards cost.
+
+    Args:
+        shards: the shards.
+        shape: the sizes of the model.
+        device: the device of the plan.
+        n_workers: number of processes.
+        is_in_process: whether the process of the command computes.
+        n_at_once: shards that a process computes side by side.
+        disk_bytes: expected size on disk of what is written.
+        seconds_of_build: seconds that the work takes for operations that take a build one second.
+    """
+    rate = measure_rate(device) * (1 if device == "cuda" else n_workers)
+    return ProcessCost(
+        device=device,
         n_shards=len(shards),
         n_workers=n_workers,
         is_in_process=is_in_process,
         n_at_once=n_at_once,
         peak_bytes=predict_process_bytes(shards, shape=shape, n_at_once=n_at_once),
-        disk_bytes=predict_disk_bytes(n_residues, len(lengths), shape.n_layers, shape.n_heads),
-        wall_s=predict_seconds(shards, rate),
-        histogram=_count_lengths(lengths),
+        disk_bytes=disk_bytes,
+        wall_s=seconds_of_build * predict_seconds(shards, rate),
     )
 
 

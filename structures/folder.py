@@ -18,7 +18,7 @@ def list_folder(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())
     except OSError as error:
-        raise InputError(f"The folder {folder} cannot be read.", found=str(error.strerror)) from error
+        raise _unreadable(folder, error) from error
 
 
 def has_structure_name(path: Path) -> bool:
@@ -62,7 +62,7 @@ def structures_named(folder: Path, accession: str) -> list[Path]:
         with os.scandir(folder) as entries:  # names alone: AlphaFold DB's archives hold tens of thousands of files
             names = [entry.name for entry in entries if word.search(entry.name.lower())]
     except OSError as error:
-        raise InputError(f"The folder {folder} cannot be read.", found=str(error.strerror)) from error
+        raise _unreadable(folder, error) from error
 
     path_of_stem: dict[str, Path] = {}
     for path in (folder / name for name in sorted(names)):
@@ -82,6 +82,10 @@ def only_structure(paths: Sequence[Path], folder: Path, accession: str) -> Path:
         expected="one, or the name of the file",
         offenders=[path.name for path in paths],
     )
+
+
+def _unreadable(folder: Path, error: OSError) -> InputError:
+    return InputError(f"The folder {folder} cannot be read.", found=str(error.strerror))
 
 
 def _suffix(path: Path) -> str:

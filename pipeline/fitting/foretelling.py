@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attlas.pipeline.directory import read_plan
-from attlas.pipeline.dry_run import choose_processes
-from attlas.pipeline.estimate import measure_rate, predict_seconds
+from attlas.pipeline.dry_run import foretell_processes
+from attlas.pipeline.estimate import ProcessCost
 from attlas.pipeline.fitting.preparing import PreparedFit, prepare_fit
 from attlas.pipeline.fitting.settings import FitSettings
-from attlas.pipeline.plan import predict_process_bytes
 from attlas.schema import AtlasPaths, Manifest
 
 N_PASSES = 2
@@ -18,24 +17,12 @@ SECONDS_OF_BUILD = 1.25
 
 
 @dataclass(frozen=True)
-class FitCost:
-    """The foretold cost of a fit."""
+class FitCost(ProcessCost):
+    """The foretold cost of a fit; what is on the disk is kept until its end."""
 
     prepared: PreparedFit
-    device: str
-    n_workers: int
-    is_in_process: bool
-    """Whether no workers are started: the process of the command computes."""
-    n_at_once: int
-    """Shards that a process computes side by side."""
-    peak_bytes: int
-    """Bound on the memory of one process with the largest shards that it computes side by side."""
     solving_bytes: int
     """Bound on what the process of the command takes besides its libraries, between and after the passes."""
-    disk_bytes: int
-    """Kept until the end of the fit."""
-    wall_s: float
-    """Rough: the predicted operations over a rate measured or assumed for this machine."""
 
 
 def foretell_fit(root: Path, settings: FitSettings, *, n_workers: int | None = None) -> FitCost:
@@ -45,18 +32,12 @@ def foretell_fit(root: Path, settings: FitSettings, *, n_workers: int | None = N
     plan = read_plan(paths)
     prepared = prepare_fit(paths, manifest, plan, settings)
 
-    device, shards = plan.run.device, prepared.shards
-    processes = choose_processes(shards, device=device, n_workers=n_workers)
-    rate = measure_rate(device) * (1 if device == "cuda" else processes.n_workers)
-    n_passes = N_PASSES * prepared.n_models
-    return FitCost(
-        prepared=prepared,
-        device=device,
-        n_workers=processes.n_workers,
-        is_in_process=processes.is_in_process,
-        n_at_once=processes.n_at_once,
-        peak_bytes=predict_process_bytes(shards, shape=prepared.model, n_at_once=processes.n_at_once),
-        solving_bytes=prepared.predict_bytes(),
+    cost = foretell_processes(
+        prepared.shards,
+        prepared.model,
+        device=plan.run.device,
+        n_workers=n_workers,
+        seconds_of_build=N_PASSES * prepared.n_models * SECONDS_OF_BUILD,
         disk_bytes=prepared.predict_disk_bytes(),
-        wall_s=n_passes * SECONDS_OF_BUILD * predict_seconds(shards, rate),
     )
+    return FitCost(**vars(cost), prepared=prepared, solving_bytes=prepared.predict_bytes())

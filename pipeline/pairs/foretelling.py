@@ -6,8 +6,8 @@ from pathlib import Path
 from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.drafting import Options
-from attlas.pipeline.dry_run import BuildDraft, choose_processes
-from attlas.pipeline.estimate import measure_rate, predict_seconds
+from attlas.pipeline.dry_run import BuildDraft, foretell_processes
+from attlas.pipeline.estimate import ProcessCost
 from attlas.pipeline.model.files import PUBLISHED_SHAPES, find_model
 from attlas.pipeline.pairs.drafting import PairDraft, draft_pairs
 from attlas.pipeline.pairs.files.rows import PairFileOptions
@@ -16,7 +16,7 @@ from attlas.pipeline.pairs.pair_list import PairList, read_pairs
 from attlas.pipeline.pairs.planning import read_drafted_proteins, read_proteins
 from attlas.pipeline.pairs.settings import PairSettings, check_settings
 from attlas.pipeline.pairs.supported_forms import PairModel, read_is_rotary
-from attlas.pipeline.plan import choose_pack_tokens, predict_process_bytes
+from attlas.pipeline.plan import choose_pack_tokens
 from attlas.pipeline.segments import N_SEGMENTS
 from attlas.schema import AtlasPaths, EnvironmentFault, Manifest
 
@@ -38,7 +38,7 @@ SEGMENT_DISK_BYTES = 4
 
 
 @dataclass(frozen=True)
-class PairCost:
+class PairCost(ProcessCost):
     """The foretold cost of a pass over pairs."""
 
     n_pairs: int
@@ -49,18 +49,6 @@ class PairCost:
     """Inputs of a pair: those of every form, in every order."""
     n_residues: int
     """Residues that run through the model: of both proteins, in each input."""
-    n_shards: int
-    device: str
-    n_workers: int
-    is_in_process: bool
-    """Whether no workers are started: the process of the command computes."""
-    n_at_once: int
-    """Shards that a process computes side by side."""
-    peak_bytes: int
-    """Bound on the memory of one process with the largest shards that it computes side by side."""
-    disk_bytes: int
-    wall_s: float
-    """Rough: the predicted operations over a rate measured or assumed for this machine."""
 
 
 def foretell_pairs(
@@ -117,23 +105,21 @@ def foretell_draft(
     draft: PairDraft, settings: PairSettings, *, n_workers: int | None = None, scheduler: str | None = None
 ) -> PairCost:
     """Return the cost of a pass by processes as of `encode.encode`. Raises as `dry_run.choose_processes`."""
-    device, shards = draft.model.device, draft.shards
-    processes = choose_processes(shards, device=device, n_workers=n_workers, scheduler=scheduler)
-    rate = measure_rate(device) * (1 if device == "cuda" else processes.n_workers)
-
+    cost = foretell_processes(
+        draft.shards,
+        draft.model.shape,
+        device=draft.model.device,
+        n_workers=n_workers,
+        scheduler=scheduler,
+        seconds_of_build=SECONDS_OF_BUILD,
+        disk_bytes=predict_pair_disk_bytes(draft, settings),
+    )
     return PairCost(
+        **vars(cost),
         n_pairs=len(draft.planned.computed),
         n_left_out=len(draft.planned.left_out),
         n_inputs=draft.n_inputs,
-        n_residues=sum(shard.n_residues for shard in shards),
-        n_shards=len(shards),
-        device=device,
-        n_workers=processes.n_workers,
-        is_in_process=processes.is_in_process,
-        n_at_once=processes.n_at_once,
-        peak_bytes=predict_process_bytes(shards, shape=draft.model.shape, n_at_once=processes.n_at_once),
-        disk_bytes=predict_pair_disk_bytes(draft, settings),
-        wall_s=SECONDS_OF_BUILD * predict_seconds(shards, rate),
+        n_residues=sum(shard.n_residues for shard in draft.shards),
     )
 
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attlas.pipeline.directory import read_plan
-from attlas.pipeline.dry_run import BuildDraft, choose_processes
-from attlas.pipeline.estimate import measure_rate, predict_seconds
+from attlas.pipeline.dry_run import BuildDraft, foretell_processes
+from attlas.pipeline.estimate import ProcessCost
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.pass_planning import ComputedSequence, group_by_shard, list_computed_sequences, list_pass_shards
-from attlas.pipeline.plan import Plan, Shard, predict_process_bytes
+from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.vectors.choice import FLOAT16, NUMBERS, VectorChoice, VectorSettings, choose_vectors
 from attlas.pipeline.vectors.kinds import parse_choices
 from attlas.schema import AtlasPaths, Manifest
@@ -34,25 +34,13 @@ class VectorDraft:
 
 
 @dataclass(frozen=True)
-class VectorCost:
+class VectorCost(ProcessCost):
     """The foretold cost of a pass for vectors."""
 
     choice: VectorChoice
     n_sequences: int
     n_longer: int
     n_residues: int
-    n_shards: int
-    device: str
-    n_workers: int
-    is_in_process: bool
-    """Whether no workers are started: the process of the command computes."""
-    n_at_once: int
-    """Shards that a process computes side by side."""
-    peak_bytes: int
-    """Bound on the memory of one process with the largest shards that it computes side by side."""
-    disk_bytes: int
-    wall_s: float
-    """Rough: the predicted operations over a rate measured or assumed for this machine."""
 
 
 def draft_vectors(paths: AtlasPaths, plan: Plan, choice: VectorChoice) -> VectorDraft:
@@ -78,23 +66,22 @@ def foretell_vectors(
     choice = choose_vectors(plan, settings)
     draft = draft_vectors(paths, plan, choice)
 
-    device, shards = plan.run.device, draft.shards
-    processes = choose_processes(shards, device=device, n_workers=n_workers, scheduler=scheduler)
-    rate = measure_rate(device) * (1 if device == "cuda" else processes.n_workers)
-    shape = find_model(plan.model_directory).shape
+    shards = draft.shards
+    cost = foretell_processes(
+        shards,
+        find_model(plan.model_directory).shape,
+        device=plan.run.device,
+        n_workers=n_workers,
+        scheduler=scheduler,
+        seconds_of_build=SECONDS_OF_BUILD,
+        disk_bytes=predict_vector_disk_bytes(choice, len(draft.sequences), n_shards=len(shards)),
+    )
     return VectorCost(
+        **vars(cost),
         choice=choice,
         n_sequences=len(draft.sequences),
         n_longer=len(draft.longer),
         n_residues=sum(shard.n_residues for shard in shards),
-        n_shards=len(shards),
-        device=device,
-        n_workers=processes.n_workers,
-        is_in_process=processes.is_in_process,
-        n_at_once=processes.n_at_once,
-        peak_bytes=predict_process_bytes(shards, shape=shape, n_at_once=processes.n_at_once),
-        disk_bytes=predict_vector_disk_bytes(choice, len(draft.sequences), n_shards=len(shards)),
-        wall_s=SECONDS_OF_BUILD * predict_seconds(shards, rate),
     )
 
 
