@@ -9,7 +9,12 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
 
-FORKED_ENVIRONMENT = {
+WAITING = {"GOMP_SPINCOUNT": "10000"}
+"""Environment of a process that computes: how often a thread of OpenMP looks whether the others are done before it
+sleeps. Some 20 microseconds cost nothing on an idle machine. On a busy one the default, milliseconds, takes the core
+from the very thread that is waited for."""
+
+FORKED_ENVIRONMENT = WAITING | {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
@@ -39,6 +44,10 @@ def import_libraries() -> None:
 
     No thread is started and no GPU is used, so a process may fork afterwards.
     """
+    if "OMP_WAIT_POLICY" not in os.environ:  # with which a user decides how threads wait
+        for name, value in WAITING.items():
+            os.environ.setdefault(name, value)  # read when the first library with OpenMP is loaded
+
     with pause_collection():
         for name in IMPORTED:
             import_module(name)

@@ -18,7 +18,7 @@ from helpers.building import wait_for
 from attlas.pipeline import estimate
 from attlas.pipeline.model.files import ModelShape
 from attlas.pipeline.plan import PACK_TOKENS, Plan, Shard, cut_shards, sum_shards
-from attlas.pipeline.workers import cluster, gpus, resources, runners
+from attlas.pipeline.workers import cluster, gpus, libraries, resources, runners
 from attlas.pipeline.workers.runners import ShardFinished, run_in_process
 from attlas.schema import EnvironmentFault, Receipt
 
@@ -140,6 +140,24 @@ def test_the_libraries_are_imported_without_scipy_which_stays_usable_and_python_
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines() == ["True True False", "[1, 0]"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "spin_count"),
+    [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+)
+def test_threads_that_wait_sleep_soon_unless_the_user_decides_how_they_wait(
+    environment: dict[str, str], spin_count: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libraries, "IMPORTED", ())
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "")  # to be put back as it was afterwards
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    libraries.import_libraries()
+    assert os.environ.get("GOMP_SPINCOUNT") == spin_count
 
 
 # --- one process ---
