@@ -1,6 +1,5 @@
 """`Store`: the tables of a sealed atlas; rows by id and SQL, answered as Arrow tables. `Atlas` stands on it."""
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -37,9 +36,6 @@ from attlas.schema.index_tables import name_key
 
 if TYPE_CHECKING:
     from attlas.queries.engine.database import Database, Parameters
-
-SHORTEST_S = 0.001
-"""What a query is given where connecting has used up its time."""
 
 
 class Store:
@@ -144,14 +140,7 @@ class Store:
         from attlas.queries.engine.selecting import select
 
         own_tables = arrow_tables(tables or {}, self.manifest)
-        if timeout_s is None or isinstance(self.root, Path):
-            return select(self._database, query, params, tables=own_tables, timeout_s=timeout_s)
-
-        # To connect is to read footers, over a network that may be slow: a part of what the query takes.
-        started = time.monotonic()
-        database = self._connected(timeout_s)
-        left_s = max(timeout_s - (time.monotonic() - started), SHORTEST_S)
-        return select(database, query, params, tables=own_tables, timeout_s=left_s, limit_s=timeout_s)
+        return select(self._database, query, params, tables=own_tables, timeout_s=timeout_s)
 
     def match(self, id: str, *, taxon: int | str | None = None) -> Match:
         """Return the match of an id: rows of `proteins`, candidates, or similar ids. Never raises."""
@@ -254,16 +243,6 @@ class Store:
             rows = [row for accession in accessions if (row := names.row_of(accession)) is not None]
             ids = [names.value(row, "sequence_id") for row in rows]
         return {sequence_id for sequence_id in ids if sequence_id is not None}
-
-    def _connected(self, timeout_s: float) -> "Database":
-        """Return the database, connected within `timeout_s`. Raises QuestionError if that takes longer."""
-        from attlas.queries.engine.errors import not_connected
-        from attlas.queries.engine.running import OutOfTime, Running
-
-        try:
-            return Running(None, timeout_s).call(lambda: self._database)
-        except OutOfTime:
-            raise not_connected(str(self.root), timeout_s) from None
 
     def _lookup(self, table: Table, id: str) -> pa.Table:
         schema = view_schema(table, self.n_layers)

@@ -96,11 +96,11 @@ def out_of_time(query: str, timeout_s: float, *, is_stopped: bool = True) -> Que
     )
 
 
-def not_connected(place: str, timeout_s: float) -> QuestionError:
-    """Return the error for an atlas whose tables could not be opened within the time limit of a query."""
+def tables_not_opened(query: str, timeout_s: float) -> QuestionError:
+    """Return the error for a query whose tables could not be opened within its time limit."""
     return QuestionError(
-        f"The tables of {place} could not be opened within {timeout_s:g} s, the time limit.",
-        hint="see whether its server answers, or give it more time (--timeout, timeout_s=)",
+        f"The tables of this query could not be opened within {timeout_s:g} s, its time limit:\n{query_excerpt(query)}",
+        hint="see whether the server of the atlas answers, or give it more time (--timeout, timeout_s=)",
     )
 
 

@@ -39,7 +39,8 @@ class Running:
     def __init__(self, cursor: duckdb.DuckDBPyConnection | None, timeout_s: float | None) -> None:
         """Begin the count of time. `cursor` is what the calls work with, to be interrupted; None: nothing can be."""
         self._cursor = cursor
-        self._left_s = timeout_s
+        self.left_s = timeout_s
+        """Seconds that are left; None is no limit."""
 
     def call(self, work: Callable[[], T]) -> T:
         """Call `work` in a thread of its own and return its result.
@@ -56,11 +57,11 @@ class Running:
             self._stop(future)
             raise
         finally:
-            if self._left_s is not None:
-                self._left_s = max(self._left_s - (time.monotonic() - started), 0.001)
+            if self.left_s is not None:
+                self.left_s = max(self.left_s - (time.monotonic() - started), 0.001)
 
     def _result(self, future: "Future[T]") -> T:
-        until = math.inf if self._left_s is None else time.monotonic() + self._left_s
+        until = math.inf if self.left_s is None else time.monotonic() + self.left_s
 
         while not future.done():
             # In small steps: a signal that another thread receives does not wake this one.

@@ -26,7 +26,7 @@ from attlas.queries.engine.views import COMMENT_ON_DOCS, CREATE_DOCS, INSERT_DOC
 from attlas.queries.lookup import storage
 from attlas.queries.lookup.network_errors import fault_in
 from attlas.queries.lookup.storage import Root
-from attlas.schema import TABLES, BrokenAtlasError, Manifest, QuestionError, Table
+from attlas.schema import TABLES, BrokenAtlasError, Fault, Manifest, QuestionError, Table
 from attlas.schema.leftovers import leftover_name, remove_leftovers
 from attlas.schema.links import locate_file
 
@@ -56,8 +56,7 @@ def connect(
         QuestionError: `memory_limit` is no amount of memory.
         BrokenAtlasError: files of the manifest are missing, cannot be read, or are links to something else.
     """
-    listed_tables = [table for table in TABLES if not manifest.of_table(table).parts]
-    connection, base = connect_unlocked(root, manifest, tables=listed_tables, memory_limit=memory_limit)
+    connection, base = connect_unlocked(root, manifest, tables=(), memory_limit=memory_limit)
     links = find_linked_files(root, manifest)
     for statement in lock_statements(base, links):
         connection.execute(statement)
@@ -69,11 +68,10 @@ def connect(
     def find_unjoined(name: str) -> str | None:
         return find_unjoined_view(name, base, manifest, links)
 
-    # What lists files in parts is not read before a query needs it.
-    late_views = {
-        table.name: partial(make_view, table, base, manifest, links) for table in TABLES if table not in listed_tables
-    }
-    return Database(connection, Definitions(connection, late_views), find_unjoined, narrow)
+    # A view is made when a query needs it: all of them take longer than most queries.
+    late_views = {table.name: partial(make_view, table, base, manifest, links) for table in TABLES}
+    definitions = Definitions(connection, late_views, partial(_explain_unreadable, root))
+    return Database(connection, definitions, find_unjoined, narrow)
 
 
 def connect_unlocked(
@@ -100,13 +98,15 @@ def connect_unlocked(
         connection.execute(INSERT_DOCS, docs_values(manifest.run.n_layers))
     except duckdb.Error as error:
         connection.close()
-        message = f"The tables of {root} cannot be read."
-        fault = fault_in(str(error)) or BrokenAtlasError(
-            message, found=str(error), hint=storage.explain_unreadable(root)
-        )
-        raise fault from error
+        raise _explain_unreadable(root, error) from error
 
     return connection, base
+
+
+def _explain_unreadable(root: Root, error: duckdb.Error) -> Fault:
+    """Return the error for views that cannot be made of the files of an atlas."""
+    message = f"The tables of {root} cannot be read."
+    return fault_in(str(error)) or BrokenAtlasError(message, found=str(error), hint=storage.explain_unreadable(root))
 
 
 def find_linked_files(root: Root, manifest: Manifest) -> dict[str, str]:

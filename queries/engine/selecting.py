@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import duckdb
 import pyarrow as pa
 
 from attlas.queries.engine.comparisons import TREE
 from attlas.queries.engine.database import Database, Parameters
-from attlas.queries.engine.errors import out_of_time, query_fault
+from attlas.queries.engine.errors import out_of_time, query_fault, tables_not_opened
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.queries.engine.statements import check_statement
 from attlas.schema import Fault, QuestionError
@@ -27,24 +27,22 @@ def select(
     *,
     tables: Mapping[str, pa.Table] | None = None,
     timeout_s: float | None = None,
-    limit_s: float | None = None,
 ) -> pa.RecordBatchReader:
     """Run one SELECT and return its rows as a stream of record batches.
 
     `tables` are tables of the caller's, by the names that the query calls them; no other query sees them.
-    `timeout_s` counts while DuckDB works, not while the rows are used; None is no limit. Ctrl-C stops the query.
-    `limit_s` is the time limit that an error names, where connecting has used up some of it; None: `timeout_s`.
+    `timeout_s` counts while tables are opened, over a network perhaps, and while DuckDB works, not while the rows are
+    used; None is no limit. Ctrl-C stops the query.
 
     Raises:
         QuestionError: it is not one SELECT that only reads, DuckDB cannot answer it, or the time is over; also while
             the rows are read, for what only shows then.
         EnvironmentFault: it needs more memory, or more disk to spill to, than it may take.
     """
-    connection, definitions = database.connection, database.definitions
-    cursor = connection.cursor()  # one per query: a cursor holds one result, and threads may not share it
-    running = Running(cursor, timeout_s)
+    definitions = database.definitions
+    cursor = database.connection.cursor()  # one per query: a cursor holds one result, and threads may not share it
 
-    def start() -> pa.RecordBatchReader:
+    def open_tables() -> str:
         for name, rows in (tables or {}).items():
             cursor.register(name, rows)
 
@@ -52,11 +50,17 @@ def select(
         statement = check_statement(cursor, query)
         (tree,) = cursor.execute(TREE, {"query": _EXPLAIN.sub("", query)}).fetchall()[0]
         views = database.views_for(query, tree, parameters)
-        for name, view in views.items():
-            if name not in own_names:
-                cursor.execute(view)
+        own_views = {name: view for name, view in views.items() if name not in own_names}
+        definitions.make_named_in(query, own_views=own_views, own_tables=own_names)
+        for view in own_views.values():
+            cursor.execute(view)
+        return statement
 
-        definitions.make_named_in(query, with_views=views.keys() | own_names)
+    def begin(statement: str) -> pa.RecordBatchReader:
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        return cursor.sql(statement, params=parameters).to_arrow_reader(BATCH_ROWS)
+
+    def start(statement: str) -> pa.RecordBatchReader:
         try:
             return begin(statement)
         except duckdb.CatalogException:
@@ -66,15 +70,18 @@ def select(
             cursor.rollback()
         return begin(statement)
 
-    def begin(statement: str) -> pa.RecordBatchReader:
-        cursor.execute("BEGIN TRANSACTION READ ONLY")
-        return cursor.sql(statement, params=parameters).to_arrow_reader(BATCH_ROWS)
-
     _refuse_what_is_no_text(query)
-    with _failing(connection, query, parameters, limit_s or timeout_s):
-        reader = running.call(start)
+    opening = Running(None, timeout_s)  # no interrupt reaches who reads footers over a network
+    with _failing(database, query, parameters, timeout_s):
+        try:
+            statement = opening.call(open_tables)
+        except OutOfTime:
+            raise tables_not_opened(query, timeout_s or 0) from None
 
-    batches = _batches(reader, running, lambda: _failing(connection, query, parameters, limit_s or timeout_s))
+        running = Running(cursor, opening.left_s)
+        reader = running.call(lambda: start(statement))
+
+    batches = _batches(reader, running, lambda: _failing(database, query, parameters, timeout_s))
     return pa.RecordBatchReader.from_batches(reader.schema, batches)
 
 
@@ -90,9 +97,7 @@ def _batches(
 
 
 @contextmanager
-def _failing(
-    connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters, timeout_s: float | None
-) -> Iterator[None]:
+def _failing(database: Database, query: str, parameters: Parameters, timeout_s: float | None) -> Iterator[None]:
     """Turn errors of DuckDB into errors of attlas."""
     try:
         yield
@@ -101,7 +106,9 @@ def _failing(
     except Fault:
         raise
     except (duckdb.Error, pa.ArrowException, OSError) as error:  # pyarrow turns the error of a stream into an OSError
-        raise query_fault(connection, query, error, parameters) from error
+        with suppress(Fault):  # the message may list the columns that there are
+            database.definitions.make_views()
+        raise query_fault(database.connection, query, error, parameters) from error
 
 
 def _refuse_what_is_no_text(query: str) -> None:

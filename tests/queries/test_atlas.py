@@ -79,6 +79,7 @@ def test_a_filter_on_accession_reads_one_of_many_row_groups(tmp_path: Path) -> N
         from attlas.queries.engine.sandbox import connect
 
         database = connect(atlas.root, atlas.manifest)
+        database.definitions.make_views()
         query = "EXPLAIN ANALYZE SELECT * FROM residues WHERE accession = 'A007'"
         plan = " ".join(database.connection.execute(query).fetchall()[0][1].split())
         database.close()

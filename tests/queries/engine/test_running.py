@@ -236,9 +236,9 @@ def test_a_command_ends_with_its_time_limit_whatever_duckdb_does(atlas_dir: Path
         "from attlas.queries.engine import running; running.PATIENCE_S = 0.2; from attlas.cli.main import main; main()"
     )
     query = "SELECT levenshtein(repeat('a', 400_000), repeat('b', 400_000))"  # minutes
-    command = [sys.executable, "-c", code, "sql", str(atlas_dir), query, "--timeout", "0.3"]
+    command = [sys.executable, "-c", code, "sql", str(atlas_dir), query, "--timeout", "0.6"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert done.returncode == 1
-    assert done.stderr.startswith("attlas: This query went past 0.3 s")
+    assert done.stderr.startswith("attlas: This query went past 0.6 s")
     assert "Traceback" not in done.stderr
     assert "nanobind" not in done.stderr
