@@ -285,6 +285,7 @@ def test_a_wheel_holds_only_attlas(wheel: Path) -> None:
     assert roots == {"attlas", information}
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_wheel_holds_every_file_a_room_needs(wheel: Path) -> None:
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("attlas/")}

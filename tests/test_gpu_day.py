@@ -49,6 +49,7 @@ def rows_of(number: int, settings: Settings) -> list[Row]:
     return rows
 
 
+@pytest.mark.thorough
 def test_part_1_counts_tests_and_names_those_that_failed(settings: Settings, tmp_path: Path) -> None:
     tests = tmp_path / "test_of_a_device.py"
     tests.write_text("def test_right(): pass\ndef test_wrong(): assert 1 + 1 == 3, 'a sum'\ndef test_other(): pass\n")
@@ -211,6 +212,7 @@ def test_parts_are_selected_by_number() -> None:
         select_parts("6-8")
 
 
+@pytest.mark.thorough
 def test_the_command_leaves_out_what_lacks_an_input_and_says_so(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "gpu_day.py"), "--dry-run", "--parts", "2,6", "--out", str(tmp_path)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -153,6 +153,7 @@ def test_pandas_reads_the_proteins_from_tsv(attlas: Run, atlas_dir: Path) -> Non
     assert list(hostile) == [HOSTILE.description]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_dev_stdout_is_where_the_shell_writes_and_no_file_is_put_in_its_place(atlas_dir: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "attlas.cli.main", "sql", str(atlas_dir), "SELECT 1 AS n", "--format", "csv"]

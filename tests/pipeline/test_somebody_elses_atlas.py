@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
 from helpers.changed_manifest import change_file, change_manifest
+from helpers.default_cases import each_nth_by_default
 
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.seal import seal
@@ -142,7 +143,7 @@ def test_the_state_of_a_build_is_not_read_through_a_folder_that_is_a_link(
     assert "are symbolic links, which are not followed" in done.err
 
 
-@pytest.mark.parametrize("verb", WRITING)
+@pytest.mark.parametrize("verb", each_nth_by_default(WRITING, 3))
 @pytest.mark.parametrize(
     "name", ["receipts", "plan", "plan.json", "plan/sequences-00001.parquet", "manifest.json", ".lock"]
 )
@@ -203,7 +204,7 @@ def test_a_pipe_in_the_place_of_a_table_or_a_plan_is_never_opened(root: Path, at
         assert "proteins" in done.err
 
 
-@pytest.mark.parametrize("verb", READING)
+@pytest.mark.parametrize("verb", each_nth_by_default(READING, 2))
 def test_a_file_that_is_a_link_to_its_own_bytes_is_read_as_in_the_caches_of_hubs(
     verb: str, root: Path, tmp_path: Path, words: dict[str, list[object]], attlas: Callable[..., object]
 ) -> None:

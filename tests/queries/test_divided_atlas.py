@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from helpers.command_line import Run
+from helpers.default_cases import each_nth_by_default
 from helpers.divided import copy_divided, dividing
 from helpers.range_server import Server, serving
 from helpers.reading_case import PROTEINS
@@ -124,7 +125,7 @@ def test_a_query_about_a_protein_by_url_reads_one_part(server: Server, atlas: At
         assert len(list_parts_read(server)) == 1
 
 
-@pytest.mark.parametrize("query", QUERIES[:8])
+@pytest.mark.parametrize("query", each_nth_by_default(QUERIES[:8], 3))
 def test_queries_by_url_read_the_parts_of_the_tables_they_name(server: Server, atlas: Atlas, query: str) -> None:
     server.behave()
     with Atlas.open(server.url) as far:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from helpers.contact_oracles import LIMITS, corrected, eager_layers, folded, is_contact, pairs_of, top_precision
 from helpers.contact_oracles import head_sums as sums_by_hand
+from helpers.default_cases import each_nth_by_default
 from safetensors.torch import load_file, save_file
 from transformers import EsmModel, EsmTokenizer
 
@@ -74,7 +75,7 @@ def test_a_pack_agrees_with_a_padded_batch_of_transformers(eager, sequences, pac
     assert max(ours.max() for ours in pack_maps[3:]) > 0.3  # there is something to disagree on
 
 
-@pytest.mark.parametrize("i", range(5))
+@pytest.mark.parametrize("i", each_nth_by_default(range(5), 3))
 def test_a_protein_alone_agrees_with_transformers(encoder, eager, sequences, pack_maps, i: int) -> None:
     [ours] = predict_probabilities(encoder, sequences[i : i + 1])
     [theirs] = predicted(*eager, sequences[i : i + 1])

@@ -15,7 +15,7 @@ REFUSED = [architecture for architecture in ARCHITECTURES if architecture.refusa
 LARGEST_DIFFERENCE = 1e-5
 
 
-@pytest.mark.parametrize("name", each_nth_by_default([architecture.name for architecture in ACCEPTED], 3))
+@pytest.mark.parametrize("name", each_nth_by_default([architecture.name for architecture in ACCEPTED], 6))
 def test_every_statistic_of_an_accepted_architecture_is_that_of_eager_float64(name):
     verdict = judge(name)
     assert verdict.refusal is None, str(verdict.refusal)

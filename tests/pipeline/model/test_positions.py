@@ -7,6 +7,7 @@ import pytest
 import torch
 import transformers
 from helpers.architectures import SIZES, save_random_model
+from helpers.default_cases import each_nth_by_default
 
 from attlas.pipeline.model.files import find_model, find_shape
 
@@ -28,7 +29,7 @@ def run(model: torch.nn.Module, n_residues: int) -> None:
 
 
 @pytest.mark.parametrize("padding", [0, 1, 3])
-@pytest.mark.parametrize("config_class", LEARNED)
+@pytest.mark.parametrize("config_class", each_nth_by_default(LEARNED, 3))
 def test_a_model_runs_at_its_limit_and_not_one_residue_beyond(
     config_class: type[transformers.PretrainedConfig], padding: int, tmp_path: Path
 ) -> None:

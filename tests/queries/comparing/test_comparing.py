@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from helpers.default_cases import each_nth_by_default
 from helpers.reading_case import PROTEINS
 from helpers.synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
 from hypothesis import assume, given, settings
@@ -83,7 +84,7 @@ def perturbed(atlas_dir: Path) -> Sites:
     return found
 
 
-@pytest.mark.parametrize("format", EXPORTS)
+@pytest.mark.parametrize("format", each_nth_by_default(EXPORTS, 3))
 def test_an_export_of_the_atlas_agrees_with_it_in_everything(atlas_dir: Path, tmp_path: Path, format: str) -> None:
     path = tmp_path / f"sites.{format}"
     assert attlas("export", atlas_dir, format, "-o", path)[0] == 0

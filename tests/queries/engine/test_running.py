@@ -143,6 +143,7 @@ def test_two_atlases_of_one_process_spill_beside_each_other(atlas_dir: Path, tem
     assert rests[0].equals(rests[1])
 
 
+@pytest.mark.thorough
 def test_a_stream_left_open_at_the_end_of_a_script_leaves_no_folder(atlas_dir: Path, tmp_path: Path) -> None:
     script = (
         "import sys; from attlas.queries import Atlas;"

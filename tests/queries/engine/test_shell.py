@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from helpers.default_cases import each_nth_by_default
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -108,6 +109,7 @@ def test_a_script_stops_at_its_first_error(atlas_dir: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_script_may_leave_and_may_be_empty(atlas_dir: Path) -> None:
     done = script(atlas_dir, ".tables\n.quit\nSELECT 1;")
     assert done.returncode == 0
@@ -250,7 +252,7 @@ def test_a_time_limit_can_be_set_while_asking(terminal: Terminal) -> None:
     assert "stopped after 0.5 s, its time limit" in terminal.until("attlas> ")
 
 
-@pytest.mark.parametrize("leave", [".quit\n", "exit;\n", "\\q\n", "\x04"])
+@pytest.mark.parametrize("leave", each_nth_by_default([".quit\n", "exit;\n", "\\q\n", "\x04"], 3))
 def test_it_is_left_by_a_word_or_ctrl_d(terminal: Terminal, leave: str) -> None:
     terminal.type(leave)
     assert terminal.ended() == 0
@@ -283,6 +285,7 @@ def test_tables_schema_help_and_tab(terminal: Terminal) -> None:
     assert "max(rank)" in terminal.until("attlas> ")
 
 
+@pytest.mark.thorough
 def test_the_history_is_kept_for_the_next_time_and_for_nobody_else(atlas_dir: Path, tmp_path: Path) -> None:
     path = tmp_path / "state" / "attlas" / "sql_history"
     with Terminal(atlas_dir, tmp_path / "state") as first:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from helpers.default_cases import each_nth_by_default
 from helpers.export_readers import READERS, SEQUENCES, exported, tsv_rows
 from helpers.golden_files import formats, golden, write_golden_atlas
 from helpers.reading_case import HOSTILE, random_sequence
@@ -101,13 +102,13 @@ def test_a_reader_finds_every_site_and_no_other(atlas: Atlas, atlas_dir: Path, f
     assert len(found) > 90
 
 
-@pytest.mark.parametrize("format", READERS)
+@pytest.mark.parametrize("format", each_nth_by_default(READERS, 3))
 def test_every_letter_written_is_that_of_the_sequence(atlas: Atlas, format: str) -> None:
     found = READERS[format](exported(atlas, format))
     assert {(accession, at, SEQUENCES[accession][at - 1]) for accession, at, _ in found} == found
 
 
-@pytest.mark.parametrize("format", READERS)
+@pytest.mark.parametrize("format", each_nth_by_default(READERS, 3))
 def test_a_selenocysteine_is_written_as_it_is(odd: Atlas, format: str) -> None:
     data = exported(odd, format, ["SEC"])
     assert {residue for _, _, residue in READERS[format](data)} == {"U"}
@@ -123,7 +124,7 @@ INITIATOR_MARKS = {
 }
 
 
-@pytest.mark.parametrize("format", INITIATOR_MARKS)
+@pytest.mark.parametrize("format", each_nth_by_default(INITIATOR_MARKS, 3))
 def test_a_site_at_the_initiator_methionine_is_marked_in_formats_with_attributes_or_descriptions(
     tmp_path: Path, format: str
 ) -> None:
@@ -135,7 +136,7 @@ def test_a_site_at_the_initiator_methionine_is_marked_in_formats_with_attributes
         assert exported(atlas, format).count(INITIATOR_MARKS[format]) == n_starts
 
 
-@pytest.mark.parametrize("format", READERS)
+@pytest.mark.parametrize("format", each_nth_by_default(READERS, 3))
 def test_hostile_accessions_and_headers_survive(odd: Atlas, odd_dir: Path, format: str) -> None:
     expected = stored_sites(odd_dir)
     assert {accession for accession, _, _ in expected} == {*ODD_ACCESSIONS, "SEC"}
@@ -157,7 +158,7 @@ def test_texts_of_a_hostile_header_come_back_as_they_were(odd: Atlas) -> None:
     assert (skipped["accession"], skipped["outcome"], skipped["reason"]) == ("S\t1", "skipped", CONTROLS)
 
 
-@pytest.mark.parametrize("format", [*READERS, "coverage", "duckdb"])
+@pytest.mark.parametrize("format", each_nth_by_default([*READERS, "coverage", "duckdb"], 3))
 def test_an_atlas_whose_sites_are_one_off_is_refused_by_name(shifted_dir: Path, format: str) -> None:
     paths = AtlasPaths(shifted_dir)
     assert find_problems(paths, Manifest.read(paths)) == []  # so nothing but the letters can tell
@@ -200,7 +201,7 @@ def test_every_file_says_where_its_sites_are_from(atlas: Atlas, format: str) -> 
         assert value.encode() in data
 
 
-@pytest.mark.parametrize("format", [*READERS, "coverage"])
+@pytest.mark.parametrize("format", each_nth_by_default([*READERS, "coverage"], 3))
 def test_an_export_of_some_is_that_of_these_in_any_order_and_repeats_byte_for_byte(atlas: Atlas, format: str) -> None:
     some = exported(atlas, format, ["P0DP23", "P04637"])
     assert some == exported(atlas, format, ["P04637", "P0DP23", "P04637"])

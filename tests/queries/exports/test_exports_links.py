@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from helpers.default_cases import each_nth_by_default
 from helpers.golden_links import GOLDEN, LINKS, golden_links, write_link_case
 from helpers.structure_case import ACCESSION, HOSTILE, PROTEINS, exported, write_case
 
@@ -127,7 +128,7 @@ def test_the_strongest_long_range_links_are_drawn_on_every_chain(case, numbers, 
     assert ("B", "31", "1") in radii
 
 
-@pytest.mark.parametrize("format", DRAWING)
+@pytest.mark.parametrize("format", each_nth_by_default(DRAWING, 3))
 @pytest.mark.parametrize(
     ("options", "drawn"),
     [({"layer": 0}, [(0, 0, 1, 2), (0, 0, 2, 1)]), ({"layer": 3, "head": 0}, [(3, 0, 10, 50)]), ({"layer": 2}, [])],

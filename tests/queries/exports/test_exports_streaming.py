@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from helpers.default_cases import each_nth_by_default
 from helpers.export_readers import READERS, SEQUENCES, exported
 from helpers.reading_case import random_sequence
 from helpers.synthetic import SyntheticProtein, write_atlas
@@ -31,7 +32,7 @@ class Ear(io.RawIOBase):
         return len(data)
 
 
-@pytest.mark.parametrize("format", [*READERS, "coverage"])
+@pytest.mark.parametrize("format", each_nth_by_default([*READERS, "coverage"], 3))
 def test_a_chunk_is_written_before_the_next_is_asked_for(
     atlas: Atlas, format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

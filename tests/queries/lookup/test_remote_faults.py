@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from helpers.default_cases import each_nth_by_default
 from helpers.range_server import ENDLESS_BYTES, Server, serving
 from helpers.reading_case import random_sequence
 from helpers.synthetic import SyntheticProtein, write_atlas
@@ -66,7 +67,9 @@ def _ask(server: Server, ask: Callable[[Atlas], object]) -> object:
 
 @pytest.mark.parametrize(
     ("ask", "n_tries"),
-    [(_lookup(f"A{i:04d}"), 24) for i in (0, 70, 149)] + [(_query(text), 13) for text in QUERIES],
+    each_nth_by_default(
+        [(_lookup(f"A{i:04d}"), 24) for i in (0, 70, 149)] + [(_query(text), 13) for text in QUERIES], 3
+    ),
     ids=["short", "middle", "long", "heads", "residues", "sites", "proteins"],
 )
 def test_one_flipped_bit_never_gives_another_answer(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from Bio.Align import substitution_matrices
 from helpers.annotated import Span, Sums, annotate, probe
+from helpers.default_cases import each_nth_by_default
 from helpers.handmade import hand, write_handmade
 from helpers.synthetic import SyntheticProtein, write_atlas
 from scipy.stats import binomtest, mannwhitneyu, norm, pearsonr, t, ttest_1samp
@@ -141,7 +142,7 @@ def pooled(case: Case, label: str, form: str, accessions: list[str] | None = Non
     return found
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", each_nth_by_default(FORMS, 3))
 @pytest.mark.parametrize("label", ["Active site", "Binding site", "aa:C"])
 def test_shares_of_heads_are_those_by_addition(case: Case, label: str, form: str) -> None:
     expected = {at: of for at, of in pooled(case, label, form).items() if of["n_edges"] >= 100}
@@ -317,7 +318,7 @@ def test_a_head_by_hand(tmp_path: Path) -> None:
 # AUC of attention received
 
 
-@pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.parametrize("type_", each_nth_by_default(TYPES, 3))
 def test_auc_is_that_of_scipy(case: Case, type_: str) -> None:
     computed = {p.accession for p in case.proteins if p.status == "ok"}
     names = case.first([a for a, t, _, _ in case.spans if t == type_ and a in computed])

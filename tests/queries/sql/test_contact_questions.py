@@ -23,6 +23,7 @@ from helpers.contact_case import (
     random_head_contacts,
     walk,
 )
+from helpers.default_cases import each_nth_by_default
 from helpers.jackknife_oracle import Estimate, agrees, estimate
 from helpers.synthetic import SyntheticProtein, write_atlas
 from scipy.stats import norm
@@ -307,7 +308,7 @@ def of_heads(case: Case, form: str, *, is_every: bool) -> dict[tuple[int, int], 
 
 
 @pytest.mark.parametrize("structures", ["one", "all"])
-@pytest.mark.parametrize("form", ["count", "weighted", "mass"])
+@pytest.mark.parametrize("form", each_nth_by_default(["count", "weighted", "mass"], 3))
 def test_shares_of_heads_are_those_by_addition(case: Case, form: str, structures: str) -> None:
     expected = {at: of for at, of in of_heads(case, form, is_every=structures == "all").items() if of["n_edges"] >= 100}
     rows = case.ask("head_contact_precision", form=form, structures=structures)
@@ -383,7 +384,7 @@ def test_the_contacts_of_a_protein_are_measured_in_its_largest_chain(case: Case,
 # By fused heads
 
 
-@pytest.mark.parametrize("atom", ["ca", "cb"])
+@pytest.mark.parametrize("atom", each_nth_by_default(["ca", "cb"], 2))
 @pytest.mark.parametrize("accessions", [None, ("R00", "R03", "R05", "R07", "T01")])
 def test_both_methods_are_judged_on_sequences_on_which_no_head_was_chosen(case: Case, atom: str, accessions) -> None:
     judges = {s for s in case.fused if s not in case.choosing and case.fused[s]}

@@ -167,7 +167,7 @@ def test_without_a_spread_there_is_no_test(tmp_path: Path, numbers: list[float])
     assert [row[name] for name in ("auc_low", "auc_high", "t", "log10_p")] == [None] * 4
 
 
-@pytest.mark.parametrize("n", [5, 8, 30, 200])
+@pytest.mark.parametrize("n", each_nth_by_default([5, 8, 30, 200], 3))
 @pytest.mark.parametrize("mean", each_nth_by_default([0.5, 0.6, 0.75], 2))
 def test_few_proteins_are_judged_by_students_t(tmp_path: Path, n: int, mean: float) -> None:
     """Also with 5 proteins, where the normal's p would be a hundred times too small."""
@@ -208,7 +208,7 @@ def test_intervals_and_tests_of_shares_are_those_of_statsmodels(case: Case, labe
     assert [10 ** row["log10_p"] for row in rows] == pytest.approx(corrected.tolist(), rel=0.02)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", each_nth_by_default(FORMS, 3))
 def test_some_proteins_give_the_sums_by_hand(case: Case, form: str) -> None:
     """Every question on heads and labels, asked of a subset, with the second accession of some sequences."""
     some = ["R00", "T00", "T01", "R05", "R09", "R13", "R17", "R21", "R25", "R29"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from Bio.Align import substitution_matrices
 from helpers.annotated import Sums, annotate, probe
+from helpers.default_cases import each_nth_by_default
 from helpers.jackknife_oracle import Estimate, agrees, estimate, near
 from helpers.synthetic import SyntheticProtein, write_atlas
 from scipy.stats import pearsonr, t
@@ -92,7 +93,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
 COLUMNS = ("proteins_low", "proteins_high", "proteins_t", "proteins_log10_p")
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", each_nth_by_default(FORMS, 3))
 @pytest.mark.parametrize("label", ["aa:C", "aa:L", "aa:W"])
 def test_a_head_is_tested_by_leaving_out_one_protein_after_the_other(case: Case, label: str, form: str) -> None:
     rows = case.ask("head_labels", label=label, form=form)
@@ -116,7 +117,7 @@ def test_the_best_heads_have_the_numbers_of_all_heads(case: Case, form: str) -> 
         assert [row[name] for name in names] == [same[name] for name in names]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", each_nth_by_default(FORMS, 3))
 def test_an_amino_acid_is_tested_over_all_proteins_those_without_it_included(case: Case, form: str) -> None:
     rows = case.ask("amino_acid_heads", form=form)
     assert len(rows) == 20 * (len(HEADS) - 1)
@@ -157,7 +158,7 @@ def test_where_all_proteins_agree_the_error_is_that_of_chance(alike: Atlas, name
     agrees(row, COLUMNS, of, 0.4, 1 if name != "amino_acid_heads" else len(alike.ask(name)))
 
 
-@pytest.mark.parametrize(("name", "given"), ASKED)
+@pytest.mark.parametrize(("name", "given"), each_nth_by_default(ASKED, 2))
 @pytest.mark.parametrize("proteins", [["A"], ["A", "C", "D", "E"]])
 def test_fewer_than_five_proteins_are_not_tested_and_the_row_says_so(
     alike: Atlas, name: str, given: dict, proteins: list[str]
@@ -186,7 +187,7 @@ def centre_of(means: dict[int, float]) -> float:
     return sum(layer * mean for layer, mean in means.items()) / sum(means.values())
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", each_nth_by_default(FORMS, 3))
 @pytest.mark.parametrize("label", ["aa:A", "aa:L"])
 def test_the_interval_of_the_centre_is_that_of_a_jackknife(case: Case, label: str, form: str) -> None:
     rows = case.ask("layers_of_label", labels=label, form=form)

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 from helpers.annotated import Shown, add_rows, place, sequence_ids
+from helpers.default_cases import each_nth_by_default
 from helpers.jackknife_oracle import estimate, near
 from helpers.pair_rows import KNOWN
 from helpers.synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
@@ -101,7 +102,7 @@ def atlas(tmp_path_factory: pytest.TempPathFactory, dimers: list[Dimer]) -> Iter
         yield opened
 
 
-@pytest.mark.parametrize("apart", [0, 6, 9])
+@pytest.mark.parametrize("apart", each_nth_by_default([0, 6, 9], 3))
 def test_shares_and_chances_are_those_of_sets_of_pairs(atlas: Atlas, dimers: list[Dimer], apart: int) -> None:
     rows = atlas.ask("homodimer_contacts", apart=apart).to_pylist()
     assert [(row["form"], row["contact"]) for row in rows] == [("gap", kind) for kind in KINDS]

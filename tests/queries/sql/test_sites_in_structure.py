@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.annotated import Point, Shown, annotate, place
+from helpers.default_cases import each_nth_by_default
 from helpers.handmade import hand, write_handmade
 from helpers.jackknife_oracle import agrees, estimate, near
 from helpers.site_case import (
@@ -74,7 +75,7 @@ def seen_of(case: SiteCase, type_: str, atom: str = "cb") -> list[Seen]:
 
 
 @pytest.mark.parametrize("atom", ["ca", "cb"])
-@pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.parametrize("type_", each_nth_by_default(TYPES, 3))
 def test_sites_in_structure_are_those_by_numpy(case: SiteCase, type_: str, atom: str) -> None:
     seen = seen_of(case, type_, atom)
     rows = case.ask("sites_in_structure", types=type_, within=REACHES, atom=atom)
