@@ -16,6 +16,8 @@ LEARNING_RATE = 0.1
 MOST_LEAVES = 15
 SEED = 0
 """Of scikit-learn's draws: the same rows give the same trees."""
+N_BINS = 255
+"""Into how many bins of about equal weight the values of a column are put; scikit-learn takes no more."""
 BOOSTED_PENALTIES = (10.0, 1.0)
 """Penalties of the squared values of leaves that are tried, from strong to weak."""
 
@@ -25,13 +27,15 @@ class BoostedModel:
     """A fitted model."""
 
     trees: Any
-    """scikit-learn's `HistGradientBoostingClassifier`."""
+    """scikit-learn's `HistGradientBoostingClassifier`, fitted on the numbers of bins."""
+    bounds: tuple[NDArray[np.floating], ...]
+    """Largest value of each bin but the last, for each column, (K,) of up to N_BINS - 1, rising."""
     means: Floats
     """Mean of each column over the rows that were fitted, by their weights, (K,)."""
 
     def score(self, columns: NDArray[np.floating]) -> Floats:
         """Return the log odds of each row, (R,)."""
-        return np.asarray(self.trees.decision_function(columns), np.float64)
+        return np.asarray(self.trees.decision_function(_number_bins(columns, self.bounds)), np.float64)
 
     def find_contribution(self, columns: NDArray[np.floating], part: slice) -> Floats:
         """Return by how much log odds would fall if some columns were those of an average row, (N,)."""
@@ -61,5 +65,24 @@ def fit_boosted(
         early_stopping=False,  # it would set rows aside without regard to families
         random_state=SEED,
     )
-    trees.fit(columns, labels, sample_weight=row_weights)
-    return BoostedModel(trees, row_weights @ columns / row_weights.sum())
+    # scikit-learn does this, too, but for weighted rows in nine tenths of the time of the whole fit.
+    bounds = tuple(_bound_bins(column, row_weights) for column in columns.T)
+    trees.fit(_number_bins(columns, bounds), labels, sample_weight=row_weights)
+    return BoostedModel(trees, bounds, row_weights @ columns / row_weights.sum())
+
+
+def _bound_bins(column: NDArray[np.floating], row_weights: Floats) -> NDArray[np.floating]:
+    """Return the largest value of each bin of a column but the last: the bins are of about equal weight."""
+    order = np.argsort(column, kind="stable")
+    cumulative = np.cumsum(row_weights[order])
+    shares = np.arange(1, N_BINS) / N_BINS
+    places = np.searchsorted(cumulative, shares * cumulative[-1])
+    return np.unique(column[order][places])
+
+
+def _number_bins(columns: NDArray[np.floating], bounds: tuple[NDArray[np.floating], ...]) -> NDArray[np.float32]:
+    """Return the bin of each value, from 0, (R, K)."""
+    numbers = np.empty(columns.shape, np.float32)
+    for k, bound in enumerate(bounds):
+        numbers[:, k] = np.searchsorted(bound, columns[:, k])
+    return numbers
