@@ -61,19 +61,21 @@ def _skip(data: bytes, start: int, kind: int, *, is_element: bool = False) -> in
         while data[start] & 0x80:
             start += 1
         return start + 1
+    if kind in (BYTE, DOUBLE):
+        return start + (1 if kind == BYTE else _DOUBLE_BYTES)
+    if kind in (TRUE, FALSE):
+        return start + is_element
     if kind == BINARY:
         size, start = _read_varint(data, start)
         return start + size
+
+    # Kinds that hold values of their own.
     if kind == STRUCT:
         places = [place for _, _, place in field_places(data, start)]
         return (places[-1][1] if places else start) + 1  # with the byte that ends a struct
     if kind in (LIST, SET):
         elements = list(list_places(data, start))
         return elements[-1][1] if elements else _read_list_header(data, start)[2]
-    if kind in (TRUE, FALSE):
-        return start + is_element
-    if kind in (BYTE, DOUBLE):
-        return start + (1 if kind == BYTE else _DOUBLE_BYTES)
     raise ValueError(f"no type of Parquet's metadata: {kind}")
 
 

@@ -110,12 +110,10 @@ def open_service(
     structures: Path | None,
 ) -> Service:
     """Return an atlas, opened, with an empty pool of workers."""
-    folder = (
-        None
-        if structures is None
-        else StructureFolder.open(structures, max_bytes=limits.structure_bytes, n_files=limits.n_structures)
-    )
-    current = CurrentAtlas(place)
+    folder = None
+    if structures is not None:
+        folder = StructureFolder.open(structures, max_bytes=limits.structure_bytes, n_files=limits.n_structures)
+
     pool = WorkerPool(
         str(place),
         memory_limit=memory_limit or f"{MEMORY_SHARE // limits.n_workers}%",
@@ -124,7 +122,7 @@ def open_service(
         n_waiting=limits.n_waiting,
         pending_bytes=limits.pending_bytes,
     )
-    return Service(current, pool, limits, LongProteins(limits), has_sql, shown_place, folder)
+    return Service(CurrentAtlas(place), pool, limits, LongProteins(limits), has_sql, shown_place, folder)
 
 
 def read_first_page(app: FastAPI) -> None:

@@ -50,14 +50,13 @@ def test_every_file_says_its_job_in_the_first_line_of_its_docstring() -> None:
 
 
 def test_a_class_has_a_name_of_its_own() -> None:
-    """A number with its interval is an `Estimate` in two rooms that never meet; servers have workers, as builds do."""
     places: dict[str, set[str]] = {}
     for path in (path for path in CODE if path.relative_to(ROOT).parts[0] in ROOMS):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name.strip("_"), set()).add(path.relative_to(ROOT).as_posix())
     assert len(places) > 500
-    assert {name for name, files in places.items() if len(files) > 1} == {"Estimate", "Worker"}
+    assert {name for name, files in places.items() if len(files) > 1} == set()
 
 
 def test_ci_runs_the_suite() -> None:

@@ -304,6 +304,8 @@ def _make_evaluation(
     atlas: LabelledAtlas, families: Groups, results: Sequence[HoldOutResult], seed: int, n_draws: int
 ) -> Evaluation:
     proteins = atlas.truth.proteins
+    n_families = len(set(families.of_protein[: len(proteins)]))
+
     return Evaluation(
         model=describe_model(atlas.run),
         weights_sha256=atlas.run.weights_sha256,
@@ -314,7 +316,7 @@ def _make_evaluation(
         n_proteins=len(proteins),
         n_residues=sum(len(protein.sequence) for protein in proteins),
         n_labelled=sum(len(protein.positions) for protein in proteins),
-        families=f"{len(set(families.of_protein[: len(proteins)])):,} {families.held_out}: {families.method}",
+        families=f"{n_families:,} {families.held_out}: {families.method}",
         seed=seed,
         n_draws=n_draws,
         hold_outs=tuple(results),

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attlas.pipeline.fitting.ranking import (
-    Estimate,
     Floats,
     Integers,
+    JackknifeEstimate,
     estimate_ranking,
     make_estimate,
     measure_average_precision,
@@ -42,14 +42,14 @@ class CountedResidues:
 class LabelMeasures:
     """The measures of a probe of a label."""
 
-    auprc: Estimate
+    auprc: JackknifeEstimate
     """Average precision of all residues together, ties grouped."""
-    auprc_protein: Estimate
+    auprc_protein: JackknifeEstimate
     """Mean over proteins that carry the label of the average precision of their residues."""
-    auroc: Estimate
-    mcc: Estimate
+    auroc: JackknifeEstimate
+    mcc: JackknifeEstimate
     """Matthews' correlation at thresholds chosen on the training folds."""
-    f1: Estimate
+    f1: JackknifeEstimate
     """F1 at the same thresholds."""
 
 
@@ -57,9 +57,9 @@ class LabelMeasures:
 class TrackMeasures:
     """The measures of a probe of a track."""
 
-    r2: Estimate
+    r2: JackknifeEstimate
     """1 less the squared error over that of the mean of all residues."""
-    spearman: Estimate
+    spearman: JackknifeEstimate
     """Correlation of the ranks; its interval leaves blocks out of the ranks of all residues."""
 
 
@@ -91,7 +91,7 @@ def measure_pooled_precision(scores: Floats, is_labelled: Bools) -> float:
     return measure_average_precision(rank(scores, is_labelled))
 
 
-def estimate_protein_precision(scores: Floats, is_labelled: Bools, residues: CountedResidues) -> Estimate:
+def estimate_protein_precision(scores: Floats, is_labelled: Bools, residues: CountedResidues) -> JackknifeEstimate:
     """Return the mean over proteins of their average precision, of those with residues that carry the label and not."""
     begins = np.flatnonzero(np.diff(residues.proteins, prepend=-1))
     ends = np.append(begins[1:], len(scores))
@@ -104,7 +104,7 @@ def estimate_protein_precision(scores: Floats, is_labelled: Bools, residues: Cou
     return estimate_mean(precisions, np.array(blocks, np.int64), residues.n_blocks)
 
 
-def estimate_mean(values: Sequence[float], blocks: Integers, n_blocks: int) -> Estimate:
+def estimate_mean(values: Sequence[float], blocks: Integers, n_blocks: int) -> JackknifeEstimate:
     """Return the mean over proteins of a measure, of those for which it is defined, with its jackknife interval.
 
     Args:
@@ -115,7 +115,7 @@ def estimate_mean(values: Sequence[float], blocks: Integers, n_blocks: int) -> E
     numbers = np.array(values)
     is_defined = np.isfinite(numbers)
     if not is_defined.any():
-        return Estimate(*[float("nan")] * 3)
+        return JackknifeEstimate(*[float("nan")] * 3)
 
     numbers, blocks = numbers[is_defined], blocks[is_defined]
     sums = np.bincount(blocks, numbers, minlength=n_blocks)
@@ -158,7 +158,7 @@ def count_by_block(is_predicted: Bools, is_labelled: Bools, residues: CountedRes
     return np.stack(counts, 1).astype(np.float64)
 
 
-def estimate_counts(counts: Floats) -> tuple[Estimate, Estimate]:
+def estimate_counts(counts: Floats) -> tuple[JackknifeEstimate, JackknifeEstimate]:
     """Return Matthews' correlation and F1 of the counts of blocks, (B, 4)."""
     total = counts.sum(0)
     without = total - counts
@@ -199,7 +199,7 @@ def rank_values(values: Floats) -> Floats:
 
 def _estimate_from_sums(
     columns: Sequence[Floats], blocks: Integers, n_blocks: int, compute: Callable[[Floats], Floats]
-) -> Estimate:
+) -> JackknifeEstimate:
     """Return a measure that is a function of sums over residues, without each block in turn for its interval."""
     sums = np.stack([np.bincount(blocks, column, minlength=n_blocks) for column in columns], 1)
     total = sums.sum(0)

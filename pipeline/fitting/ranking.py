@@ -23,7 +23,7 @@ NORMAL_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
-class Estimate:
+class JackknifeEstimate:
     """A measure with its 95 % interval; the interval is not a number where there are too few families."""
 
     value: float
@@ -83,7 +83,9 @@ def _count_others(ranking: RankedResidues) -> tuple[Integers, Integers]:
     return others[ranking.begins], others[ranking.ends] - others[ranking.begins]
 
 
-def estimate_ranking(ranking: RankedResidues, blocks: Integers, n_blocks: int) -> tuple[Estimate, Estimate]:
+def estimate_ranking(
+    ranking: RankedResidues, blocks: Integers, n_blocks: int
+) -> tuple[JackknifeEstimate, JackknifeEstimate]:
     """Return the average precision and the AUROC of residues of blocks of families, (N,), with jackknife intervals."""
     by_block = blocks[ranking.order]
     labelled_blocks = by_block[ranking.is_labelled]
@@ -124,7 +126,7 @@ def count_below(places: Integers, limits: Integers) -> Integers:
     return np.cumsum(np.bincount(first_above, minlength=len(limits) + 1))[: len(limits)]
 
 
-def make_estimate(value: float, without: Floats) -> Estimate:
+def make_estimate(value: float, without: Floats) -> JackknifeEstimate:
     """Return a measure with its interval by the jackknife (Efron and Stein 1981), from what it is without each block.
 
     Blocks without which it is not defined are left out.
@@ -132,6 +134,6 @@ def make_estimate(value: float, without: Floats) -> Estimate:
     without = without[np.isfinite(without)]
     n = len(without)
     if n < FEWEST_BLOCKS or np.ptp(without) <= SMALLEST_CHANGE:
-        return Estimate(value, float("nan"), float("nan"))
+        return JackknifeEstimate(value, float("nan"), float("nan"))
     error = np.sqrt(n - 1) * np.std(without)
-    return Estimate(value, value - NORMAL_95 * error, value + NORMAL_95 * error)
+    return JackknifeEstimate(value, value - NORMAL_95 * error, value + NORMAL_95 * error)

@@ -70,6 +70,7 @@ def make_rows(results: SetResults, *, weights: str, n_folds: int) -> Iterator[Ro
     """Yield a row for every label of a set and every input."""
     for label, name in enumerate(results.labels.labels):
         values = results.targets[label * len(TARGETS)]
+
         for place, (source, penalties) in enumerate(results.penalties.items()):
             yield {
                 "label": name,

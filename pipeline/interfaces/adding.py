@@ -190,9 +190,9 @@ def _check_settings(settings: InterfaceSettings, plan: Plan) -> None:
         "choosing": (settings.n_choosing >= 1, "1 pair or more", settings.n_choosing),
         "splits": (settings.n_splits >= 1, "1 split or more", settings.n_splits),
     }
-    for name, (is_allowed, expected, found) in checks.items():
+    for name, (is_allowed, expected, value) in checks.items():
         if not is_allowed:
-            raise InputError(f"--{name} cannot be used as it is.", expected=expected, found=f"{found}")
+            raise InputError(f"--{name} cannot be used as it is.", expected=expected, found=f"{value}")
 
 
 def _list_computed_pairs(paths: AtlasPaths, manifest: Manifest) -> list[int]:

@@ -145,7 +145,7 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
             sequence=letters[pair.accession].letters,
             partner_sequence=letters[pair.partner].letters,
             partner=pair.partner,
-            known=interfaces[pair.pair_id],
+            interface=interfaces[pair.pair_id],
         )
         yield given
 
@@ -164,7 +164,7 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
                 kind=SWAPPED,
                 partner_sequence=letters[swapped_pair.partner].letters,
                 partner=swapped_pair.partner,
-                known=given.known.exchange_partner(interfaces[swapped_pair.pair_id]),
+                interface=given.interface.exchange_partner(interfaces[swapped_pair.pair_id]),
             )
 
     def compute(self, encoder: Encoder, plan: Plan, sequences: list[Trial]) -> list[Measures | None]:
@@ -193,7 +193,7 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
         }
 
         # What the trial is judged by: contacts are not always given, an interface always is.
-        interface = trial.known
+        interface = trial.interface
         return columns | {
             "n_pairs": interface.n_pairs,
             "n_contacts": None if interface.contacts is None else len(interface.contacts),

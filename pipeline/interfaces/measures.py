@@ -74,21 +74,21 @@ def rank_positives(
     return RankingMeasures(auroc, auprc, tuple(_count_hits(ordered, values, min(cut, n_items)) for cut in cuts))
 
 
-def measure_map(across: AcrossMap, known: KnownInterface, *, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+def measure_map(across: AcrossMap, interface: KnownInterface, *, scores: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the MEASURES of a map across two proteins; all NaN where its attention is not finite.
 
     Args:
         across: the map, of which the attention received is taken.
-        known: contacts and interface residues.
+        interface: its contacts and residues.
         scores: its scores, shape (N, M), as `AcrossMap.score` returns them.
     """
     if not across.is_finite:
         return np.full(len(MEASURES), np.nan)
-    return measure_scores(known, scores=scores, received=across.received, partner_received=across.partner_received)
+    return measure_scores(interface, scores=scores, received=across.received, partner_received=across.partner_received)
 
 
 def measure_scores(
-    known: KnownInterface,
+    interface: KnownInterface,
     *,
     scores: NDArray[np.float32],
     received: NDArray[np.float32],
@@ -97,16 +97,16 @@ def measure_scores(
     """Return the MEASURES of scores of pairs and of attention received from the other; NaN where not defined.
 
     Args:
-        known: contacts and interface residues.
+        interface: its contacts and residues.
         scores: of every pair of residues, shape (N, M), finite.
         received: what each residue of the protein receives from the partner, shape (N,).
         partner_received: what each residue of the partner receives from the protein, shape (M,).
     """
     contacts = RankingMeasures(np.nan, np.nan, (np.nan,) * (len(CUTS) + 1))
-    if known.contacts is not None:
-        contacts = rank_positives(known.select_pairs(scores), known.contacts, cuts=(*CUTS, known.n_tenth))
-    interface = rank_positives(received[known.observed], known.interface)
-    partner_interface = rank_positives(partner_received[known.partner_observed], known.partner_interface)
+    if interface.contacts is not None:
+        contacts = rank_positives(interface.select_pairs(scores), interface.contacts, cuts=(*CUTS, interface.n_tenth))
+    residues = rank_positives(received[interface.observed], interface.interface)
+    partner_residues = rank_positives(partner_received[interface.partner_observed], interface.partner_interface)
 
     # In the order of MEASURES.
     return np.array(
@@ -114,10 +114,10 @@ def measure_scores(
             contacts.auroc,
             contacts.auprc,
             *contacts.hits,
-            interface.auroc,
-            interface.auprc,
-            partner_interface.auroc,
-            partner_interface.auprc,
+            residues.auroc,
+            residues.auprc,
+            partner_residues.auroc,
+            partner_residues.auprc,
         ]
     )
 

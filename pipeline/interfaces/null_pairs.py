@@ -128,7 +128,7 @@ class ComputeNulls(ComputePairs):
         return nulls
 
     def choose_reduction(self, encoder: Encoder, plan: Plan) -> PairReduction:
-        """Return what is asked of the attention of every input: the numbers of heads, no links and no contacts."""
+        """Return what is kept of the attention on every input: the numbers of heads, no links and no contacts."""
         return PairReduction(plan.run.edge_theta, NO_LINKS, self.per_residue, contact_head=None, fused_heads=None)
 
     def make_rows(self, plan: Plan, sequences: list[PairOfSequences], results: list[PairAttention | None]) -> ShardRows:
@@ -142,6 +142,7 @@ class ComputeNulls(ComputePairs):
             ((null, form, forms[form]) for null, forms in computed for form in forms),
             key=lambda row: (row[0].pair.pair_id, row[1], row[0].kind),
         )
+
         n_inputs = len(self.forms) * len(self.orders)
         return ShardRows(
             tables=[TableRows(PAIR_NULLS, _list_columns(rows, plan.run.n_layers, plan.run.n_heads))],

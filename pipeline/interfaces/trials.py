@@ -36,7 +36,7 @@ class Trial:
     partner_sequence: str
     partner: str
     """Accession of the partner: of kind `swapped`, that of another pair's."""
-    known: KnownInterface
+    interface: KnownInterface
 
 
 class MeasureTrial(Protocol):
@@ -55,7 +55,7 @@ class MeasureHeads:
     """Measures every head of a trial, and the mean map of the heads of each layer."""
 
     def __init__(self, trial: Trial, *, apc: Apc) -> None:
-        self.known, self.apc = trial.known, apc
+        self.interface, self.apc = trial.interface, apc
         self.is_finite = True
         self.layers: list[Measures] = []
 
@@ -64,7 +64,7 @@ class MeasureHeads:
         with_mean = [*maps, AcrossMap.average(maps)]
         self.is_finite &= with_mean[-1].is_finite
         self.layers.append(
-            np.stack([measure_map(across, self.known, scores=across.score(self.apc)) for across in with_mean])
+            np.stack([measure_map(across, self.interface, scores=across.score(self.apc)) for across in with_mean])
         )
 
     def finish(self) -> Measures | None:
@@ -76,7 +76,7 @@ class MeasureFusedHeads:
     """Measures the mean score of several choices of heads at once; the attention received is averaged, too."""
 
     def __init__(self, trial: Trial, *, apc: Apc, choices: Sequence[Sequence[Head]]) -> None:
-        self.known, self.apc, self.choices = trial.known, apc, choices
+        self.interface, self.apc, self.choices = trial.interface, apc, choices
         n_residues, n_partner_residues = len(trial.sequence), len(trial.partner_sequence)
         self.is_finite = True
         self.scores = np.zeros((len(choices), n_residues, n_partner_residues), np.float32)
@@ -106,7 +106,7 @@ class MeasureFusedHeads:
             return None
         maps = zip(self.scores, self.received, self.partner_received, strict=True)
         measures = [
-            measure_scores(self.known, scores=scores, received=received, partner_received=partner_received)
+            measure_scores(self.interface, scores=scores, received=received, partner_received=partner_received)
             for scores, received, partner_received in maps
         ]
         return np.array(measures).reshape(-1, len(MEASURES))

@@ -114,6 +114,7 @@ def foretell_draft(
         seconds_of_build=SECONDS_OF_BUILD,
         disk_bytes=predict_pair_disk_bytes(draft, settings),
     )
+
     return PairCost(
         **vars(cost),
         n_pairs=len(draft.planned.computed),

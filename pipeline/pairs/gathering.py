@@ -46,7 +46,7 @@ HEAD_NUMBERS = (
 
 @dataclass(frozen=True)
 class PairReduction:
-    """What is asked of the attention of joined inputs."""
+    """What is kept of the attention on joined inputs, and from which weight on."""
 
     theta: float
     """Attention from which on a pair counts as an edge."""
@@ -87,23 +87,23 @@ class ReduceToPairs:
     """
 
     def __init__(
-        self, inputs: Sequence[JoinedInput], are_mirrored: Sequence[bool], asked: PairReduction, *, n_layers: int
+        self, inputs: Sequence[JoinedInput], are_mirrored: Sequence[bool], settings: PairReduction, *, n_layers: int
     ) -> None:
-        self.inputs, self.are_mirrored, self.asked, self.n_layers = inputs, are_mirrored, asked, n_layers
+        self.inputs, self.are_mirrored, self.settings, self.n_layers = inputs, are_mirrored, settings, n_layers
         self.sums: list[Tensor] = []
         """Of each layer, (P, H, 2, S)."""
         self.received: list[Tensor] = []
         """Of each layer, mean over heads of what tokens receive, (2, sum of T)."""
         self.candidates: list[list[Links]] = [[] for _ in inputs]
-        self.probabilities = [ContactBlock(asked.contact_head, joined) for joined in inputs if asked.contact_head]
-        self.scores = [ContactBlock(asked.fused_heads, joined) for joined in inputs if asked.fused_heads]
+        self.probabilities = [ContactBlock(settings.contact_head, joined) for joined in inputs if settings.contact_head]
+        self.scores = [ContactBlock(settings.fused_heads, joined) for joined in inputs if settings.fused_heads]
         self.segments: list[SegmentSums] = []
 
     def __call__(self, inputs: LayerInputs, *, theta: float) -> PackAttention:
         """Reduce one layer."""
         pack, device = inputs.pack, inputs.q.device
         n_heads, n_tokens = inputs.q.shape[:2]
-        if self.asked.has_segments and not self.segments:
+        if self.settings.has_segments and not self.segments:
             sizes = {"n_layers": self.n_layers, "n_heads": n_heads}
             self.segments = [SegmentSums(joined, **sizes, device=device) for joined in self.inputs]
         layer = _LayerSums(self, layer=len(self.sums), n_heads=n_heads, n_tokens=n_tokens, device=device)
@@ -118,9 +118,11 @@ class ReduceToPairs:
         """Add the candidates of a layer, and drop some that cannot be chosen where there are many."""
         parts = self.candidates[input_index]
         parts.append(links)
-        budget = max(self.asked.per_residue * self.inputs[input_index].n_residues, self.n_layers * n_heads)
+        budget = max(self.settings.per_residue * self.inputs[input_index].n_residues, self.n_layers * n_heads)
         if sum(map(len, parts)) > THIN_FACTOR * budget:
-            self.candidates[input_index] = [thin_candidates(join_links(parts), budget=budget, theta=self.asked.theta)]
+            self.candidates[input_index] = [
+                thin_candidates(join_links(parts), budget=budget, theta=self.settings.theta)
+            ]
 
     def results(self) -> list[JoinedAttention | None]:
         """Return the attention on each input, None where it is not finite."""
@@ -151,8 +153,8 @@ class ReduceToPairs:
         """Return the links of an input, by the rule of `links`, with its keys where they are."""
         candidates = join_links(self.candidates[n])
         far = Links(candidates.head_index, candidates.i, candidates.j + FAR, candidates.weight)
-        n_residues, asked = self.inputs[n].n_residues, self.asked
-        links = choose_links(far, n_residues=n_residues, per_residue=asked.per_residue, theta=asked.theta)
+        n_residues, settings = self.inputs[n].n_residues, self.settings
+        links = choose_links(far, n_residues=n_residues, per_residue=settings.per_residue, theta=settings.theta)
         return Links(links.head_index, links.i, links.j - FAR, links.weight)
 
 
@@ -193,16 +195,17 @@ class _LayerSums:
             self.reduction.add_candidates(n, links, n_heads=len(mass))
 
     def _sum_on_host(self, tile: Tensor, at: Tile, joined: JoinedInput) -> None:
-        asked = self.reduction.asked
+        settings = self.reduction.settings
         specials = mark_specials(joined.chains, joined.linker, len(joined)).numpy()
+
         sum_rows(
             tile.numpy(),
             at.first_row,
             np.array([(chain.start, chain.stop) for chain in joined.chains]),
             np.array([joined.linker.start, joined.linker.stop]),
             np.flatnonzero(specials),
-            np.float32(asked.theta),
-            np.float32(asked.floor),
+            np.float32(settings.theta),
+            np.float32(settings.floor),
             self.reduction.are_mirrored[at.sequence],
             self.sums[at.sequence, at.heads].numpy(),
             self.columns[:, at.heads, at.tokens].numpy(),
@@ -217,7 +220,7 @@ class _LayerSums:
             at.first_row,
             chains=joined.chains,
             linker=joined.linker,
-            theta=self.reduction.asked.theta,
+            theta=self.reduction.settings.theta,
             is_mirrored=self.reduction.are_mirrored[at.sequence],
             sums=self.sums[at.sequence, at.heads],
             columns=self.columns[:, at.heads, at.tokens],
@@ -228,14 +231,15 @@ class _LayerSums:
     def _insert_candidates(self, tile: Tensor, at: Tile, joined: JoinedInput) -> None:
         """Copy the weights across that are `floor` or more to the host, and insert them."""
         for chain in range(2):
-            own, other = joined.chains[chain], joined.chains[1 - chain]
-            rows = cut_rows(own, at.first_row, tile.shape[1])
+            query_chain, partner_chain = joined.chains[chain], joined.chains[1 - chain]
+            rows = cut_rows(query_chain, at.first_row, tile.shape[1])
             if rows is None:
                 continue
-            weights = tile[:, rows, other]
-            is_candidate = weights >= float(np.float32(self.reduction.asked.floor))
+
+            weights = tile[:, rows, partner_chain]
+            is_candidate = weights >= float(np.float32(self.reduction.settings.floor))
             head, query, key = is_candidate.nonzero(as_tuple=True)  # in order of the query, within a head
-            columns = (head, query + at.first_row + rows.start, key + other.start)
+            columns = (head, query + at.first_row + rows.start, key + partner_chain.start)
             insert_candidates(
                 *(values.int().cpu().numpy() for values in columns),
                 weights[is_candidate].float().cpu().numpy(),

@@ -53,8 +53,8 @@ class JoinedInput:
     @property
     def lengths(self) -> tuple[int, int]:
         """The residues of each sequence."""
-        first, second = self.chains
-        return first.stop - first.start, second.stop - second.start
+        chain_a, chain_b = self.chains
+        return chain_a.stop - chain_a.start, chain_b.stop - chain_b.start
 
     @property
     def n_residues(self) -> int:
@@ -99,17 +99,17 @@ def join_sequences(
         "separators": [*after, *after],
     }[form]
 
-    first_chain, second_chain = (_read_letters(sequence, vocabulary) for sequence in sequences)
-    first = slice(len(before), len(before) + len(first_chain))
-    second = slice(first.stop + len(between), first.stop + len(between) + len(second_chain))
-    ids = np.array([*before, *first_chain, *between, *second_chain, *after], np.int64)
+    tokens_a, tokens_b = (_read_letters(sequence, vocabulary) for sequence in sequences)
+    chain_a = slice(len(before), len(before) + len(tokens_a))
+    chain_b = slice(chain_a.stop + len(between), chain_a.stop + len(between) + len(tokens_b))
+    ids = np.array([*before, *tokens_a, *between, *tokens_b, *after], np.int64)
 
     # A filler in place of a begin token has no position, as in `Encoder.make_input`.
     positions = np.maximum(np.arange(len(ids)) - (not vocabulary.before), 0)
     if form == "gap":
-        positions[second.start :] += gap
-    linker = slice(first.stop, second.start) if form == "linker" else slice(0, 0)
-    return JoinedInput(TokenInput(ids, positions), (first, second), linker)
+        positions[chain_b.start :] += gap
+    linker = slice(chain_a.stop, chain_b.start) if form == "linker" else slice(0, 0)
+    return JoinedInput(TokenInput(ids, positions), (chain_a, chain_b), linker)
 
 
 def _read_letters(letters: str, vocabulary: Vocabulary) -> list[int]:

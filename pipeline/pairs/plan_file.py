@@ -101,6 +101,8 @@ def _list_values(pair: PairOfSequences) -> tuple[object, ...]:
 
 def _read_pair(row: dict[str, object]) -> PairOfSequences:
     sequences = str(row["sequence"]), str(row["partner_sequence"])
+
+    # A plan has no labels, scores and lines of the source: what computes pairs does not need them.
     pair = PlannedPair(
         pair_id=row["pair_id"],  # type: ignore[arg-type]  # of the types of _SCHEMA
         accession=str(row["accession"]),
@@ -114,6 +116,7 @@ def _read_pair(row: dict[str, object]) -> PairOfSequences:
         source="",
         line=0,
     )
+
     return PairOfSequences(pair, sequences)
 
 

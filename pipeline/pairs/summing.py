@@ -128,12 +128,12 @@ def sum_rows(
                 continue
 
             row, numbers = tile[h, r], sums[h, chain]
-            own_begin, own_end = chains[chain, 0], chains[chain, 1]
+            within_begin, within_end = chains[chain, 0], chains[chain, 1]
             begin, end = chains[1 - chain, 0], chains[1 - chain, 1]
-            own, other = row[own_begin:own_end], row[begin:end]
+            within_row, across_row = row[within_begin:within_end], row[begin:end]
 
-            within, within_logs, _ = _sum_block(own, columns[0, h, own_begin:own_end])
-            across, across_logs, largest = _sum_block(other, columns[1, h, begin:end])
+            within, within_logs, _ = _sum_block(within_row, columns[0, h, within_begin:within_end])
+            across, across_logs, largest = _sum_block(across_row, columns[1, h, begin:end])
             masses[h, i] = np.float64(within) + across
             numbers[_WITHIN] += within
             numbers[_ACROSS] += across
@@ -152,7 +152,7 @@ def sum_rows(
                         insert_weight(row[j], i, best[h, j], queries[h, j])
 
             if is_mirrored:
-                xx, yy, xy = _sum_products(own, other)
+                xx, yy, xy = _sum_products(within_row, across_row)
                 numbers[_XX] += xx
                 numbers[_YY] += yy
                 numbers[_XY] += xy
@@ -172,17 +172,17 @@ def sum_rows_plainly(
 ) -> None:
     """Do the same as `sum_rows` in torch, on any device, but for the candidates; tensors in place of arrays."""
     for chain in range(2):
-        own, other = chains[chain], chains[1 - chain]
-        rows = cut_rows(own, first_row, tile.shape[1])
+        query_chain, partner_chain = chains[chain], chains[1 - chain]
+        rows = cut_rows(query_chain, first_row, tile.shape[1])
         if rows is None:
             continue
 
         weights = tile[:, rows]  # (H, rows, T)
-        within, across = weights[:, :, own], weights[:, :, other]
+        within, across = weights[:, :, query_chain], weights[:, :, partner_chain]
         within_sum, across_sum, linker_sum = (part.sum(2) for part in (within, across, weights[:, :, linker]))
         special_sum = weights[:, :, mark_specials(chains, linker, weights.shape[2], tile.device)].sum(2)
-        columns[0, :, own] += within.sum(1)
-        columns[1, :, other] += across.sum(1)
+        columns[0, :, query_chain] += within.sum(1)
+        columns[1, :, partner_chain] += across.sum(1)
         masses[:, first_row + rows.start : first_row + rows.stop] = within_sum + across_sum
 
         numbers = sums[:, chain]  # (H, S)

@@ -12,8 +12,8 @@ from attlas.schema.errors import describe_in_one_line
 
 
 @dataclass(frozen=True)
-class Worker:
-    """A worker that is there."""
+class WorkerState:
+    """What is known of a worker that is there."""
 
     n_threads: int
     report: WorkerReport | None = None
@@ -30,7 +30,7 @@ class Roster:
 
     def __init__(self, *, n_workers: int, scheduler: str | None) -> None:
         self.n_workers, self.scheduler = n_workers, scheduler
-        self.present: dict[str, Worker] = {}
+        self.present: dict[str, WorkerState] = {}
         self.left_out: dict[str, Exception] = {}
         self.sick: set[str] = set()
         """Workers whose devices failed: what they report is not believed."""
@@ -57,7 +57,7 @@ class Roster:
         if self.n_workers:
             newcomers = newcomers[: self.n_workers - len(self.present)]
         for worker in newcomers:
-            self.present[worker] = Worker(threads[worker])
+            self.present[worker] = WorkerState(threads[worker])
 
         self._n_at_start = self._n_at_start or len(self.present)
         if self.present and self._first_came_at is None:

@@ -39,7 +39,7 @@ _NO_SITE = (None,)
 class _Row:
     """One id with one of the proteins it names, or with none."""
 
-    asked: str
+    id: str
     outcome: str
     reason: str | None
     protein: int | None
@@ -77,8 +77,8 @@ def list_unmatched(table: pa.Table) -> dict[str, str]:
     names = ("asked", "outcome", "reason")
     rows = zip(*(table.column(name).to_pylist() for name in names), strict=True)
     return {
-        asked: f"{outcome}: {reason}" if reason else outcome
-        for asked, outcome, reason in rows
+        id: f"{outcome}: {reason}" if reason else outcome
+        for id, outcome, reason in rows
         if outcome in (NOT_IN_ATLAS, AMBIGUOUS)
     }
 
@@ -99,7 +99,11 @@ def _rows(
 
 
 def _table(atlas: Store, rows: list[_Row], proteins: pa.Table, sites: pa.Table) -> pa.Table:
-    outcome_columns = [pa.array([getattr(row, name) for row in rows], pa.string()) for name in ANSWER_COLUMNS]
+    # In the order of ANSWER_COLUMNS.
+    texts = (
+        zip(*((row.id, row.outcome, row.reason) for row in rows), strict=True) if rows else [()] * len(ANSWER_COLUMNS)
+    )
+    outcome_columns = [pa.array(column, pa.string()) for column in texts]
     answers = pa.Table.from_arrays(
         [*outcome_columns, *proteins.select(PROTEIN_COLUMNS).take(_numbers(row.protein for row in rows)).columns],
         names=[*ANSWER_COLUMNS, *PROTEIN_COLUMNS],

@@ -18,7 +18,11 @@ AUC_RANGE = (0.35, 0.8)
 
 def site_section(types: Sequence[str], proteins: dict[str, object], *, absent: tuple[str, ...] = ()) -> Section:
     """Return the sites against these types of features; `proteins` restricts them."""
-    of_types = proteins | ({"types": list(types)} if types else {})
+    parameters = proteins | ({"types": list(types)} if types else {})
+    auc_figures = [
+        _auc_figure(*pair, proteins) for pair in zip(types or [""], make_slugs(types or ["type"]), strict=True)
+    ]
+
     return Section(
         "sites",
         "High-attention sites against known sites",
@@ -26,10 +30,10 @@ def site_section(types: Sequence[str], proteins: dict[str, object], *, absent: t
         "feature that nobody has looked for counts as absent, so precision is a lower bound.",
         (
             Figure("feature-types", "Known features", "feature_types", proteins, _TYPES_READING, _describe_types),
-            _enrichment_figure(of_types),
-            _spatial_enrichment_figure(of_types),
-            _baselines_figure(of_types),
-            *(_auc_figure(*pair, proteins) for pair in zip(types or [""], make_slugs(types or ["type"]), strict=True)),
+            _enrichment_figure(parameters),
+            _spatial_enrichment_figure(parameters),
+            _baselines_figure(parameters),
+            *auc_figures,
         ),
         absent,
     )

@@ -67,6 +67,6 @@ def require_json(request: Request) -> None:
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != JSON_TYPE:
-        found = cut(printable(media_type), 80) or "no such header"
         what = "The body of this request is not JSON by its header Content-Type."
-        raise HttpProblem(415, QuestionError(what, expected=JSON_TYPE, found=found))
+        header = cut(printable(media_type), 80) or "no such header"
+        raise HttpProblem(415, QuestionError(what, expected=JSON_TYPE, found=header))

@@ -42,8 +42,8 @@ def read_string_links(path: Path) -> Iterator[PairRow]:
             continue
 
         if len(cells) != n_columns or len(cells) < _N_COLUMNS:
-            found = f"{len(cells)} where the first line has {n_columns}"
-            yield PairRow(number, line, problem=PairProblem("another number of columns", found))
+            detail = f"{len(cells)} where the first line has {n_columns}"
+            yield PairRow(number, line, problem=PairProblem("another number of columns", detail))
             continue
         score, problem = read_score(cells[-1])
         yield PairRow(number, line, (cells[0],), (cells[1],), None, score, problem)
@@ -63,6 +63,7 @@ def read_aliases(path: Path, names: Names) -> dict[str, tuple[str, ...]]:
     for number, line in read_lines(path, expected=_EXPECTED_ALIASES):
         if line.startswith("#"):
             continue
+
         cells = line.split("\t")
         if len(cells) != _N_COLUMNS or not STRING_ID.fullmatch(cells[0]):
             raise InputError(
@@ -71,6 +72,7 @@ def read_aliases(path: Path, names: Names) -> dict[str, tuple[str, ...]]:
                 found=f"line {number:,}: {line[:80]!r}",
                 hint="the file that belongs to protein.links of the same version and organism",
             )
+
         id, alias, source = cells
         if _ACCESSION_SOURCE in source and names.row_of(alias) is not None and alias not in accessions.get(id, ()):
             accessions[id] = (*accessions.get(id, ()), alias)
