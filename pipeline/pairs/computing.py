@@ -1,4 +1,4 @@
-"""The pass over pairs: two proteins run through the model as one input, in every form and order that is asked for."""
+"""The pass over pairs: two proteins run through the model as one input, in every form and order of the settings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -111,7 +111,7 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
         return [pair for pair in self._read_pairs(paths, shard) if begin <= pair.pair.pair_id < end]
 
     def compute(self, encoder: Encoder, plan: Plan, sequences: list[PairOfSequences]) -> list[PairAttention | None]:
-        """Return what is kept of each pair, None where its attention is not finite. Raises as `PassTask.compute`."""
+        """Return what is kept of each pair, None if its attention is not finite. Raises as `PassTask.compute`."""
         refuse_unsupported_forms(encoder, self.forms)
         settings = self.choose_reduction(encoder, plan)
         inputs = self._make_inputs(encoder, sequences)

@@ -1,7 +1,7 @@
-"""Contacts between two joined sequences: a weighted sum of corrected heads, of the block across alone.
+"""Contacts between two joined sequences: a weighted sum of corrected heads, for the block across alone.
 
-As `contacts.contact_head`, whose weights or those of a few fused heads are taken, but of a joined map: `A + A^T` less
-the average product, where the product is that of the residues of both sequences, without linker and special tokens.
+The same as `contacts.contact_head`, with its weights or those of a few fused heads, but on a joined map: `A + A^T` less
+the average product. The product is that of the residues of both sequences, without linker and special tokens.
 
 Axis letters: `H` heads, `T` tokens of an input, `A` and `B` residues of its chains.
 """

@@ -1,4 +1,4 @@
-"""The attention of joined inputs, reduced tile by tile while the model runs: sums, candidates for links, contacts.
+"""The attention on joined inputs, reduced tile by tile while the model runs: sums, candidates for links, contacts.
 
 Axis letters: `L` layers, `H` heads, `T` tokens of an input, `P` inputs in a pack, `S` sums, `N` residues of both
 chains, `A` and `B` residues of each.
@@ -25,10 +25,10 @@ from attlas.pipeline.pairs.segmenting import SegmentSums
 from attlas.pipeline.pairs.summing import SUMS, cut_rows, mark_specials, sum_rows, sum_rows_plainly
 
 FAR = 1 << 24
-"""Added to the place of a key, so that every link across counts as one of long range; taken off afterwards."""
+"""Added to the place of a key, so that every link across counts as long-range; subtracted again afterwards."""
 
 CONSTANT = 1e-5
-"""Share of the sum of squares up to which what deviates from the mean may be rounding alone: no correlation then."""
+"""Share of the sum of squares up to which the deviation from the mean may be rounding: then there is no correlation."""
 
 HEAD_NUMBERS = (
     "within_share",
@@ -55,7 +55,7 @@ class PairReduction:
     per_residue: int
     """Links across for each residue of both chains."""
     contact_head: ContactHead | None
-    """The model's own, None where it has none."""
+    """The model's own head, None if it has none."""
     fused_heads: ContactHead | None
     """The mean of a few heads, None where none are given."""
     has_segments: bool = False
@@ -67,7 +67,7 @@ class JoinedAttention:
     """The attention of a model on one joined input, reduced."""
 
     heads: NDArray[np.float32]
-    """HEAD_NUMBERS of each chain as queries, (2, L, H, 9); the last not a number where the chains differ."""
+    """HEAD_NUMBERS of each chain as queries, (2, L, H, 9); `mirror` is NaN if the chains differ."""
     received: NDArray[np.float32]
     """Attention that residues receive from their own chain and from the other, mean over heads, (2, L, N)."""
     links: Links
@@ -77,13 +77,13 @@ class JoinedAttention:
     score: NDArray[np.float32] | None
     """Score by the fused heads, (A, B)."""
     segments: NDArray[np.float32] | None = None
-    """Attention between segments, (L, 20, 20), where it was asked for."""
+    """Attention between segments, (L, 20, 20); None unless the settings ask for it."""
 
 
 class ReduceToPairs:
     """A `Reduction` of one pack of joined inputs: called for each layer, then read once (`results`).
 
-    The `PackAttention` that it returns holds zeros: the build computes those numbers, of single sequences.
+    The `PackAttention` that it returns holds zeros, because the build computes those numbers for single sequences.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class ReduceToPairs:
         return PackAttention(output, torch.zeros(sum(pack.n_residues)), torch.zeros(len(self.inputs), n_heads, 1))
 
     def add_candidates(self, input_index: int, links: Links, *, n_heads: int) -> None:
-        """Add the candidates of a layer, and drop some that cannot be chosen where there are many."""
+        """Add the candidates of a layer; if there are many, drop some that cannot be chosen any more."""
         parts = self.candidates[input_index]
         parts.append(links)
         budget = max(self.settings.per_residue * self.inputs[input_index].n_residues, self.n_layers * n_heads)
@@ -150,7 +150,7 @@ class ReduceToPairs:
         )
 
     def _choose_links(self, n: int) -> Links:
-        """Return the links of an input, by the rule of `links`, with its keys where they are."""
+        """Return the links of an input, chosen by the rule of `links` as if all were long-range."""
         candidates = join_links(self.candidates[n])
         far = Links(candidates.head_index, candidates.i, candidates.j + FAR, candidates.weight)
         n_residues, settings = self.inputs[n].n_residues, self.settings
@@ -185,7 +185,7 @@ class _LayerSums:
             reduction.segments[at.sequence].add_tile(tile, layer=self.layer, first_row=at.first_row)
 
     def finish(self, pack: Pack) -> None:
-        """Correct the contacts by the layer's average products, and hand over its candidates."""
+        """Correct the contacts by the layer's average products, and pass its candidates on."""
         mass = self.masses + self.columns.sum(0)
         for n, tokens in enumerate(pack.slices):
             for blocks in (self.reduction.probabilities, self.reduction.scores):
@@ -261,7 +261,7 @@ def derive_head_numbers(sums: NDArray[np.float64], joined: JoinedInput, *, is_mi
 
 
 def _correlate(sums: dict[str, NDArray[np.float64]], n: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the Pearson correlation of attention across and within, (2, L, H); not a number where one is constant."""
+    """Return the Pearson correlation of attention across and within, (2, L, H); NaN where one is constant."""
     x, y = sums["within"], sums["across"]
     deviation_x, deviation_y = sums["within_squares"] - x * x / n, sums["across_squares"] - y * y / n
     varies = (deviation_x > CONSTANT * sums["within_squares"]) & (deviation_y > CONSTANT * sums["across_squares"])

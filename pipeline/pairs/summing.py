@@ -1,7 +1,7 @@
 """The sums of a tile of a joined input, row by row: the compiled inner loop on a CPU, and the same in torch.
 
-Every row of weights is cut into what goes to the query's own chain, to the other chain, to the linker and to special
-tokens. Rows of the linker and of special tokens count for nothing.
+Every row of weights is divided into what goes to the query's own chain, to the other chain, to the linker and to
+special tokens. Rows of the linker and of special tokens are not counted.
 
 Axis letters: `H` heads, `R` query rows of a tile, `T` tokens of an input, `S` sums, `K` candidates.
 """
@@ -34,8 +34,8 @@ SUMS = (
     "across_squares",
     "products",
 )
-"""Order of the sums over the query rows of a chain along `S`; `max_across` is no sum but the largest. The last three
-are those of which a correlation is made, and 0 where the chains differ."""
+"""Order of the sums over the query rows of a chain along `S`; `max_across` is not a sum but the largest weight. The
+last three are for the correlation, and 0 where the chains differ."""
 
 _WITHIN, _ACROSS, _SPECIAL, _LINKER, _ENTROPY_WITHIN, _ENTROPY_ACROSS, _MAX, _EDGES, _XX, _YY, _XY = range(len(SUMS))
 
@@ -170,7 +170,7 @@ def sum_rows_plainly(
     columns: Tensor,
     masses: Tensor,
 ) -> None:
-    """Do the same as `sum_rows` in torch, on any device, but for the candidates; tensors in place of arrays."""
+    """Do the same as `sum_rows` in torch, on any device and with tensors, but leave the candidates out."""
     for chain in range(2):
         query_chain, partner_chain = chains[chain], chains[1 - chain]
         rows = cut_rows(query_chain, first_row, tile.shape[1])
@@ -212,7 +212,7 @@ def cut_rows(chain: slice, first_row: int, n_rows: int) -> slice | None:
 def mark_specials(
     chains: tuple[slice, slice], linker: slice, n_tokens: int, device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Return True at the tokens that are neither of a chain nor of the linker, (T,)."""
+    """Return an array, (T,), that is True at tokens outside of the chains and the linker."""
     is_special = torch.ones(n_tokens, dtype=torch.bool, device=device)
     for part in (*chains, linker):
         is_special[part] = False
