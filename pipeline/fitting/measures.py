@@ -1,4 +1,4 @@
-"""The measures of the scores of residues on folds left out: of rankings, at a threshold, and of numbers.
+"""The measures of the scores of left-out residues: of rankings, at a threshold, and of numbers.
 
 Axis letters: `N` residues, `K` folds, `B` blocks of families.
 """
@@ -20,7 +20,7 @@ from attlas.pipeline.fitting.ranking import (
 )
 
 MOST_BLOCKS = 100
-"""Blocks of the jackknife: where there are more families, several, drawn at random, are left out at once."""
+"""Blocks of the jackknife; if there are more families, a block is several families, drawn at random."""
 
 Bools = NDArray[np.bool_]
 
@@ -45,7 +45,7 @@ class LabelMeasures:
     auprc: JackknifeEstimate
     """Average precision of all residues together, ties grouped."""
     auprc_protein: JackknifeEstimate
-    """Mean over proteins that carry the label of the average precision of their residues."""
+    """Mean average precision of the residues of a protein, over proteins that carry the label."""
     auroc: JackknifeEstimate
     mcc: JackknifeEstimate
     """Matthews' correlation at thresholds chosen on the training folds."""
@@ -58,7 +58,7 @@ class TrackMeasures:
     """The measures of a probe of a track."""
 
     r2: JackknifeEstimate
-    """1 less the squared error over that of the mean of all residues."""
+    """1 minus the squared error over that of the mean of all residues."""
     spearman: JackknifeEstimate
     """Correlation of the ranks; its interval leaves blocks out of the ranks of all residues."""
 
@@ -71,13 +71,13 @@ def draw_blocks(groups: Integers, *, seed: int) -> Integers:
 
 
 def measure_label(scores: Floats, inner: Floats, is_labelled: Bools, residues: CountedResidues) -> LabelMeasures:
-    """Return the measures of the scores of residues, (N,), each by the probe that left out its fold.
+    """Return the measures of the scores of residues, (N,), each from the probe that left out its fold.
 
     Args:
         scores: the scores.
-        inner: (K, N), by probes that left out fold `k`, too; what stands at the residues of that fold is not read.
+        inner: (K, N), from probes that left out fold `k`, too; values at the residues of fold `k` are not read.
         is_labelled: whether each residue carries the label.
-        residues: where they are.
+        residues: their proteins, folds and blocks.
     """
     auprc, auroc = estimate_ranking(rank(scores, is_labelled), residues.blocks, residues.n_blocks)
     is_predicted = apply_thresholds(scores, inner, is_labelled, residues.folds)
@@ -92,7 +92,7 @@ def measure_pooled_precision(scores: Floats, is_labelled: Bools) -> float:
 
 
 def estimate_protein_precision(scores: Floats, is_labelled: Bools, residues: CountedResidues) -> JackknifeEstimate:
-    """Return the mean over proteins of their average precision, of those with residues that carry the label and not."""
+    """Return the mean average precision over proteins that have residues both with and without the label."""
     begins = np.flatnonzero(np.diff(residues.proteins, prepend=-1))
     ends = np.append(begins[1:], len(scores))
     precisions, blocks = [], []
@@ -105,10 +105,10 @@ def estimate_protein_precision(scores: Floats, is_labelled: Bools, residues: Cou
 
 
 def estimate_mean(values: Sequence[float], blocks: Integers, n_blocks: int) -> JackknifeEstimate:
-    """Return the mean over proteins of a measure, of those for which it is defined, with its jackknife interval.
+    """Return the mean of a measure over the proteins for which it is defined, with its jackknife interval.
 
     Args:
-        values: the measure of each protein; not a number where it is not defined.
+        values: the measure of each protein; NaN if not defined.
         blocks: the block of families of each protein.
         n_blocks: number of blocks.
     """
@@ -126,7 +126,7 @@ def estimate_mean(values: Sequence[float], blocks: Integers, n_blocks: int) -> J
 
 
 def apply_thresholds(scores: Floats, inner: Floats, is_labelled: Bools, folds: Integers) -> Bools:
-    """Return which residues are predicted, (N,): at a threshold of the most F1 on the training folds of each."""
+    """Return which residues are predicted, (N,), at the threshold of the highest F1 on the training folds of each."""
     is_predicted = np.zeros(len(scores), bool)
     for fold in range(len(inner)):
         is_training = folds != fold
@@ -136,7 +136,7 @@ def apply_thresholds(scores: Floats, inner: Floats, is_labelled: Bools, folds: I
 
 
 def choose_threshold(scores: Floats, is_labelled: Bools) -> float:
-    """Return the score from which on residues are predicted so that F1 is the largest; the highest of equal ones."""
+    """Return the threshold with the largest F1; the highest of equally good thresholds."""
     ranking = rank(scores, is_labelled)
     if not len(ranking.ends):
         return float("inf")
@@ -180,7 +180,7 @@ def compute_f1(counts: Floats) -> Floats:
 
 
 def measure_track(scores: Floats, values: Floats, residues: CountedResidues) -> TrackMeasures:
-    """Return the measures of the scores of a track, (N,), each by the probe that left out its fold."""
+    """Return the measures of the scores of a track, (N,), each from the probe that left out its fold."""
     blocks, n_blocks = residues.blocks, residues.n_blocks
     columns = [np.ones(len(values)), values, values**2, (values - scores) ** 2]
     r2 = _estimate_from_sums(columns, blocks, n_blocks, _compute_r2)
@@ -200,7 +200,7 @@ def rank_values(values: Floats) -> Floats:
 def _estimate_from_sums(
     columns: Sequence[Floats], blocks: Integers, n_blocks: int, compute: Callable[[Floats], Floats]
 ) -> JackknifeEstimate:
-    """Return a measure that is a function of sums over residues, without each block in turn for its interval."""
+    """Return a measure that is a function of sums over residues; leave out each block in turn for its interval."""
     sums = np.stack([np.bincount(blocks, column, minlength=n_blocks) for column in columns], 1)
     total = sums.sum(0)
     return make_estimate(float(compute(total[None])[0]), compute(total - sums))

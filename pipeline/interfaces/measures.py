@@ -1,7 +1,7 @@
 """How well scores rank known positives: areas under curves, and hits among the highest. Pure arithmetic.
 
-Ties count the same in every measure: half in the area under the receiver's curve, together in the average precision,
-and by the mean over all their orders in the hits among the highest.
+Each measure has its rule for ties: half in the AUROC, together in the average precision, and the mean over all their
+orders in the hits among the highest.
 
 Axis letters: `K` items with a score (residues, or pairs of them), `P` positives among them, `N` residues of a protein,
 `M` its partner's.
@@ -17,7 +17,7 @@ from attlas.pipeline.interfaces.across_maps import AcrossMap
 from attlas.pipeline.interfaces.known_interface import KnownInterface
 
 CUTS = (1, 5, 10)
-"""Pairs of highest score that are looked at, besides a tenth of the shorter protein's residues."""
+"""Numbers of top pairs in which hits are counted, besides a tenth of the shorter protein's residues."""
 
 MEASURES = (
     "auroc",
@@ -31,15 +31,15 @@ MEASURES = (
     "partner_interface_auroc",
     "partner_interface_auprc",
 )
-"""What is measured of a map, in this order; the names are columns of `pair_head_contacts` and `pair_choices`."""
+"""The measures of a map, in order; the names are columns of `pair_head_contacts` and `pair_choices`."""
 
 
 @dataclass(frozen=True)
 class RankingMeasures:
-    """How scores rank positives. Where all or none of the items are positives, nothing is defined: NaN."""
+    """How scores rank positives; every number is NaN if all or none of the items are positives."""
 
     auroc: float
-    """Chance that a positive has a higher score than an item that is none; ties count half."""
+    """Chance that a positive has a higher score than another item; ties count half."""
     auprc: float
     """Average precision: mean over positives of the precision among all items of their score or a higher one."""
     hits: tuple[float, ...]
@@ -54,7 +54,7 @@ def rank_positives(
     Args:
         scores: finite numbers; the higher, the likelier a positive.
         positives: distinct places of `scores`.
-        cuts: numbers of items of highest score that are looked at; more than there are: all.
+        cuts: numbers of top items in which hits are counted; all items if there are fewer.
 
     Source: Mann and Whitney 1947 for the area; average precision as in scikit-learn.
     """
@@ -78,7 +78,7 @@ def measure_map(across: AcrossMap, interface: KnownInterface, *, scores: NDArray
     """Return the MEASURES of a map across two proteins; all NaN where its attention is not finite.
 
     Args:
-        across: the map, of which the attention received is taken.
+        across: the map, from which the attention received is taken.
         interface: its contacts and residues.
         scores: its scores, shape (N, M), as `AcrossMap.score` returns them.
     """
@@ -94,7 +94,7 @@ def measure_scores(
     received: NDArray[np.float32],
     partner_received: NDArray[np.float32],
 ) -> NDArray[np.float64]:
-    """Return the MEASURES of scores of pairs and of attention received from the other; NaN where not defined.
+    """Return the MEASURES of scores of pairs and of attention received from the other protein; NaN if not defined.
 
     Args:
         interface: its contacts and residues.
