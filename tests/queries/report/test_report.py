@@ -376,7 +376,7 @@ def test_an_atlas_with_features_but_no_probe_shows_its_sites(atlas_dir: Path, tm
     annotate(root, [("P04637", "Active site", 5, 9), ("X00003", "Chain", 1, 73)])
     with Atlas.open(root) as opened:
         report = make_report(opened)
-    assert types_shown(report, "Attention received tells") == ["Active site"]
+    assert types_shown(report, "Attention received predicts") == ["Active site"]
     assert types_shown(report, "Heads that attend to") == []
     (notes,) = (part.section.absent for part in report.sections if part.section.name == "sites")
     assert any("Chain" in note for note in notes)
@@ -526,7 +526,7 @@ def types_shown(report: Report, title: str) -> list[str]:
 
 
 def test_types_are_those_on_most_residues_with_the_known_ones_first(report: Report) -> None:
-    types, labels = (types_shown(report, title) for title in ("Attention received tells", "Heads that attend to"))
+    types, labels = (types_shown(report, title) for title in ("Attention received predicts", "Heads that attend to"))
     assert types[:2] == ["Active site", "Binding site"]
     assert HOSTILE in types
     assert not [label for label in labels if label.startswith("aa:") or label == "residue"]
@@ -537,14 +537,14 @@ def test_types_asked_for_are_those_shown(whole: Atlas) -> None:
     for types in (["Binding site"], ["BINDING SITE", "binding site"]):
         parts = sections(whole, types=types, proteins=None)
         titles = [figure.title for part in parts for figure in part.figures if "Attention received" in figure.title]
-        assert titles == ["Attention received tells: Binding site"]
+        assert titles == ["Attention received predicts: Binding site"]
     with pytest.raises(QuestionError, match=r"no such types[\s\S]*Active site[\s\S]*Transit peptide"):
         make_report(whole, types=["Active site", "Transit peptide"])
 
 
 def test_a_type_that_the_chosen_proteins_lack_is_named_not_refused(whole: Atlas) -> None:
     parts = {p.name: p for p in sections(whole, types=["Active site", HOSTILE], proteins=["X00001"])}
-    for name, title in (("sites", "Attention received tells"), ("heads", "Heads that attend to")):
+    for name, title in (("sites", "Attention received predicts"), ("heads", "Heads that attend to")):
         titles = [f.title for f in parts[name].figures if f.title.startswith(f"{title}: ")]
         assert titles == [f"{title}: Active site", f"{title}: {HOSTILE}"]
         assert any(HOSTILE in note for note in parts[name].absent)
