@@ -13,8 +13,8 @@ from attlas.cli.workshop import Dir, Scheduler, Workers, workshop
 
 if TYPE_CHECKING:
     from attlas.pipeline.encode import StartProgress
+    from attlas.pipeline.fitting.cost import FitCost
     from attlas.pipeline.fitting.fitting import Fit
-    from attlas.pipeline.fitting.foretelling import FitCost
 
 Labels = Annotated[
     list[str] | None,
@@ -90,9 +90,9 @@ def fit(
             has_random_weights=random_weights,
         )
         if dry_run:
-            from attlas.pipeline.fitting.foretelling import foretell_fit
+            from attlas.pipeline.fitting.cost import predict_fit_cost
 
-            print_lines(_describe_cost(foretell_fit(Path(directory), settings, n_workers=workers)))
+            print_lines(_describe_cost(predict_fit_cost(Path(directory), settings, n_workers=workers)))
             return
 
         from attlas.pipeline.fitting.adding import add_fits

@@ -22,16 +22,16 @@ MAX_RATIO = 250
 MIN_BYTES_OF_BOMB = 64 * 1024**2
 """Unpacked bytes below which no ratio is looked at: so much fits anywhere."""
 MAX_UNPACKED_BYTES = 1024**4
-"""Bytes above which nothing is unpacked, whatever the ratio: TrEMBL as XML is below."""
+"""Bytes above which nothing is unpacked, for any ratio; TrEMBL as XML is below."""
 SUFFIXES = (".gz", ".bgz", ".bz2", ".xz", ".zst")
 """Endings of the names of compressed files."""
 READ = "plain, gzip, bzip2, xz or Zstandard"
 """What is read, for messages."""
 
 _N_BGZIP_START = 18
-"""First bytes of a member by which one of bgzip is told."""
+"""First bytes of a gzip member that bgzip has written."""
 _N_START = 6
-"""First bytes by which a compression is told."""
+"""First bytes that identify a compression."""
 _PIECE_BYTES = 4096
 """Compressed bytes unpacked at a time: how precisely the line where a damaged file breaks off can be named."""
 _MAX_STEP_BYTES = 1 << 20

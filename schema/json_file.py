@@ -93,7 +93,7 @@ def digest(values: object) -> str:
 
 
 def content_sha256(values: object) -> str:
-    """Return the SHA-256 of plain JSON values in lower-case hexadecimal, whatever the order of keys and the spacing."""
+    """Return the SHA-256 of plain JSON values in lower-case hexadecimal, for any spacing and order of keys."""
     return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -14,7 +14,7 @@ _LONG_LIST = 15
 """Size in the header of a list whose size follows."""
 
 Place = tuple[int, int]
-"""First byte of a value, and the byte behind it."""
+"""First byte of a value, and the byte after the value."""
 
 
 def field_places(data: bytes, start: int = 0) -> Iterator[tuple[int, int, Place]]:
@@ -89,7 +89,7 @@ def _read_list_header(data: bytes, start: int) -> tuple[int, int, int]:
 
 
 def _read_varint(data: bytes, start: int) -> tuple[int, int]:
-    """Return an unsigned integer, seven bits a byte, and the byte behind it."""
+    """Return an unsigned integer, seven bits a byte, and the byte after it."""
     number = shift = 0
     while data[start] & 0x80:
         number |= (data[start] & 0x7F) << shift

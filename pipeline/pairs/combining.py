@@ -48,7 +48,7 @@ class ContactsAcross:
 
 @dataclass(frozen=True)
 class TurnedAttention:
-    """The attention on one input, in the order of the file of pairs, whatever the order of the input."""
+    """The attention on one input, in the order of the file of pairs, for any order of the input."""
 
     heads: NDArray[np.float32]
     """As of `JoinedAttention`, `accession` first, (2, L, H, 9)."""

@@ -41,7 +41,7 @@ def digest_pairs(pairs: Sequence[PairOfSequences], shards: Sequence[Shard]) -> s
         names = (pair.pair.accession, pair.pair.partner, *map(digest_sequence, pair.sequences))
         lines.update(("\t".join(names) + "\n").encode())
 
-    # The memory that is foretold is no part of it, so that a better bound leaves finished shards as they are.
+    # Predicted memory is not part of it, so that a better bound leaves finished shards as they are.
     return digest([lines.hexdigest(), [[shard.first_sequence_id, shard.end_sequence_id] for shard in shards]])
 
 

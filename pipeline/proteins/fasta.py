@@ -49,7 +49,7 @@ BLOCK_BYTES = 32 << 20
 _PIECE_BYTES = 1 << 16
 """Bytes of text that are read at once."""
 _START_BYTES = 4096
-"""Bytes from the first text on by which the format of a file is told."""
+"""Bytes from the first text on that decide the format of a file."""
 MOST_NAMES = 3
 """Files of an input that its name lists."""
 

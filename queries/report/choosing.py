@@ -86,7 +86,7 @@ def _choose_names(
 
 
 def _as_stored(requested: Sequence[str], stored: Sequence[str]) -> list[str]:
-    """Return types as the atlas writes them, whatever the letter case they were typed in.
+    """Return types as the atlas writes them, for any letter case of the input.
 
     Raises:
         QuestionError: the atlas has none of a type.

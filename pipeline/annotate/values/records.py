@@ -24,7 +24,7 @@ class ValueRecord(NamedTuple):
     line: int | None = None
     """Line of the source, or row of a Parquet file, from 1."""
     problem: Problem | None = None
-    """Why it cannot be used whatever the protein is."""
+    """Why it cannot be used for any protein."""
 
 
 class ValueRow(NamedTuple):
