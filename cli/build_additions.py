@@ -27,9 +27,9 @@ class Additions:
     pairs: Path | None
     """File of pairs."""
     aliases: Path | None
-    """Of the file of pairs: names in STRING."""
+    """File with the names of proteins in STRING, for the file of pairs."""
     min_score: float | None
-    """Of the file of pairs: pairs of a lower score are left out."""
+    """Lowest score of pairs in the file of pairs; pairs of a lower score are left out."""
     all_against: Path | None
     """List of the proteins with which each protein of `pairs` is paired."""
     join: str | None

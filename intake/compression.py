@@ -48,7 +48,7 @@ class Compression:
 
     name: str
     start: bytes
-    """How such a file begins."""
+    """The first bytes of such a file."""
     unpack: Callable[[IO[bytes]], Iterator[bytes]]
     """Yields the unpacked bytes of an open file; raises one of the errors of `_DAMAGE`."""
 
@@ -164,9 +164,9 @@ _ARCHIVES = {
     b"7z\xbc\xaf": "7-Zip",
     b"Rar!": "RAR",
 }
-"""How files begin that are not unpacked here."""
+"""First bytes of files that are not unpacked here."""
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
-"""What unpacking raises for damaged data; pyarrow's errors are among the last two."""
+"""Errors of unpacking damaged data; pyarrow's errors are among the last two."""
 
 
 def detect_compression(start: bytes, *, name: str) -> Compression | None:

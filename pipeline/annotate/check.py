@@ -53,7 +53,7 @@ class SourceFamily(NamedTuple):
     name: str | None
     line: int | None
     is_of_match: bool
-    """Whether it comes from a match, which is a feature, too, and may occur again along the protein: no repetition."""
+    """Whether it comes from a match: matches may occur several times along a protein, which is not a repetition."""
 
 
 class ProteinOfEntry(NamedTuple):

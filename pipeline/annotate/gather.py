@@ -18,7 +18,7 @@ CHUNK_ROWS = 65_536
 _FEATURE_KEY = ("sequence_id", "accession", "begin", "end", "type", "description")
 """Order of the features of one source, and what makes two of them the same."""
 _FAMILY_KEY = ("sequence_id", "accession", "database", "family")
-"""The same of families."""
+"""The same for families."""
 _TYPES = {
     "sequence_id": pa.int32(),
     "begin": pa.int32(),

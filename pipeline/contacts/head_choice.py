@@ -66,7 +66,7 @@ class HeadChoice:
     heads: tuple[RankedHead, ...]
     """The best heads, the best of all first."""
     proteins: tuple[ChoosingProtein, ...] = ()
-    """What they were chosen on; none where the heads were given by hand."""
+    """The proteins on which the heads were chosen; none if the heads were given by hand."""
     atom: str | None = None
     """Atom between which distances were measured, `ca` or `cb`."""
     seed: int | None = None

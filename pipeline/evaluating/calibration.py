@@ -55,7 +55,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How the probabilities of proteins held out agree with their labels."""
+    """How well the probabilities of held-out proteins agree with their labels."""
 
     slope: float
     slope_low: float

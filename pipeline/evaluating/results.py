@@ -84,7 +84,7 @@ class HoldOutResult:
     by_identity: tuple[IdentityResult, ...]
     rivals: tuple[RivalResult, ...]
     judgements: dict[str, Judgement]
-    """By the kind of addition."""
+    """Verdicts by the kind of addition."""
 
 
 @dataclass(frozen=True)

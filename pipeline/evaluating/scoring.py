@@ -56,7 +56,7 @@ class LabelledSet:
 
 @dataclass(frozen=True)
 class ProteinScore:
-    """How one predictor does on one protein."""
+    """The scores of one predictor on one protein."""
 
     average_precision: float
     """In any order of equal scores."""
@@ -104,7 +104,7 @@ class PredictorChoice:
     odds: tuple[NDArray[np.float64], ...]
     """Log odds of each left-out protein at this penalty, from a model that has not seen its group, (N,)."""
     labels: tuple[NDArray[np.bool_], ...]
-    """Of the same residues."""
+    """Labels of the same residues."""
 
 
 class SplitFitter:

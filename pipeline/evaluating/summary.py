@@ -40,9 +40,9 @@ class ScoredSet:
     families: tuple[str, ...]
     """The groups over which the bootstrap draws, for every kind of held-out groups."""
     nearest_identity: Floats
-    """Of each protein to the nearest that was fitted on, (P,)."""
+    """Identity of each protein to the nearest training protein, (P,)."""
     scores: Mapping[str, tuple[ProteinScore, ...]]
-    """Of each predictor, by protein."""
+    """Scores of each predictor, by protein."""
     folds: NDArray[np.intp]
     """The split in which each protein was predicted, (P,)."""
 

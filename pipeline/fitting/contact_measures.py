@@ -20,7 +20,7 @@ CUT = 2
 
 @dataclass(frozen=True)
 class ProteinPrecision:
-    """How the scores of all pairs of a protein rank its contacts; not a number where it has none, or nothing else."""
+    """How the scores of all pairs of a protein rank its contacts; NaN if no pair is a contact, or every pair."""
 
     average: float
     """Average precision over pairs 6 or more apart."""

@@ -31,7 +31,7 @@ class Weights:
     weights: Floats
     """Weight of each unscaled column, (D, M)."""
     intercepts: Floats
-    """Of each target, (M,)."""
+    """Intercept of each target, (M,)."""
     penalties: Floats
     """Penalty of each target, (M,)."""
 

@@ -19,7 +19,7 @@ from attlas.schema.publish import publishing
 
 GIB = 1 << 30
 _PREFIX = "fits-"
-"""How the names of the folders begin."""
+"""Beginning of the names of the folders."""
 
 Arrays = Mapping[str, NDArray[np.generic]]
 ReadArray = Callable[[str], NDArray[np.generic]]

@@ -19,7 +19,7 @@ NAMED_COLUMNS = ("accession", "entry_name", "gene")
 CHECKSUM_COLUMNS = ("md5", "crc64")
 """Columns whose values have one spelling, which the key holds."""
 SHARED_COLUMNS = ("accession", "taxon_id", "sequence_id", "status")
-"""What is known of the protein, beside each of its names: enough to go on without `proteins`."""
+"""Columns about the protein in each row of a name, so that a lookup need not read `proteins` first."""
 _READ_COLUMNS = tuple(dict.fromkeys([*NAMED_COLUMNS, *CHECKSUM_COLUMNS, *SHARED_COLUMNS]))
 _SCHEMA = NAMES.schema(0)
 

@@ -74,7 +74,7 @@ class AddedInterfaces:
     """Their homology groups."""
     n_homodimers: int
     n_without_contacts: int
-    """Computed pairs of which no contact is known."""
+    """Computed pairs without a known contact."""
     n_swapped: int
     """Pairs that have a partner of another group in the null."""
     n_splits: int

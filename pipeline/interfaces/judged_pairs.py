@@ -1,4 +1,4 @@
-"""The pairs of an atlas that are judged, by their known contacts or their labels: homology groups, swapped partners."""
+"""The pairs of an atlas that are judged by known contacts or by labels: homology groups and swapped partners."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -36,11 +36,11 @@ class JudgedPair:
 
     pair_id: int
     sequence_id: int
-    """Of `accession`."""
+    """Number of the sequence of `accession`."""
     accession: str
     partner: str
     n_residues: int
-    """Of both."""
+    """Residues of both proteins."""
     partner_length: int
     is_homodimer: bool
     """Whether both have the same sequence."""
@@ -161,11 +161,11 @@ def read_letters(paths: AtlasPaths, accessions: set[str]) -> dict[str, ProteinSe
 def read_known_interfaces(
     paths: AtlasPaths, manifest: Manifest, pairs: Sequence[JudgedPair]
 ) -> dict[int, KnownInterface]:
-    """Return what is known of the interface of each pair, by `pair_id`.
+    """Return the known interface of each pair, by `pair_id`.
 
-    Where several structures, or several chains of one, show the pair, the one with most contacts is taken, of equal
-    ones the one that is first in alphabetical order. Residues that it does not show are left out. A contact of two
-    copies of one sequence counts in both directions.
+    If several structures, or several chains of one, show the pair, the one with most contacts is taken; among equals,
+    the first in alphabetical order. Residues that it does not show are left out. A contact of two copies of one
+    sequence counts in both directions.
     """
     contacts = _read_contacts(paths, manifest, pairs)
     sequences = read_letters(paths, {name for pair in pairs for name in (pair.accession, pair.partner)})

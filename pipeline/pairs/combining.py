@@ -68,11 +68,11 @@ class FormAttention:
     """What is kept of a pair in one form."""
 
     heads: Mapping[str, NDArray[np.float32]]
-    """By order, `mean` among them where there are two, (2, L, H, 9)."""
+    """Numbers of heads by order, (2, L, H, 9); with two orders, `mean` is one of the keys."""
     received: NDArray[np.float32]
     """Mean over orders, (2, L, N)."""
     links: Mapping[str, LinksAcross]
-    """By order."""
+    """Links across by order."""
     contacts: ContactsAcross
     segments: NDArray[np.float32] | None = None
     """Attention between segments, mean over orders, (L, 20, 20); None where it was not asked for."""

@@ -91,9 +91,9 @@ class ReduceToPairs:
     ) -> None:
         self.inputs, self.are_mirrored, self.settings, self.n_layers = inputs, are_mirrored, settings, n_layers
         self.sums: list[Tensor] = []
-        """Of each layer, (P, H, 2, S)."""
+        """The sums of each layer, (P, H, 2, S)."""
         self.received: list[Tensor] = []
-        """Of each layer, mean over heads of what tokens receive, (2, sum of T)."""
+        """What tokens receive in each layer, mean over heads, (2, sum of T)."""
         self.candidates: list[list[Links]] = [[] for _ in inputs]
         self.probabilities = [ContactBlock(settings.contact_head, joined) for joined in inputs if settings.contact_head]
         self.scores = [ContactBlock(settings.fused_heads, joined) for joined in inputs if settings.fused_heads]

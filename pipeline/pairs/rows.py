@@ -43,7 +43,7 @@ class DirectionRows:
 
     @property
     def sequence_id(self) -> int | None:
-        """That of `accession`."""
+        """Number of the sequence of `accession`."""
         return self.pair.pair.sequence_id if self.place == 1 else self.pair.pair.partner_sequence_id
 
 

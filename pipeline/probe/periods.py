@@ -17,7 +17,7 @@ from attlas.pipeline.attention.definitions import Pack
 from attlas.pipeline.attention.tiles import Tile
 
 DIRECTIONS = ("before", "after")
-"""Where the key stands, one period from the query."""
+"""Directions of the key, one period from the query."""
 
 
 class PeriodSums:

@@ -29,9 +29,9 @@ class Alignment:
     coverage: float
     """Aligned letters over the length of the shorter sequence, 0 to 1."""
     places: NDArray[np.int32]
-    """Places of the first sequence that stand opposite one of the second, counted from 0, (K,)."""
+    """Places in the first sequence that are aligned to one of the second, counted from 0, (K,)."""
     other_places: NDArray[np.int32]
-    """Those of the second, (K,)."""
+    """The places in the second sequence that they are aligned to, counted from 0, (K,)."""
 
     def turn(self) -> "Alignment":
         """Return the alignment of the second with the first."""

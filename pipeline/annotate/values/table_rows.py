@@ -16,7 +16,7 @@ from attlas.pipeline.annotate.values.columns import ValueColumns, is_header
 from attlas.schema import InputError
 
 PARQUET_MARK = b"PAR1"
-"""How a Parquet file begins."""
+"""First bytes of a Parquet file."""
 _DELIMITERS = ",;\t"
 _BATCH_ROWS = 65_536
 
@@ -52,7 +52,7 @@ class _TextPiece:
 
     chunk: Chunk
     later_chunks: Iterator[Chunk]
-    """Those that nobody has read yet."""
+    """The lines that have not been read yet."""
     delimiter: str
     name: str
 

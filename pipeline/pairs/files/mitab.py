@@ -15,7 +15,7 @@ from attlas.pipeline.pairs.files.rows import PairProblem, PairRow
 N_COLUMNS = (15, 36, 42, 46)
 """Columns of the versions 2.5, 2.6, 2.7 and 2.8."""
 HEADER = re.compile(r"#\s*ID(\(s\))? interactor A", re.IGNORECASE)
-"""How the first line begins."""
+"""Beginning of the first line."""
 
 _ALTERNATIVE, _CONFIDENCE, _TYPE, _NEGATIVE = 2, 14, 20, 35
 """Places of columns, from 0; the columns of participant A, which those of B follow."""
