@@ -48,7 +48,7 @@ def refuse_unknown(request: Request) -> None:
 
     repeated = [name for name in names if len(request.query_params.getlist(name)) > 1]
     if repeated:
-        raise QuestionError(f"A parameter stands twice: {', '.join(repeated)}.")
+        raise QuestionError(f"A parameter is given twice: {', '.join(repeated)}.")
 
 
 def clean_text(text: str) -> str:
