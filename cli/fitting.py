@@ -65,15 +65,15 @@ def fit(
     format: Format = None,
     output: Output = None,
 ) -> None:
-    """Fit linear probes of labels on families held out.
+    """Fit linear probes of labels, and judge them on held-out families.
 
     The rows of the table `fits` say what they reach, for every label, layer and kind of input: letters, attention
     received, the output of the layer, both. -o writes them to a file, too. Another fit replaces them.
 
-    The model runs twice over the proteins that carry a label, and nothing is stored for each residue. Beside every
-    probe stand a control task, permuted labels and, with --random-weights, a model that was never trained. Negatives
-    come only from proteins that are annotated for the label. The same command goes on after a stop, and gives the same
-    rows with any number of workers.
+    The model runs twice over the proteins that carry a label, and nothing is stored for each residue. Every probe is
+    compared with a control task, permuted labels and, with --random-weights, a model that was never trained. Negatives
+    come only from proteins that are annotated for the label. The same command continues after a stop, and gives the
+    same rows with any number of workers.
     """
     refuse_url(directory)
     file_format = choose_format(format, output)

@@ -76,7 +76,7 @@ class DraftTable:
         self._tables.append(rows.select(self._names).cast(types))
 
     def sorted(self, key: Iterable[str]) -> pa.Table:
-        """Return the rows in order; of equal ones, the one that stands first in the source comes first."""
+        """Return the rows in order; equal rows keep the order of the source."""
         self._pack()
         return pa.concat_tables(self._tables).sort_by([(name, "ascending") for name in (*key, "line")])
 

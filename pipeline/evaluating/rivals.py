@@ -33,7 +33,7 @@ class Rival:
     name: str
     probabilities: dict[int, dict[int, float]]
     """Probability by `sequence_id` and position, 1 if the table has none. Residues without a row have 0; so has every
-    residue of a protein whose accession stands alone."""
+    residue of a protein for which the table has the accession alone."""
     has_probabilities: bool
     account: Account
     """What was left out, with reasons."""

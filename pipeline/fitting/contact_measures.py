@@ -92,7 +92,7 @@ def measure_contacts(
 
     Args:
         scores: of the sampled pairs, each by the probe that left out its fold, (P,).
-        inner: (K, P), by probes that left out fold `k`, too; what stands at the pairs of that fold is not read.
+        inner: (K, P), by probes that left out fold `k`, too; values at the pairs of fold `k` are not read.
         is_contact: (P,).
         pairs: the sampled pairs.
         proteins: how all pairs of each protein are ranked.

@@ -126,7 +126,7 @@ def _receive_in_rows(inputs: LayerInputs) -> tuple[Tensor | None, Tensor]:
 
 
 def find_places(encoder: Encoder, sequences: Sequence[str]) -> Tensor:
-    """Return where the hidden states of the residues of a pack stand along its tokens, (sum of N,), on the device."""
+    """Return the places of the residues of a pack along its hidden states, (sum of N,), on the device."""
     if encoder.is_hooked:  # one sequence, its tokens in the model's own order
         (sequence,) = sequences
         places = [place for place in encoder.vocabulary.find_places(sequence)[1:-1] if place is not None]

@@ -40,7 +40,7 @@ class SortedIndex:
     sort_rows: Callable[[pa.Table], pa.Table]
     """Sorts rows that are whole batches, or parts of batches, one after the other."""
     cut_by: tuple[str, ...]
-    """Columns that tell the ranges apart: rows that are equal in them stand in one range."""
+    """Columns by which ranges are cut: rows that are equal in them are in one range."""
     file_rows: int
     """Rows of a file, about."""
     options: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Local alignments of two proteins: their identity, and which residues stand opposite each other. Pure.
+"""Local alignments of two proteins: their identity, and which residues are aligned to each other. Pure.
 
 BLOSUM62, a gap of n residues costs 11 + n, as in BLAST; an expectation value after Karlin and Altschul (1990) with
 BLAST's constants for these gaps.

@@ -145,7 +145,7 @@ def answer_match(atlas: Store, match: Match, *, layers: Sequence[int] = ()) -> S
 
 
 def read_proteins(atlas: Store, match: Match) -> list[ProteinRow]:
-    """Return the proteins that an id names, as they stand in `proteins`."""
+    """Return the proteins that an id names, as `proteins` has them."""
     columns = [field.name for field in fields(ProteinRow) if field.name != "sequence"]
     proteins = atlas.protein_rows(match.rows, columns).to_pylist()
     return [

@@ -28,7 +28,7 @@ class ValueRecord(NamedTuple):
 
 
 class ValueRow(NamedTuple):
-    """A row of `tracks` or `variants` without its name, unit and source, and the line it stands on."""
+    """A row of `tracks` or `variants` without its name, unit and source, and its line."""
 
     accession: str
     sequence_id: int

@@ -25,7 +25,7 @@ class Piece(Protocol):
     """Some rows of a table, to be read in one of two ways."""
 
     def rows(self) -> Iterator[NumberedRow]:
-        """Yield the rows with the lines they stand on."""
+        """Yield the rows with their lines."""
         ...
 
     def cut(self, columns: ValueColumns) -> RowBlock | None:
@@ -35,7 +35,7 @@ class Piece(Protocol):
 
 @dataclass(frozen=True)
 class _MisplacedHeader:
-    """A header that does not stand where the rows of the table begin."""
+    """A header that is not at the beginning of the rows."""
 
     cells: list[str]
 

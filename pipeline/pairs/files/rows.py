@@ -55,7 +55,7 @@ class PairRow(NamedTuple):
     problem: PairProblem | None = None
     """Why it names no pair; then the ids may be missing."""
     source: str | None = None
-    """Name of the file that it stands in; None: the file of pairs."""
+    """Name of its file; None: the file of pairs."""
 
 
 NO_SCORE = "the score is no number"
