@@ -3,6 +3,8 @@
 import ast
 import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -57,6 +59,25 @@ def test_a_class_has_a_name_of_its_own() -> None:
                 places.setdefault(node.name.strip("_"), set()).add(path.relative_to(ROOT).as_posix())
     assert len(places) > 500
     assert {name for name, files in places.items() if len(files) > 1} == set()
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "files over 350 lines",
+        "functions of 15 lines and more without a blank line",
+        "names that differ by case only",
+        "names that are no nouns",
+    ],
+)
+def test_the_numbers_of_the_house_that_are_nil_stay_nil(title: str, house_numbers: str) -> None:
+    assert re.findall(rf"^{title}: (\d+)$", house_numbers, re.MULTILINE) == ["0"]
+
+
+@pytest.fixture(scope="module")
+def house_numbers() -> str:
+    script = [sys.executable, str(ROOT / "benchmarks" / "house_numbers.py")]
+    return subprocess.run(script, capture_output=True, text=True, check=True).stdout
 
 
 def test_ci_runs_the_suite() -> None:
