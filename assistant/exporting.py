@@ -67,7 +67,7 @@ class _TextWindow(io.BufferedIOBase):
 
 
 class _WindowFullError(Exception):
-    """What is asked for is there; what comes behind it is not needed."""
+    """The wanted part is complete; the export can stop."""
 
 
 def export_text(

@@ -1,4 +1,4 @@
-"""The process that answers the calls of an assistant (`working.py`): it can be killed, whatever a query is doing.
+"""The process that answers the calls of an assistant (`working.py`): it can be killed at any moment of a query.
 
 An interrupt does not reach every query of DuckDB, and one may take more memory than there is. Calls and answers are
 lines of JSON, over the standard input and output of that process.

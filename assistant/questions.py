@@ -102,8 +102,8 @@ def _refuse_files(question: Question, values: Mapping[str, Any]) -> dict[str, An
             message = f"Tools read no files, and {name} names one."
             raise QuestionError(message, expected="an object: id to aligned letters, such as {'P07550': 'MG-Q'}")
         if kind != "alignment" and not _is_flat(value):
-            found = json.dumps(value)[:80]
-            raise QuestionError(f"The value of {name} cannot be used.", expected="a value, or a list", found=found)
+            json_text = json.dumps(value)[:80]
+            raise QuestionError(f"The value of {name} cannot be used.", expected="a value, or a list", found=json_text)
         if kind in LIST_TYPES and isinstance(value, str) and value != EVERY:
             value = [item.strip() for item in value.split(",") if item.strip()]
         safe_values[name] = value

@@ -51,6 +51,8 @@ class Body:
 
     place: str
     lines: tuple[str, ...]
+    has_steps: bool
+    """False if all of it is a single return, match or try: nothing to put a blank line between."""
 
     @property
     def n_blank(self) -> int:
@@ -75,14 +77,17 @@ class Source:
                 statements = node.body[1:] if ast.get_docstring(node) else node.body
                 if statements:
                     begin, end = statements[0].lineno - 1, statements[-1].end_lineno
-                    yield Body(f"{self.path}:{node.lineno} {node.name}", self.lines[begin:end])
+                    yield Body(f"{self.path}:{node.lineno} {node.name}", self.lines[begin:end], _has_steps(statements))
 
     def names(self) -> Iterator[str]:
-        """Yield every name that is bound: variables, arguments."""
+        """Yield every name that is bound: variables, arguments.
+
+        The argument `found` is left out: it is a line of the message of an error, "expected / found / to do".
+        """
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 yield node.id
-            elif isinstance(node, ast.arg):
+            elif isinstance(node, ast.arg) and node.arg != "found":
                 yield node.arg
 
     def names_by_case(self) -> Iterator[str]:
@@ -108,6 +113,10 @@ class Source:
                     yield room, imported_room
 
 
+def _has_steps(statements: list[ast.stmt]) -> bool:
+    return len(statements) > 1 or not isinstance(statements[0], ast.Return | ast.Match | ast.Try)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=Path, nargs="?", default=Path(__file__).resolve().parents[1])
@@ -115,14 +124,16 @@ def main() -> None:
 
     sources = {room: [*read_sources(root, room)] for room in ROOMS if (root / room).is_dir()}
     all_sources = [source for files in sources.values() for source in files]
+    tests = [*read_sources(root, "tests")]
     print(
         "room        files  lines  longest | functions  median  longest  >35 | blank %  comment %  lines >100 | "
         "names  no nouns"
     )
-    for room, files in {**sources, "all": all_sources}.items():
+    for room, files in {**sources, "all": all_sources, "tests": tests}.items():
         print(room_line(room, files))
     print(sql_line(root))
     print_places(all_sources)
+    print_names_of_tests(tests)
 
 
 def read_sources(root: Path, room: str) -> Iterator[Source]:
@@ -195,7 +206,7 @@ def print_places(sources: list[Source]) -> None:
             body.place
             for source in sources
             for body in source.bodies()
-            if len(body.lines) >= PARAGRAPH_LINES and not body.n_blank
+            if len(body.lines) >= PARAGRAPH_LINES and body.has_steps and not body.n_blank
         ],
         "classes that share a name with another": list_shared_classes(sources),
         "names that differ by case only": [pair for source in sources for pair in source.names_by_case()],
@@ -210,6 +221,19 @@ def print_places(sources: list[Source]) -> None:
         print(f"\n{title}: {len(places)}")
         for place in places[:20]:
             print(f"  {place}")
+
+
+def print_names_of_tests(tests: list[Source]) -> None:
+    """Print which names of tests are no nouns, and in which files most of them stand."""
+    names = Counter(name for source in tests for name in source.names() if name in NO_NOUNS)
+    files = Counter({source.path: sum(name in NO_NOUNS for name in source.names()) for source in tests})
+
+    print(f"\ntests: names that are no nouns: {names.total()}")
+    for name, n in names.most_common(20):
+        print(f"  {name} {n}")
+    for path, n in files.most_common(20):
+        if n:
+            print(f"  {path} {n}")
 
 
 if __name__ == "__main__":

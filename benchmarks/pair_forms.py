@@ -166,7 +166,7 @@ def make_trials(pairs: Sequence[Complex], groups: Mapping[int, int], *, form: Fo
     """Yield every pair in a form as it is, and as both nulls."""
     swapped = swap_partners(size_pairs(pairs, groups))
     for number, pair in enumerate(pairs):
-        given = Trial(number, form, GIVEN, *pair.sequences, partner=f"{pair.name} B", known=pair.known)
+        given = Trial(number, form, GIVEN, *pair.sequences, partner=f"{pair.name} B", interface=pair.known)
         yield given
 
         shuffled = [shuffle_letters(sequence, seed=seed, name=pair.name) for sequence in pair.sequences]
@@ -176,7 +176,7 @@ def make_trials(pairs: Sequence[Complex], groups: Mapping[int, int], *, form: Fo
             other = pairs[swapped[number]]
             known = pair.known.exchange_partner(other.known)
             partner = f"{other.name} B"
-            yield replace(given, kind=SWAPPED, partner_sequence=other.sequences[1], partner=partner, known=known)
+            yield replace(given, kind=SWAPPED, partner_sequence=other.sequences[1], partner=partner, interface=known)
 
 
 def size_pairs(pairs: Sequence[Complex], groups: Mapping[int, int]) -> list[SizedPair]:

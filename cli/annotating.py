@@ -71,7 +71,7 @@ def annotate(
         ),
     ] = None,
     unit: Annotated[
-        str | None, typer.Option("--unit", metavar="UNIT", help="Unit of the numbers, to be shown.")
+        str | None, typer.Option("--unit", metavar="UNIT", help="Unit of the numbers, for display.")
     ] = None,
     members: Annotated[
         bool,

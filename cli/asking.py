@@ -198,7 +198,7 @@ def _parse_parameters(words: list[str]) -> dict[str, str]:
     names = [word.partition("=")[0] for word in words]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise QuestionError(
-            "A parameter stands twice.", offenders=twice, hint="a list is one value: NAME=a,b or NAME=@FILE"
+            "A parameter is given twice.", offenders=twice, hint="a list is one value: NAME=a,b or NAME=@FILE"
         )
     return {name: word.partition("=")[2] for name, word in zip(names, words, strict=True)}
 

@@ -27,9 +27,9 @@ class Additions:
     pairs: Path | None
     """File of pairs."""
     aliases: Path | None
-    """Of the file of pairs: names in STRING."""
+    """File with the names of proteins in STRING, for the file of pairs."""
     min_score: float | None
-    """Of the file of pairs: pairs of a lower score are left out."""
+    """Lowest score of pairs in the file of pairs; pairs of a lower score are left out."""
     all_against: Path | None
     """List of the proteins with which each protein of `pairs` is paired."""
     join: str | None
@@ -90,16 +90,16 @@ def print_costs(additions: Additions, draft: "BuildDraft", *, workers: int | Non
     if additions.links:
         print("links    one more pass over every protein, about as long as the build")
     if additions.vectors is not None:
-        from attlas.pipeline.vectors.foretelling import predict_build_vectors
+        from attlas.pipeline.vectors.cost import predict_build_vectors
 
         n_bytes = predict_build_vectors(draft, additions.vectors)
         print(f"vectors  pooled while the build runs; disk about {n_bytes / 1e6:,.0f} MB more")
     if additions.pairs is not None:
         from attlas.cli.pairing import describe_cost
-        from attlas.pipeline.pairs.foretelling import foretell_pairs_of_build
+        from attlas.pipeline.pairs.cost import predict_build_pairs_cost
 
         options, settings = _make_pair_options(additions), _make_pair_settings(additions)
-        cost = foretell_pairs_of_build(
+        cost = predict_build_pairs_cost(
             draft, additions.pairs, options, settings, n_workers=workers, scheduler=scheduler
         )
         print("\nbehind the build:\n" + "\n".join(describe_cost(cost)))
@@ -129,9 +129,9 @@ def add_to_atlas(
         if listed is None:
             with workshop():
                 listed = read_listed_pairs(out, additions.pairs, _make_pair_options(additions))
-        is_foretold = additions.all_against is not None
+        is_cost_announced = additions.all_against is not None
         has_failed |= add_and_report_pairs(
-            out, listed, settings, workers=workers, scheduler=scheduler, is_foretold=is_foretold
+            out, listed, settings, workers=workers, scheduler=scheduler, is_cost_announced=is_cost_announced
         )
     return has_failed
 

@@ -20,7 +20,7 @@ Input = Annotated[
 Out = Annotated[str, typer.Option(*OUTPUT_NAMES, metavar="DIR", help=DIRECTORY_HELP, show_default=False)]
 Model = Annotated[str, typer.Option("--model", metavar="PATH_OR_ID", help="Model directory, or hub id once fetched.")]
 Revision = Annotated[str | None, typer.Option(help="Revision of a hub model; default: the one in the cache.")]
-DeviceOption = Annotated[Device, typer.Option(help="auto: cuda where there is a GPU.")]
+DeviceOption = Annotated[Device, typer.Option(help="auto: cuda if there is a GPU.")]
 DtypeOption = Annotated[
     Dtype, typer.Option(help="auto: float32. mixed: products in float16, all else in float32; a few sites change.")
 ]

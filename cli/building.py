@@ -53,20 +53,26 @@ WithPairs = Annotated[
     typer.Option("--pairs", metavar="FILE", help="Then run these pairs of proteins, as `attlas pairs` does."),
 ]
 Aliases = Annotated[
-    Path | None, typer.Option("--aliases", metavar="FILE", help="Of --pairs: STRING's protein.aliases.")
+    Path | None, typer.Option("--aliases", metavar="FILE", help="With --pairs: STRING's protein.aliases.")
 ]
 MinScore = Annotated[
-    float | None, typer.Option("--min-score", metavar="N", help="Of --pairs: leave out those of a lower score.")
+    float | None, typer.Option("--min-score", metavar="N", help="With --pairs: leave out pairs of a lower score.")
 ]
 AllAgainst = Annotated[
-    Path | None, typer.Option("--all-against", metavar="FILE", help="Of --pairs, a list: with each protein of FILE.")
+    Path | None,
+    typer.Option(
+        "--all-against",
+        metavar="FILE",
+        help="With --pairs as a list: pair each of its proteins with each protein of FILE.",
+    ),
 ]
-Join = Annotated[str | None, typer.Option("--join", metavar="FORMS", help="Of --pairs: as of `attlas pairs`.")]
+Join = Annotated[str | None, typer.Option("--join", metavar="FORMS", help="With --pairs: as in `attlas pairs`.")]
 Order = Annotated[
-    Literal["both", "forward"] | None, typer.Option("--order", help="Of --pairs: as of `attlas pairs`; default: both.")
+    Literal["both", "forward"] | None,
+    typer.Option("--order", help="With --pairs: as in `attlas pairs`; default: both."),
 ]
 Gap = Annotated[
-    int | None, typer.Option("--gap", min=0, metavar="N", help="Of --pairs: as of `attlas pairs`; default: 100.")
+    int | None, typer.Option("--gap", min=0, metavar="N", help="With --pairs: as in `attlas pairs`; default: 100.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what a build would do and cost; write nothing.")]
 

@@ -15,7 +15,7 @@ Base = Annotated[
     int | None,
     typer.Option(
         metavar="0|1",
-        help="Number of the first residue in FILE; default: told by letters, a 0 or a last residue, else asked for.",
+        help="Number of the first residue in FILE; default: found from letters, a 0 or a last residue; else required.",
         show_default=False,
     ),
 ]

@@ -14,7 +14,7 @@ from attlas.cli.workshop import EXIT_FAILURES, Dir, MaxLength, Scheduler, Worker
 if TYPE_CHECKING:
     from attlas.pipeline.vectors.adding import AddedVectors
     from attlas.pipeline.vectors.choice import VectorChoice, VectorSettings
-    from attlas.pipeline.vectors.foretelling import VectorCost
+    from attlas.pipeline.vectors.cost import VectorCost
 
 Numbers = Literal["float32", "float16"]
 VectorKinds = Annotated[str, typer.Option(metavar="KINDS", help="Some of cls,mean,eos,segments, separated by commas.")]
@@ -55,9 +55,11 @@ def embed(
 
         settings = VectorSettings(vectors, layer, numbers, max_length)
         if dry_run:
-            from attlas.pipeline.vectors.foretelling import foretell_vectors
+            from attlas.pipeline.vectors.cost import predict_vector_cost
 
-            print_lines(_describe_cost(foretell_vectors(directory, settings, n_workers=workers, scheduler=scheduler)))
+            print_lines(
+                _describe_cost(predict_vector_cost(directory, settings, n_workers=workers, scheduler=scheduler))
+            )
             return
 
     if add_and_report_vectors(directory, settings, workers=workers, scheduler=scheduler):

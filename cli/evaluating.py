@@ -23,7 +23,7 @@ TruthFile = Annotated[
     typer.Option(
         "--truth",
         metavar="FILE",
-        help="Table of accession and positions, `;` between, counted from 1, letters checked where given: H57;D102.",
+        help="Table of accession and positions, `;` between them, counted from 1; letters are checked: H57;D102.",
         show_default=False,
     ),
 ]
@@ -37,7 +37,7 @@ GroupsFile = Annotated[
 ]
 TrainDir = Annotated[
     Path | None,
-    typer.Option("--train", metavar="OTHER", help="Atlas to fit on, less the groups that both share."),
+    typer.Option("--train", metavar="OTHER", help="Atlas to fit on, without the groups that both share."),
 ]
 TrainTruth = Annotated[
     Path | None, typer.Option("--train-truth", metavar="FILE", help="The truth of that atlas, as --truth.")
@@ -47,14 +47,16 @@ RivalFile = Annotated[
     typer.Option(
         "--rival",
         metavar="NAME FILE",
-        help="Lay another prediction beside: accession, position, maybe probability.",
+        help="Compare with another prediction: accession, position, and a probability if there is one.",
         show_default=False,
     ),
 ]
 RivalTraining = Annotated[
     Path | None,
     typer.Option(
-        "--rival-training", metavar="FILE", help="Accessions it was trained on; without, the overlap is `unknown`."
+        "--rival-training",
+        metavar="FILE",
+        help="Accessions on which the rival was trained; without this file the overlap is `unknown`.",
     ),
 ]
 JsonFile = Annotated[
@@ -68,7 +70,10 @@ Label = Annotated[str, typer.Option("--type", metavar="TYPE", help="What the lab
 PerProtein = Annotated[
     int,
     typer.Option(
-        "--first", min=1, metavar="N", help="Residues of each protein that are kept, besides those that homology gives."
+        "--first",
+        min=1,
+        metavar="N",
+        help="Residues of each protein that are kept, in addition to those from homology.",
     ),
 ]
 CardFile = Annotated[

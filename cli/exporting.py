@@ -69,7 +69,8 @@ def export(
     ] = None,
     head: Annotated[int | None, typer.Option(metavar="N", help="Links of this head of the layer, from 0.")] = None,
     pairs: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="For pair-matrices: two ids a line, and maybe a label.")
+        Path | None,
+        typer.Option(metavar="FILE", help="For pair-matrices: two ids a line, and a label if there is one."),
     ] = None,
     with_ends: Annotated[
         bool, typer.Option("--with-ends", help="For pair-matrices: the vectors cls and eos around the segments.")

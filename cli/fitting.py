@@ -13,8 +13,8 @@ from attlas.cli.workshop import Dir, Scheduler, Workers, workshop
 
 if TYPE_CHECKING:
     from attlas.pipeline.encode import StartProgress
+    from attlas.pipeline.fitting.cost import FitCost
     from attlas.pipeline.fitting.fitting import Fit
-    from attlas.pipeline.fitting.foretelling import FitCost
 
 Labels = Annotated[
     list[str] | None,
@@ -65,15 +65,15 @@ def fit(
     format: Format = None,
     output: Output = None,
 ) -> None:
-    """Fit linear probes of labels on families held out.
+    """Fit linear probes of labels, and judge them on held-out families.
 
     The rows of the table `fits` say what they reach, for every label, layer and kind of input: letters, attention
     received, the output of the layer, both. -o writes them to a file, too. Another fit replaces them.
 
-    The model runs twice over the proteins that carry a label, and nothing is stored for each residue. Beside every
-    probe stand a control task, permuted labels and, with --random-weights, a model that was never trained. Negatives
-    come only from proteins that are annotated for the label. The same command goes on after a stop, and gives the same
-    rows with any number of workers.
+    The model runs twice over the proteins that carry a label, and nothing is stored for each residue. Every probe is
+    compared with a control task, permuted labels and, with --random-weights, a model that was never trained. Negatives
+    come only from proteins that are annotated for the label. The same command continues after a stop, and gives the
+    same rows with any number of workers.
     """
     refuse_url(directory)
     file_format = choose_format(format, output)
@@ -90,9 +90,9 @@ def fit(
             has_random_weights=random_weights,
         )
         if dry_run:
-            from attlas.pipeline.fitting.foretelling import foretell_fit
+            from attlas.pipeline.fitting.cost import predict_fit_cost
 
-            print_lines(_describe_cost(foretell_fit(Path(directory), settings, n_workers=workers)))
+            print_lines(_describe_cost(predict_fit_cost(Path(directory), settings, n_workers=workers)))
             return
 
         from attlas.pipeline.fitting.adding import add_fits

@@ -16,7 +16,7 @@ _ROW_NOUNS = {
     "tracks": ("value of a residue", "values of residues"),
     "variants": ("value of a variant", "values of variants"),
 }
-"""What a row of an added table is called, one and several."""
+"""The name of a row of an added table, in singular and plural."""
 
 
 def print_report(directory: Path, report: "ImportReport") -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C during a long computation: the process ends within a second, whatever a library is doing."""
+"""Ctrl-C during a long computation: the process ends within a second, also in the middle of a library call."""
 
 import os
 import signal

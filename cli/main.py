@@ -82,7 +82,7 @@ def make_app(verb: str | None = None) -> typer.Typer:
 
 
 def __getattr__(name: str) -> Any:
-    """Return `app`, the command line with all verbs, to whoever describes or tests it."""
+    """Return `app`, the command line with all verbs, for tests and documentation."""
     if name == "app":
         return make_app()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

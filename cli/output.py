@@ -122,7 +122,7 @@ def print_lines(lines: Iterable[str], *, stream: TextIO | None = None) -> None:
 
 
 def print_json(values: object) -> None:
-    """Print JSON to stdout, UTF-8 whatever the locale."""
+    """Print JSON to stdout as UTF-8, in every locale."""
     sys.stdout.buffer.write(json.dumps(values, ensure_ascii=False, indent=1).encode() + b"\n")
     sys.stdout.buffer.flush()
 

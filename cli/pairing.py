@@ -13,8 +13,8 @@ from attlas.cli.workshop import EXIT_FAILURES, Dir, Scheduler, Workers, workshop
 
 if TYPE_CHECKING:
     from attlas.pipeline.pairs.adding import AddedPairs
+    from attlas.pipeline.pairs.cost import PairCost
     from attlas.pipeline.pairs.files.rows import PairFileOptions
-    from attlas.pipeline.pairs.foretelling import PairCost
     from attlas.pipeline.pairs.pair_list import PairList
     from attlas.pipeline.pairs.settings import PairSettings
 
@@ -114,15 +114,17 @@ def pairs(
         settings = PairSettings(join, order, gap, floor, per_residue, heads, max_length, segments)
         listed = read_listed_pairs(directory, source, PairFileOptions(aliases, min_score, all_against))
         if dry_run:
-            from attlas.pipeline.pairs.foretelling import foretell_pairs
+            from attlas.pipeline.pairs.cost import predict_pair_cost
 
             print_lines(
-                describe_cost(foretell_pairs(directory, listed, settings, n_workers=workers, scheduler=scheduler))
+                describe_cost(predict_pair_cost(directory, listed, settings, n_workers=workers, scheduler=scheduler))
             )
             return
 
-    is_foretold = all_against is not None
-    if add_and_report_pairs(directory, listed, settings, workers=workers, scheduler=scheduler, is_foretold=is_foretold):
+    is_cost_announced = all_against is not None
+    if add_and_report_pairs(
+        directory, listed, settings, workers=workers, scheduler=scheduler, is_cost_announced=is_cost_announced
+    ):
         sys.exit(EXIT_FAILURES)
 
 
@@ -144,11 +146,11 @@ def add_and_report_pairs(
     *,
     workers: int | None = None,
     scheduler: str | None = None,
-    is_foretold: bool = False,
+    is_cost_announced: bool = False,
 ) -> bool:
     """Run the pass, and print what became of every line; return whether a pair failed.
 
-    With `is_foretold` its cost is printed before anything is computed.
+    With `is_cost_announced`, the cost is printed before anything is computed.
     """
 
     def announce(cost: "PairCost") -> None:
@@ -166,7 +168,7 @@ def add_and_report_pairs(
                 progress=progress,
                 n_workers=workers,
                 scheduler=scheduler,
-                announce=announce if is_foretold else None,
+                announce=announce if is_cost_announced else None,
             )
     _report_added(directory, added)
     _report_left_out(listed)

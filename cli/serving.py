@@ -22,7 +22,7 @@ def serve(
     directory: AtlasDir,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="NUMBER", help="Port to listen at; 0: any that is free.")] = PORT,
-    sql: Annotated[bool, typer.Option("--sql", help="Let users ask in SQL of their own.")] = False,
+    sql: Annotated[bool, typer.Option("--sql", help="Let users write their own SQL.")] = False,
     name: Annotated[
         list[str] | None,
         typer.Option(

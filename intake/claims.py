@@ -29,7 +29,7 @@ class SequenceClaim:
 
 
 NO_CLAIM = SequenceClaim()
-"""Of a source that says nothing of its sequences."""
+"""The claim of a source that says nothing about its sequences."""
 
 
 @dataclass(frozen=True, slots=True)

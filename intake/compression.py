@@ -22,16 +22,16 @@ MAX_RATIO = 250
 MIN_BYTES_OF_BOMB = 64 * 1024**2
 """Unpacked bytes below which no ratio is looked at: so much fits anywhere."""
 MAX_UNPACKED_BYTES = 1024**4
-"""Bytes above which nothing is unpacked, whatever the ratio: TrEMBL as XML is below."""
+"""Bytes above which nothing is unpacked, for any ratio; TrEMBL as XML is below."""
 SUFFIXES = (".gz", ".bgz", ".bz2", ".xz", ".zst")
 """Endings of the names of compressed files."""
 READ = "plain, gzip, bzip2, xz or Zstandard"
 """What is read, for messages."""
 
 _N_BGZIP_START = 18
-"""First bytes of a member by which one of bgzip is told."""
+"""First bytes of a gzip member that bgzip has written."""
 _N_START = 6
-"""First bytes by which a compression is told."""
+"""First bytes that identify a compression."""
 _PIECE_BYTES = 4096
 """Compressed bytes unpacked at a time: how precisely the line where a damaged file breaks off can be named."""
 _MAX_STEP_BYTES = 1 << 20
@@ -48,7 +48,7 @@ class Compression:
 
     name: str
     start: bytes
-    """How such a file begins."""
+    """The first bytes of such a file."""
     unpack: Callable[[IO[bytes]], Iterator[bytes]]
     """Yields the unpacked bytes of an open file; raises one of the errors of `_DAMAGE`."""
 
@@ -164,9 +164,9 @@ _ARCHIVES = {
     b"7z\xbc\xaf": "7-Zip",
     b"Rar!": "RAR",
 }
-"""How files begin that are not unpacked here."""
+"""First bytes of files that are not unpacked here."""
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
-"""What unpacking raises for damaged data; pyarrow's errors are among the last two."""
+"""Errors of unpacking damaged data; pyarrow's errors are among the last two."""
 
 
 def detect_compression(start: bytes, *, name: str) -> Compression | None:

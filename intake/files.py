@@ -16,7 +16,7 @@ from attlas.intake.text import UTF8_MARK, text_of
 from attlas.schema import InputError
 
 STANDARD_INPUT = "-"
-"""What names standard input in place of a path."""
+"""The name of standard input, in place of a path."""
 MAX_BYTES = 4 * 1024**3
 """Bytes above which no file is held in memory, unpacked or not: the proteins of all reference proteomes are below.
 A pipe that never ends stops here."""

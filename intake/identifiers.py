@@ -76,9 +76,9 @@ class Resolution:
     candidates: tuple[str, ...] = ()
     """Accessions, when the id names several proteins with no reason to prefer one, or only isoforms."""
     why: str | None = None
-    """What stands in the way, where it is more than that nothing in the atlas has this id."""
+    """Why the id names no protein, if the reason is more than that the atlas lacks it."""
     is_isoform: bool = False
-    """Its entry is in the atlas, and it is an isoform that is not."""
+    """Whether the id is an isoform that is not in the atlas, although its entry is."""
     in_taxa: tuple[str, ...] = ()
     """The gene with each taxon in which it names one protein, when it is ambiguous without."""
 

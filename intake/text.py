@@ -10,7 +10,7 @@ from attlas.schema import InputError
 
 UTF8_MARK = codecs.BOM_UTF8
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-"""How UTF-16 begins, as Excel's `Unicode text` does; without its mark it is taken for binary."""
+"""First bytes of UTF-16, such as Excel's `Unicode text`; without this mark it is taken for binary."""
 LINE_END = r"\r\n|\r|\n"
 """What ends a line; `str.splitlines` would cut at signs that names may hold, such as U+2028."""
 

@@ -54,10 +54,11 @@ def read_two_columns(path: Path, *, expected: str) -> tuple[list[TableLine], lis
         account = Account()
         for item in rejected:
             account.add(item)
-        found = _first_text(rows) if rejected else f"a header alone: {_first_text(rows)}"
-        offenders = list(account.lines())
         raise InputError(
-            f"{file.name} has no line that can be used.", expected=expected, found=found, offenders=offenders
+            f"{file.name} has no line that can be used.",
+            expected=expected,
+            found=_first_text(rows) if rejected else f"a header alone: {_first_text(rows)}",
+            offenders=list(account.lines()),
         )
     return lines, rejected, file.sha256
 

@@ -1,4 +1,4 @@
-"""What a build asks of the pass for vectors, to pool hidden states while it runs instead of in a pass of its own."""
+"""The part of the pass for vectors that a build runs itself: it pools hidden states during the build."""
 
 from __future__ import annotations
 

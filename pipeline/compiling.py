@@ -11,7 +11,7 @@ def compile_cached(**options: Any) -> Callable[[Any], Any]:
     """Compile a function and cache it on disk; where nothing can be written, compile it in every process anew.
 
     Divisions by zero give infinities, as in NumPy. The cache knows only of changes in the function's own file: whatever
-    it calls should stand there, too.
+    it calls should be there, too.
     """
 
     def decorate(function: Any) -> Any:

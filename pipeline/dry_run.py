@@ -126,7 +126,7 @@ def choose_processes(
     return Processes(n_processes or 1, is_in_process, n_at_once)
 
 
-def foretell_processes(
+def predict_pass_cost(
     shards: Sequence[Shard],
     shape: ModelShape,
     *,
@@ -136,7 +136,7 @@ def foretell_processes(
     seconds_of_build: float,
     disk_bytes: int,
 ) -> ProcessCost:
-    """Return what the shards of a pass cost, by processes as of `encode.encode`; the rest is of `predict_process_cost`.
+    """Return what the shards of a pass cost, by processes as in `encode.encode`; see `predict_process_cost`.
 
     Raises EnvironmentFault as `choose_processes`.
     """

@@ -83,6 +83,7 @@ def estimate_cost(
         n_at_once=n_at_once,
         disk_bytes=predict_disk_bytes(n_residues, len(lengths), shape.n_layers, shape.n_heads),
     )
+
     return CostEstimate(
         **vars(cost),
         shape=shape,

@@ -18,7 +18,7 @@ from attlas.schema.publish import publishing
 
 @dataclass(frozen=True)
 class Output:
-    """Where the rows of a table are published, and what the metadata of the file says."""
+    """The path and the metadata with which the rows of a table are published."""
 
     path: Path
     metadata: dict[bytes, bytes]

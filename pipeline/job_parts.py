@@ -21,7 +21,7 @@ RANK_VARIABLES = {
     "PMI_RANK": "PMI_SIZE",
     "SLURM_PROCID": "SLURM_STEP_NUM_TASKS",
 }
-"""Variables that hold the rank of a process, and the number of processes beside it.
+"""Variables that hold the rank of a process, and the number of processes.
 
 A process that is alone has rank 0, which says nothing: each job of a SLURM array is rank 0 of 1.
 """

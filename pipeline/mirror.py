@@ -35,7 +35,7 @@ class Mirror:
 
     store: ObjectStore
     paths: AtlasPaths
-    """Of the working copy."""
+    """Paths of the working copy."""
 
     def fetch(self) -> None:
         """Make the working copy that of the store: plan, receipts and manifests as they are, tables as stand-ins.

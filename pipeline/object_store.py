@@ -40,7 +40,7 @@ class _AnswerError(Exception):
 
 @dataclass(frozen=True)
 class StoredObject:
-    """What a store says of an object."""
+    """The properties of an object in a store."""
 
     n_bytes: int
     sha256: str | None

@@ -75,5 +75,5 @@ def read_finished_receipts(paths: AtlasPaths, shards: Sequence[Shard], task: Sha
 
 
 def _name_kind(paths: AtlasPaths, task: ShardTask) -> str:
-    """Return how the names of a task's receipts begin, whatever its settings: `links-` of `links-DIGEST-00001`."""
+    """Return the beginning of the names of a task's receipts, for any settings: `links-` of `links-DIGEST-00001`."""
     return task.receipt(paths, 1).stem.rsplit("-", 2)[0] + "-"

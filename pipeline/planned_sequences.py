@@ -1,6 +1,6 @@
 """The distinct sequences of a plan on disk: a shard's are read without the others, from where their numbers say.
 
-Every page has a checksum, and the sequences of every shard a digest, which stands with the shards.
+Every page has a checksum, and the sequences of every shard have a digest, which is stored with the shards.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from attlas.schema.publish import publishing
 from attlas.schema.row_groups import fill_row_groups
 
 GROUP_SEQUENCES = 512
-"""Sequences of a row group: sequence `i` stands in row group `i // GROUP_SEQUENCES`, counted through all files."""
+"""Sequences of a row group: sequence `i` is in row group `i // GROUP_SEQUENCES`, counted through all files."""
 FILE_GROUPS = 512
 """Row groups of a file, so that its footer is soon read."""
 _OPTIONS = {"compression": "zstd", "write_statistics": False, "write_page_checksum": True}

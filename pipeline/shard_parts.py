@@ -24,7 +24,7 @@ from attlas.schema.json_file import IllTypedError, from_json, json_bytes, read_j
 from attlas.schema.publish import file_sha256, publish_bytes, publishing
 
 _SHARD_PREFIX = "shard-"
-"""How the folders of a build's shards begin; those of passes have the names of the passes."""
+"""Beginning of the names of the folders of a build's shards; those of passes begin with the names of the passes."""
 
 COMPRESSION = "zstd"
 """Compression of the rows of a closed part; they are read once."""

@@ -93,7 +93,7 @@ class BrokenAtlasError(Fault, RuntimeError):
 
 
 class QuestionError(Fault, ValueError):
-    """The question has no answer as it stands: unknown id, bad SQL, unknown format."""
+    """The question cannot be answered: unknown id, bad SQL, unknown format."""
 
 
 def _rebuild(

@@ -67,7 +67,7 @@ class FooterParts:
         return FileBlocks(self.data_bytes, self.block_bytes, bytes.fromhex(self.page_digests))
 
     def range_of(self, group: int) -> tuple[int, int]:
-        """Return the first byte of the part of a row group, and the byte behind it."""
+        """Return the first byte of the part of a row group, and the byte after the part."""
         start = self.first_byte + group * self.part_bytes
         return start, start + self.part_bytes
 

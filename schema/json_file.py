@@ -60,23 +60,23 @@ def parse_json(data: bytes, name: Path | str) -> dict[str, Any]:
 
 
 def load_json(data: bytes | str) -> Any:
-    """Return the value of a JSON text, as `json.loads` does, but for a key that stands twice in one object.
+    """Return the value of a JSON text, as `json.loads` does, but for a key that occurs twice in one object.
 
     Readers differ in which of its two values they take, so that one digest would stand for two contents.
 
     Raises:
-        ValueError: it is no JSON text, or a key stands twice in an object; names the key.
+        ValueError: it is no JSON text, or a key occurs twice in an object; names the key.
         RecursionError: brackets are nested without end.
     """
     return json.loads(data, object_pairs_hook=_make_object)
 
 
 def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object of keys and values. Raises ValueError where a key stands twice."""
+    """Return the object of keys and values. Raises ValueError where a key occurs twice."""
     values = dict(pairs)
     if len(values) < len(pairs):
         keys = Counter(key for key, _ in pairs)
-        raise ValueError(f"the key {keys.most_common(1)[0][0]!a} stands twice in an object"[:200])
+        raise ValueError(f"the key {keys.most_common(1)[0][0]!a} occurs twice in an object"[:200])
     return values
 
 
@@ -93,7 +93,7 @@ def digest(values: object) -> str:
 
 
 def content_sha256(values: object) -> str:
-    """Return the SHA-256 of plain JSON values in lower-case hexadecimal, whatever the order of keys and the spacing."""
+    """Return the SHA-256 of plain JSON values in lower-case hexadecimal, for any spacing and order of keys."""
     return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

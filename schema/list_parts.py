@@ -112,7 +112,7 @@ def parse_list_parts(values: object) -> tuple[ListPart, ...]:
     """Return the entries of list parts of a manifest, from the values that `json.loads` returns.
 
     Raises:
-        IllTypedError: a value has another type; a table is unknown, a path is not that of a part, or stands twice.
+        IllTypedError: a value has another type; a table is unknown, a path is not that of a part, or occurs twice.
     """
     parts = from_json(tuple[ListPart, ...], values, name="parts")
     for part in parts:

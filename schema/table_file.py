@@ -45,7 +45,7 @@ def parse_table_files(values: object) -> tuple[TableFile, ...]:
     """Return the files that a manifest or a receipt names, from the values that `json.loads` returns.
 
     Raises:
-        IllTypedError: a value has another type; a table is unknown; a path stands twice, or is not a path of the
+        IllTypedError: a value has another type; a table is unknown; a path occurs twice, or is not a path of the
             table's files (relative, with forward slashes, inside the atlas).
     """
     files = from_json(tuple[TableFile, ...], values, name="files")

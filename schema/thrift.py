@@ -14,7 +14,7 @@ _LONG_LIST = 15
 """Size in the header of a list whose size follows."""
 
 Place = tuple[int, int]
-"""First byte of a value, and the byte behind it."""
+"""First byte of a value, and the byte after the value."""
 
 
 def field_places(data: bytes, start: int = 0) -> Iterator[tuple[int, int, Place]]:
@@ -61,19 +61,21 @@ def _skip(data: bytes, start: int, kind: int, *, is_element: bool = False) -> in
         while data[start] & 0x80:
             start += 1
         return start + 1
+    if kind in (BYTE, DOUBLE):
+        return start + (1 if kind == BYTE else _DOUBLE_BYTES)
+    if kind in (TRUE, FALSE):
+        return start + is_element
     if kind == BINARY:
         size, start = _read_varint(data, start)
         return start + size
+
+    # Kinds that hold values of their own.
     if kind == STRUCT:
         places = [place for _, _, place in field_places(data, start)]
         return (places[-1][1] if places else start) + 1  # with the byte that ends a struct
     if kind in (LIST, SET):
         elements = list(list_places(data, start))
         return elements[-1][1] if elements else _read_list_header(data, start)[2]
-    if kind in (TRUE, FALSE):
-        return start + is_element
-    if kind in (BYTE, DOUBLE):
-        return start + (1 if kind == BYTE else _DOUBLE_BYTES)
     raise ValueError(f"no type of Parquet's metadata: {kind}")
 
 
@@ -87,7 +89,7 @@ def _read_list_header(data: bytes, start: int) -> tuple[int, int, int]:
 
 
 def _read_varint(data: bytes, start: int) -> tuple[int, int]:
-    """Return an unsigned integer, seven bits a byte, and the byte behind it."""
+    """Return an unsigned integer, seven bits a byte, and the byte after it."""
     number = shift = 0
     while data[start] & 0x80:
         number |= (data[start] & 0x7F) << shift

@@ -23,7 +23,7 @@ from attlas.serve.worker_pool import FileAnswer
 CHUNK_BYTES = 1 << 18
 BATCH_ROWS = 16_384
 NOTES_HEADER = "Attlas-Notes"
-"""What is said of an answer beside it: a JSON list of sentences."""
+"""Header with the notes on an answer: a JSON list of sentences."""
 MORE_HEADER = "Attlas-More-Rows"
 """`true` where there are more rows than `limit`."""
 LONGEST_NOTES = 4_000
@@ -31,7 +31,7 @@ LONGEST_NOTES = 4_000
 
 
 class FileResponse(Response):
-    """A file of a worker, sent piece by piece, and removed whatever happens unless others need it."""
+    """A file of a worker, sent piece by piece; it is removed at the end in any case, unless others need it."""
 
     def __init__(self, path: Path, headers: dict[str, str], *, is_kept: bool = False) -> None:
         super().__init__(headers={**headers, "Content-Length": str(path.stat().st_size)})

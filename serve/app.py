@@ -33,11 +33,11 @@ from attlas.serve.worker_pool import BusyError, WorkerPool
 
 API = "/api/v1"
 LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
-"""Names of this machine for itself, by which a server is always called."""
+"""Names of this machine for itself, which every server accepts."""
 MEMORY_SHARE = 50
-"""Percent of the machine's memory that all workers may take together, unless it is said otherwise."""
+"""Percent of the machine's memory that all workers may take together by default."""
 QUIET_S = 3.0
-"""Seconds without a request after which a server makes what nobody waits for yet."""
+"""Seconds without a request after which a server prepares answers for later."""
 WARM_UP = "attlas-warm-up"
 """Name of the thread that prepares the first answers."""
 
@@ -56,12 +56,12 @@ def make_app(
 
     Args:
         place: directory or URL of the atlas.
-        has_sql: whether users may ask in SQL of their own.
-        hosts: names by which the server may be called, beside `127.0.0.1` and `localhost`; `*` is any.
-        memory_limit: what one query may take of memory, such as `4GB` or `25%`.
-        limits: sizes and times beyond which requests are refused.
-        shown_place: what the command lines on the pages call the atlas; default: the place as it is given.
-        structures: folder of structure files, each named after its protein, that the pages draw.
+        has_sql: whether users may write their own SQL.
+        hosts: names by which the server may be called, besides `127.0.0.1` and `localhost`; `*` is any.
+        memory_limit: memory that one query may take, such as `4GB` or `25%`.
+        limits: sizes and times above which requests are refused.
+        shown_place: name of the atlas in the command lines on the pages; default: `place`.
+        structures: folder of the structure files that the pages draw, each named after its protein.
 
     Raises:
         BrokenAtlasError: there is no such atlas, or it is not whole.
@@ -87,7 +87,7 @@ def make_app(
         title="attlas",
         version=version("attlas"),
         lifespan=lifespan,
-        # Their pages load scripts from elsewhere; `/api` is ours.
+        # FastAPI's own pages load scripts from elsewhere; attlas has the page `/api`.
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -109,13 +109,11 @@ def open_service(
     shown_place: str,
     structures: Path | None,
 ) -> Service:
-    """Return an atlas, opened, with an empty pool of workers."""
-    folder = (
-        None
-        if structures is None
-        else StructureFolder.open(structures, max_bytes=limits.structure_bytes, n_files=limits.n_structures)
-    )
-    current = CurrentAtlas(place)
+    """Open an atlas and return it with an empty pool of workers."""
+    folder = None
+    if structures is not None:
+        folder = StructureFolder.open(structures, max_bytes=limits.structure_bytes, n_files=limits.n_structures)
+
     pool = WorkerPool(
         str(place),
         memory_limit=memory_limit or f"{MEMORY_SHARE // limits.n_workers}%",
@@ -124,13 +122,13 @@ def open_service(
         n_waiting=limits.n_waiting,
         pending_bytes=limits.pending_bytes,
     )
-    return Service(current, pool, limits, LongProteins(limits), has_sql, shown_place, folder)
+    return Service(CurrentAtlas(place), pool, limits, LongProteins(limits), has_sql, shown_place, folder)
 
 
 def read_first_page(app: FastAPI) -> None:
-    """Read the page of a protein, which loads what those of all need, so that the first visitor does not wait for it.
+    """Read the page of a protein, which loads what all pages need, so that the first visitor does not wait for it.
 
-    An error is told to whoever asks for a page.
+    Errors are ignored here: whoever asks for a page will see them.
     """
     service: Service = app.state.service
     with suppress(Fault):
@@ -141,10 +139,10 @@ def read_first_page(app: FastAPI) -> None:
 
 
 def _prepare_answers(service: Service) -> None:
-    """Start a worker, and with it what others will soon ask for, once nobody has asked for anything for `QUIET_S`.
+    """Start a worker, and the answers that visitors will soon need, after `QUIET_S` without a request.
 
-    Its start takes a second of a processor, which the browser of the first visitor needs. Whoever asks for what it
-    makes is told of an error.
+    The start takes a second of a processor, which the browser of the first visitor needs. Errors are ignored here:
+    whoever asks for such an answer will see them.
     """
     while (left_s := QUIET_S - service.traffic.quiet_s()) > 0:
         if service.pool.wait_for_closing(left_s):
@@ -162,7 +160,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     for make_routes in (*routers, *([sql_routes] if service.has_sql else [])):
         app.include_router(make_routes(service), prefix=API)
 
-    # Before the pages are added, whose addresses are no part of the API.
+    # This comes before the pages are added, because their addresses are not part of the API.
     description: dict[str, Any] = describe_api(app)
     app.include_router(page_routes(service, description))
 

@@ -19,7 +19,7 @@ from attlas.serve.traffic import Traffic
 
 METHODS_WITHOUT_BODY = ("GET", "HEAD")
 MOST_THROWN_AWAY = 50
-"""How many times the largest body is read before a client is told that its body is too large."""
+"""Multiple of the largest body that is read before the client gets the answer that its body is too large."""
 
 
 class ClientTooSlowError(Exception):

@@ -10,7 +10,7 @@ from attlas.serve.current_atlas import Edition
 
 T = TypeVar("T")
 ERROR_S = 10.0
-"""Seconds for which an error is told: a page that looks again every few seconds finds it there."""
+"""Seconds for which an error is kept, so that a page that asks again every few seconds gets it."""
 
 
 class MadeOnce(Generic[T]):
@@ -32,7 +32,7 @@ class MadeOnce(Generic[T]):
         self._failed_at = 0.0
 
     def begin(self, edition: Edition) -> "Future[T]":
-        """Return the value to come. An error is told for `ERROR_S`; whoever asks later begins anew."""
+        """Return the value to come. An error is kept for `ERROR_S`; a later call starts again."""
         with self._lock:
             is_other = self._digest != edition.digest
             has_failed = self._future.done() and self._future.exception() is not None

@@ -58,7 +58,7 @@ class BoundedFile:
 
 
 def perform(atlas: Atlas, task: Task, output: Path, *, max_bytes: int) -> Outcome:
-    """Write the answer to a task into a file, and return what is to be said beside it.
+    """Write the answer to a task into a file, and return the notes on it.
 
     Raises:
         QuestionError: the task cannot be answered as it stands, or its answer is too large.

@@ -22,7 +22,7 @@ N_OFFENDERS = 100
 SHOWN_WIDTH = 80
 """Characters of a value of the request that a problem repeats."""
 RETRY_S = 5
-"""Seconds after which a client that found all workers busy is told to come again."""
+"""Seconds after which a client that found all workers busy may come again."""
 
 
 class HttpProblem(Exception):
@@ -56,7 +56,7 @@ def problem_response(problem: HttpProblem, instance: str) -> Response:
 
 
 def as_problem(error: Exception) -> HttpProblem:
-    """Return any error as the problem that a client is told."""
+    """Return the problem that a client gets for an error."""
     match error:
         case HttpProblem():
             return error

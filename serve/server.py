@@ -23,7 +23,7 @@ LOOPBACK_NAMES = ("localhost", "::1")
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which says when it answers, and ends the workers at once when it is told to stop."""
+    """uvicorn's server, which says when it is ready, and ends the workers at once when it has to stop."""
 
     def __init__(self, config: uvicorn.Config, *, announce: Callable[[], None], end: Callable[[], None]) -> None:
         super().__init__(config)

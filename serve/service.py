@@ -1,4 +1,4 @@
-"""`Service`: what every route answers from, the atlas in its current edition, the workers and the limits."""
+"""`Service`: what every route uses: the atlas in its current edition, the workers and the limits."""
 
 from dataclasses import dataclass, field
 
@@ -19,11 +19,11 @@ class Service:
     limits: Limits
     long_proteins: LongProteins
     has_sql: bool
-    """Whether users may ask in SQL of their own."""
+    """Whether users may write their own SQL."""
     place: str
-    """What the command lines on the pages call the atlas: its directory or URL."""
+    """Name of the atlas in the command lines on the pages: its directory or URL."""
     structures: StructureFolder | None = None
-    """The folder whose structures are drawn; None draws what the atlas is annotated with."""
+    """The folder of the structures to draw; None: those that the atlas is annotated with."""
     traffic: Traffic = field(default_factory=Traffic)
 
     def find_structure(self, accession: str) -> ProteinStructure:

@@ -1,4 +1,4 @@
-"""The tasks of a worker process: what is answered from DuckDB, or takes long; each writes one file."""
+"""The tasks of a worker process: all that needs DuckDB or takes long; each writes one file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class AskTask:
 
 @dataclass(frozen=True)
 class SqlTask:
-    """A SELECT of the user's own."""
+    """A SELECT that a user wrote."""
 
     query: str
     format: str
@@ -36,7 +36,7 @@ class ExportTask:
     layer: int | None = None
     head: int | None = None
     form: str | None = None
-    """How pairs were joined, in a format that has pairs."""
+    """The form in which pairs were joined, for formats that have pairs."""
     is_safe_for_spreadsheets: bool = False
 
 
@@ -47,9 +47,9 @@ class PairPageTask:
     id: str
     partner: str
     form: str | None
-    """How the two were joined; None: the first that was computed."""
+    """The form in which the two were joined; None: the first that was computed."""
     place: str
-    """What the command lines on the page call the atlas."""
+    """Name of the atlas in the command lines on the page."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ Task = AskTask | SqlTask | ExportTask | PairPageTask | ReportTask
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is said of a file beside its bytes."""
+    """The notes on a file, besides its bytes."""
 
     notes: tuple[str, ...] = ()
-    """What a user should know of the answer, as the command line prints it to stderr."""
+    """What a user should know about the answer; the command line prints the same to stderr."""
     has_more: bool = False
-    """There are more rows than were asked for."""
+    """Whether there are more rows than the answer has."""

@@ -20,25 +20,24 @@ from attlas.serve.tasks import Outcome, Task
 START_S = 120.0
 """Seconds that a worker may take to start and to open the atlas, which may be behind a slow network."""
 
-
 STEP_S = 0.25
-"""How often who waits for an answer looks whether the client still does."""
+"""Seconds between two looks whether the client still waits for its answer."""
 
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What every worker of a server is started with."""
+    """The settings of every worker of a server."""
 
     place: str
     """Directory or URL of the atlas."""
     memory_limit: str | None
-    """What the queries of a worker may take of memory before they spill to disk."""
+    """Memory that the queries of a worker may take before they spill to disk."""
     max_bytes: int
     """Largest file that a task may write."""
     folder: Path
-    """Where the process puts its temporary files, and its queries what memory does not hold."""
+    """Folder of the temporary files of the process, and of what its queries spill to disk."""
     server: int
-    """Number of the server's process; a worker ends with it."""
+    """Process number of the server; a worker ends with it."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +50,21 @@ class Order:
 
 @dataclass(frozen=True)
 class Crash:
-    """An error that is no `Fault`: a defect, whose traceback goes to the log and not to the client."""
+    """An error that is not a `Fault`: a defect. Its traceback goes to the log, not to the client."""
 
     traceback: str
 
 
 class WorkerEndedError(Exception):
-    """The process ended without an answer, as when the machine has no memory left."""
+    """The process ended without an answer, for example because memory ran out."""
 
 
 class OutOfTimeError(Exception):
-    """The task took longer than it may; its process was killed."""
+    """The task took too long; its process was killed."""
 
 
 class ClientLeftError(Exception):
-    """Nobody waits for the answer any more; its process was killed."""
+    """The client no longer waits for the answer; its process was killed."""
 
 
 class Worker:
@@ -77,11 +76,11 @@ class Worker:
         folder.mkdir()
         self.is_ready = False
 
-        # Not by `multiprocessing`, which would run the user's own script again in every process that it starts.
+        # `multiprocessing` would run the user's script again in every process that it starts.
         own_end, other_end = socket.socketpair()
         with other_end:
             command = [sys.executable, "-P", "-m", "attlas.serve.working", str(other_end.fileno())]
-            # A group of its own: Ctrl-C goes to the server alone, which ends its workers.
+            # In a process group of its own: Ctrl-C goes to the server alone, which ends its workers.
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, pass_fds=[other_end.fileno()], process_group=0
             )
@@ -90,7 +89,7 @@ class Worker:
         self._connection.send(settings)
 
     def carry_out(self, order: Order, *, timeout_s: float, has_left: Callable[[], bool] = lambda: False) -> Outcome:
-        """Return what is said of the file that the task wrote. After an error but `Fault` the worker is of no use.
+        """Carry out a task and return the notes on its file. After any error but `Fault` the worker is useless.
 
         Raises:
             Fault: the task cannot be answered.
@@ -109,9 +108,9 @@ class Worker:
             raise WorkerEndedError from error
 
     def kill(self) -> None:
-        """End the process at once, whatever it is doing, and remove its files; from any thread.
+        """End the process at once, whatever it is doing, and remove its files; any thread may call this.
 
-        The connection is left to the thread that waits at it, which is told by it that the process has ended.
+        The connection stays open for the thread that waits at it, which learns from it that the process has ended.
         """
         self._process.kill()
         self._process.wait()

@@ -1,4 +1,4 @@
-"""The workers of a server: a few processes, each for one task at a time; who finds them busy waits, or is refused."""
+"""The workers of a server: a few processes, each for one task at a time; other tasks wait, or are refused."""
 
 import shutil
 import tempfile
@@ -18,32 +18,32 @@ from attlas.serve.tasks import Outcome, Task
 from attlas.serve.worker import STEP_S, ClientLeftError, Order, Worker
 
 KIND = "attlas-serve-"
-"""How the names of the folders of servers begin."""
+"""Beginning of the names of the folders of servers."""
 ANSWER = "answer-"
-"""How the names of files with answers begin."""
+"""Beginning of the names of files with answers."""
 
 
 @dataclass(frozen=True)
 class FileAnswer:
-    """An answer in a file, which whoever sends it removes."""
+    """An answer in a file; whoever sends the file removes it."""
 
     path: Path
     outcome: Outcome
 
 
 class BusyError(Exception):
-    """Too many tasks wait already, or this one has waited too long; or the pool is closed."""
+    """Too many tasks are waiting, or this one has waited too long, or the pool is closed."""
 
     def __init__(self) -> None:
         super().__init__("no worker is free")
 
 
 class FullError(BusyError):
-    """Clients have not yet received as many bytes of answers as the disk is lent for."""
+    """The answers that clients have not received yet fill the allowed space on the disk."""
 
 
 class WorkerPool:
-    """Workers that are started when they are needed, and replaced when they were killed."""
+    """Workers that are started when needed, and replaced if they were killed."""
 
     def __init__(
         self,
@@ -59,11 +59,11 @@ class WorkerPool:
 
         Args:
             place: directory or URL of the atlas.
-            memory_limit: what the queries of a worker may take of memory before they spill to disk.
+            memory_limit: memory that the queries of a worker may take before they spill to disk.
             max_bytes: largest file that a task may write.
-            n_workers: processes at most.
+            n_workers: most processes.
             n_waiting: tasks that may wait for one of them.
-            pending_bytes: bytes of answers that nobody has removed yet, beyond which no task is taken.
+            pending_bytes: bytes of answers on the disk above which no task is accepted.
         """
         self._place = place
         self._memory_limit = memory_limit
@@ -72,7 +72,7 @@ class WorkerPool:
         self.folder = _make_folder()
         self._numbers = count(1)
         self._waiting = threading.Semaphore(n_workers + n_waiting)
-        # A place is a worker that is idle, or None for one that is yet to be started.
+        # A place holds an idle worker, or None if its worker has not been started.
         self._places: LifoQueue[Worker | None] = LifoQueue()
         self.workers: set[Worker] = set()
         self._is_closed = threading.Event()
@@ -91,11 +91,11 @@ class WorkerPool:
             begin()
 
     def when_started(self, begin: Callable[[], object]) -> None:
-        """Have a function called when the server starts: it begins what others will soon ask for."""
+        """Call a function when the server starts; it prepares answers that visitors will soon need."""
         self._beginnings.append(begin)
 
     def wait_for_closing(self, timeout_s: float) -> bool:
-        """Wait until the pool is closed, at most so long; return whether it is."""
+        """Wait until the pool is closed, at most `timeout_s`; return whether it is closed."""
         return self._is_closed.wait(timeout_s)
 
     def carry_out(self, task: Task, *, timeout_s: float, has_left: Callable[[], bool] = lambda: False) -> FileAnswer:
@@ -103,7 +103,7 @@ class WorkerPool:
 
         Raises:
             Fault: the task cannot be answered.
-            BusyError: no worker is free; `FullError`: too many answers are there already.
+            BusyError: no worker is free; `FullError`: too many answers wait on the disk.
             ClientLeftError: `has_left` says that nobody waits for the answer; its process was killed.
             OutOfTimeError: the task took longer than `timeout_s`; its process was killed.
             WorkerEndedError: the process ended without an answer.
@@ -118,7 +118,7 @@ class WorkerPool:
             self._waiting.release()
 
     def close(self) -> None:
-        """Kill every worker, and remove all files; whoever waits for one is told that it ended."""
+        """Kill every worker and remove all files; a task that waits for a worker gets WorkerEndedError."""
         self._is_closed.set()
         for worker in list(self.workers):
             worker.kill()
@@ -142,7 +142,7 @@ class WorkerPool:
                 worker = None
             raise fault
         except BaseException:
-            # Late, dead or broken: another one takes its place.
+            # The worker is late, dead or broken: a new one takes its place.
             output.unlink(missing_ok=True)
             if worker is not None:
                 self._end(worker)
@@ -152,7 +152,7 @@ class WorkerPool:
             self._places.put(worker)
 
     def _count_pending(self) -> int:
-        """Return the bytes of all answers, those included that are being written."""
+        """Return the bytes of all answers, also of those being written."""
         n_bytes = 0
         for path in self.folder.glob(f"{ANSWER}*"):
             with suppress(FileNotFoundError):  # it was sent meanwhile
@@ -160,7 +160,7 @@ class WorkerPool:
         return n_bytes
 
     def _take_place(self, timeout_s: float, has_left: Callable[[], bool]) -> Worker | None:
-        """Return a place when one is free; it stays free, with its worker, where the client has left."""
+        """Wait for a free place and return it; if the client has left, the place and its worker stay free."""
         until = time.monotonic() + timeout_s
         while not has_left():
             try:
@@ -191,7 +191,7 @@ class WorkerPool:
 
 
 def _make_folder() -> Path:
-    """Return a new folder for the answers and the workers; what a killed server left is removed."""
+    """Return a new folder for the answers and the workers; folders of killed servers are removed."""
     temporary = Path(tempfile.gettempdir())
     remove_leftovers(temporary, KIND)
     folder = temporary / leftover_name(KIND, "answers")

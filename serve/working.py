@@ -16,7 +16,7 @@ from attlas.serve.worker import Crash, Order, WorkerSettings
 
 
 def work(connection: Connection) -> None:
-    """Carry out the orders that come, until the server closes its end."""
+    """Carry out orders, one after the other, until the server closes its end of the connection."""
     settings: WorkerSettings = connection.recv()
     end_with_parent(settings.server)
     tempfile.tempdir = str(settings.folder)
@@ -37,7 +37,7 @@ def work(connection: Connection) -> None:
 
 
 def _performer(settings: WorkerSettings) -> Callable[[Order], Outcome]:
-    """Return the function that carries out an order on the atlas, which it keeps open between orders."""
+    """Return the function that carries out an order; it keeps the atlas open between orders."""
     import duckdb  # noqa: F401 - loaded before the first question comes
 
     from attlas.serve.current_atlas import CurrentAtlas

@@ -47,6 +47,7 @@ FLOORS = {
         ("atlas",),
     ),
     "pipeline": (
+        ("scratch",),
         (
             "adding",
             "compiling",

@@ -127,11 +127,11 @@ def test_the_sample_is_as_long_as_human_proteins_are() -> None:
     assert len(long) / len(lengths) == pytest.approx(0.12, abs=0.015)
     assert sum(long) / sum(lengths) == pytest.approx(0.34, abs=0.03)
     for device, defaults in throughput.DEFAULTS.items():
-        some = throughput.human_lengths(defaults["proteins"], longest=defaults["longest"])
-        assert 500 < np.mean(some) < 600, device
-        assert 0.9 * defaults["longest"] < max(some) <= defaults["longest"]
-        few = throughput.spread(some, defaults["slow_proteins"])
-        assert np.mean(few) == pytest.approx(np.mean(some), rel=0.02)
+        sample = throughput.human_lengths(defaults["proteins"], longest=defaults["longest"])
+        assert 500 < np.mean(sample) < 600, device
+        assert 0.9 * defaults["longest"] < max(sample) <= defaults["longest"]
+        few = throughput.spread(sample, defaults["slow_proteins"])
+        assert np.mean(few) == pytest.approx(np.mean(sample), rel=0.02)
 
 
 def test_a_gpu_is_asked_for_what_it_is_bought_for() -> None:
@@ -154,11 +154,11 @@ def test_a_way_that_fails_is_told_and_the_others_are_compared_without_it() -> No
     half = [{"seconds": 3.0, "peak_bytes": 1}, {"seconds": 1.0, "peak_bytes": 1}]
     passes = {eager: once, batched: "OutOfMemoryError: 99 GiB", full: half, Way("product", "float32"): once}
     report = throughput.shape_report(SHAPE_650M, passes, {kind: [398] for kind in throughput.TITLES}, 1000)
-    failed, ours = report["ways"][1:]
+    failed, attlas_way = report["ways"][1:]
     assert (failed["failure"], "residues_per_s" in failed) == ("OutOfMemoryError: 99 GiB", False)
-    assert ours["against"] == {"eager": 2.0, "eager_batched": None, "sdpa": None}
+    assert attlas_way["against"] == {"eager": 2.0, "eager_batched": None, "sdpa": None}
     assert report["ceiling_flops_per_s"] == {"float32": 2 * 1000**3 * throughput.N_PRODUCTS / 2.0}
-    assert ours["share_of_ceiling"] == 546_078_720_000 / 1.0 / report["ceiling_flops_per_s"]["float32"]
+    assert attlas_way["share_of_ceiling"] == 546_078_720_000 / 1.0 / report["ceiling_flops_per_s"]["float32"]
     everything = {
         "machine": {"name": "here"}, "versions": {}, "repeats": 1, "lengths": {"every": [398], "slow": [398]},
         "shapes": {"650M": report}, "sites": {"ms_per_profile": 1, "layers": 33, "residues": 400, "bar_ms": 2},
@@ -170,14 +170,16 @@ def test_a_way_that_fails_is_told_and_the_others_are_compared_without_it() -> No
 def test_the_eager_ways_do_all_the_work_and_find_what_we_find(
     way: throughput.Way, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = _reduced_by(way, tiny_esm, monkeypatch)
-    ours = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3).encode(
+    eager_attention = _reduced_by(way, tiny_esm, monkeypatch)
+    attention = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3).encode(
         sorted(SEQUENCES, key=len)
     )
-    for answer in ours:
-        layers = [received for received, _ in found if len(received) == answer.received.shape[1]]  # lengths differ
+    for answer in attention:
+        layers = [
+            received for received, _ in eager_attention if len(received) == answer.received.shape[1]
+        ]  # lengths differ
         np.testing.assert_allclose(layers, answer.received, rtol=1e-4, atol=1e-5)
-    assert len(found) == sum(len(answer.received) for answer in ours)
+    assert len(eager_attention) == sum(len(answer.received) for answer in attention)
 
 
 def test_our_forward_without_statistics_has_the_output_of_the_one_with_them() -> None:
@@ -204,19 +206,19 @@ def _reduced_by(
     """Return what the way reduces: attention received and head statistics of each layer of each protein."""
     from attlas.pipeline.attention import definitions as attention
 
-    found = []
+    reductions = []
     reduce_map = attention.reduce_map
 
     def recorded(whole_map: torch.Tensor, *, theta: float) -> tuple[torch.Tensor, torch.Tensor]:
         answer = reduce_map(whole_map, theta=theta)
-        found.append(tuple(tensor.numpy() for tensor in answer))
+        reductions.append(tuple(tensor.numpy() for tensor in answer))
         return answer
 
     monkeypatch.setattr(attention, "reduce_map", recorded)
     run = throughput._prepare_transformers(way, find_model(str(model)), "cpu", 0)
     with torch.inference_mode():
         run(sorted(SEQUENCES, key=len))
-    return found
+    return reductions
 
 
 # precision
@@ -232,13 +234,13 @@ def precise(tiny_esm: Path, fasta: Path, tmp_path_factory: pytest.TempPathFactor
 
 def test_float32_is_exactly_itself(precise: tuple[dict, str]) -> None:
     report, printed = precise
-    found = report["variants"]["float32"]
+    variant = report["variants"]["float32"]
     assert (report["n_proteins"], report["n_residues"], report["reference"]) == (3, 97, "float32")
-    assert found["n_not_finite"] == 0
-    assert [found[name] for name in ("same_layer", "same_sites", "same_order", "mean_jaccard")] == [1, 1, 1, 1]
+    assert variant["n_not_finite"] == 0
+    assert [variant[name] for name in ("same_layer", "same_sites", "same_order", "mean_jaccard")] == [1, 1, 1, 1]
     none = {"largest": 0, "median": 0}
-    assert found["profile"] == none
-    assert found["statistics"] == dict.fromkeys(STATISTICS, none)
+    assert variant["profile"] == none
+    assert variant["statistics"] == dict.fromkeys(STATISTICS, none)
     assert "random, seed 0" in printed
 
 
@@ -248,9 +250,9 @@ def test_products_of_halves_are_nearer_to_float32_than_bfloat16(precise: tuple[d
 
 
 def test_bfloat16_is_not_but_near(precise: tuple[dict, str]) -> None:
-    found = precise[0]["variants"]["bfloat16"]
-    assert 1e-4 < found["profile"]["median"] <= found["profile"]["largest"] < 0.5
-    assert found["statistics"]["entropy"]["largest"] > 1e-5
+    variant = precise[0]["variants"]["bfloat16"]
+    assert 1e-4 < variant["profile"]["median"] <= variant["profile"]["largest"] < 0.5
+    assert variant["statistics"]["entropy"]["largest"] > 1e-5
 
 
 def _answer(*, n_layers: int = 4, n_residues: int = 60) -> SequenceAttention:
@@ -264,11 +266,11 @@ def test_a_perturbed_variant_is_seen_in_every_figure() -> None:
     mirrored = replace(reference, received=reference.received[::-1, ::-1].copy(), heads=reference.heads.copy())
     mirrored.heads[2, 1, STATISTICS.index("entropy")] += 0.25
     line = precision.compare(reference, mirrored)
-    one = set(call_sites(reference.received).positions.tolist())
+    sites = set(call_sites(reference.received).positions.tolist())
     other = {61 - position for position in call_sites(reference.received).positions.tolist()}
-    assert one != other
+    assert sites != other
     assert (line["same_layer"], line["same_sites"], line["same_order"]) == (False, False, False)
-    assert line["jaccard"] == len(one & other) / len(one | other)
+    assert line["jaccard"] == len(sites & other) / len(sites | other)
     layers = zip(mirrored.received, reference.received, strict=True)
     assert line["profile"] == pytest.approx(max(float((abs(a - b) / b.max()).max()) for a, b in layers))
     largest = reference.heads[2, :, STATISTICS.index("entropy")].max()
@@ -295,8 +297,8 @@ def test_two_empty_sets_are_equal_and_order_is_told_apart_from_the_set() -> None
 def test_numbers_that_are_not_finite_are_counted_and_left_out() -> None:
     broken = _answer()
     broken.heads[0, 0, 0] = np.inf
-    found = precision.summary([precision.compare(_answer(), broken), precision.compare(_answer(), _answer())])
-    assert (found["n_not_finite"], found["mean_jaccard"]) == (1, 1.0)
+    summary = precision.summary([precision.compare(_answer(), broken), precision.compare(_answer(), _answer())])
+    assert (summary["n_not_finite"], summary["mean_jaccard"]) == (1, 1.0)
     assert precision.summary([{"is_finite": False}]) == {"n_not_finite": 1}
 
 
@@ -305,10 +307,10 @@ def test_the_sample_is_of_distinct_sequences_in_range_and_of_its_seed(tmp_path: 
     sequences = ["".join(rng.choice(list("ACDEFGHIKL"), n)) for n in range(1, 120)]
     path = tmp_path / "many.fasta"
     path.write_text("".join(f">A{i}\n{sequence}\n" for i, sequence in enumerate(sequences + sequences)))
-    some = [precision.sample(str(path), n=20, seed=seed, shortest=30, longest=100) for seed in (0, 0, 1)]
-    assert some[0] == some[1] != some[2]
-    assert len(set(some[0])) == 20
-    assert 30 <= len(some[0][0]) <= len(some[0][-1]) <= 100
+    samples = [precision.sample(str(path), n=20, seed=seed, shortest=30, longest=100) for seed in (0, 0, 1)]
+    assert samples[0] == samples[1] != samples[2]
+    assert len(set(samples[0])) == 20
+    assert 30 <= len(samples[0][0]) <= len(samples[0][-1]) <= 100
     everything = precision.sample(str(path), n=500, seed=0, shortest=30, longest=100)
     assert everything == sequences[29:100]
 
@@ -379,8 +381,8 @@ def test_a_random_atlas_is_whole_and_its_sites_are_the_highest_of_its_profiles(r
         for accession in atlas.sql("SELECT DISTINCT accession FROM residues")["accession"].to_pylist():
             protein = atlas.protein(accession).to_pylist()[0]
             profile = [row["received"][protein["layer"]] for row in atlas.residues(accession).to_pylist()]
-            found = [profile[position - 1] for position in atlas.sites(accession)["position"].to_pylist()]
-            assert found == sorted(profile, reverse=True)[: protein["n_sites"]]
+            site_values = [profile[position - 1] for position in atlas.sites(accession)["position"].to_pylist()]
+            assert site_values == sorted(profile, reverse=True)[: protein["n_sites"]]
 
 
 def test_lookup_times_every_lookup_and_the_obvious_ways(random_atlas: Path) -> None:

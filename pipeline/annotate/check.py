@@ -31,7 +31,7 @@ _POSITION = re.compile(r"[0-9]{1,9}")
 
 
 class SourceFeature(NamedTuple):
-    """A row of `features` but for its source, and the line it stands on."""
+    """A row of `features` without its source, and its line."""
 
     accession: str
     sequence_id: int
@@ -44,7 +44,7 @@ class SourceFeature(NamedTuple):
 
 
 class SourceFamily(NamedTuple):
-    """A row of `families` but for its source, and the line it stands on."""
+    """A row of `families` without its source, and its line."""
 
     accession: str
     sequence_id: int
@@ -53,7 +53,7 @@ class SourceFamily(NamedTuple):
     name: str | None
     line: int | None
     is_of_match: bool
-    """Whether it comes from a match, which is a feature, too, and may occur again along the protein: no repetition."""
+    """Whether it comes from a match: matches may occur several times along a protein, which is not a repetition."""
 
 
 class ProteinOfEntry(NamedTuple):

@@ -1,4 +1,4 @@
-"""Which format a source is in: told by its content, or by name."""
+"""The format of a source, which follows from its content or is given by name."""
 
 import re
 from collections.abc import Callable, Iterator

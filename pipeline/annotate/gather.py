@@ -18,7 +18,7 @@ CHUNK_ROWS = 65_536
 _FEATURE_KEY = ("sequence_id", "accession", "begin", "end", "type", "description")
 """Order of the features of one source, and what makes two of them the same."""
 _FAMILY_KEY = ("sequence_id", "accession", "database", "family")
-"""The same of families."""
+"""The same for families."""
 _TYPES = {
     "sequence_id": pa.int32(),
     "begin": pa.int32(),
@@ -76,7 +76,7 @@ class DraftTable:
         self._tables.append(rows.select(self._names).cast(types))
 
     def sorted(self, key: Iterable[str]) -> pa.Table:
-        """Return the rows in order; of equal ones, the one that stands first in the source comes first."""
+        """Return the rows in order; equal rows keep the order of the source."""
         self._pack()
         return pa.concat_tables(self._tables).sort_by([(name, "ascending") for name in (*key, "line")])
 

@@ -20,7 +20,7 @@ from attlas.pipeline.annotate.structures.assign import Assignment
 from attlas.pipeline.annotate.structures.read import StructureRows, read_structures
 from attlas.pipeline.annotate.tables import stored_rows
 from attlas.pipeline.annotate.values.read import import_series
-from attlas.pipeline.annotate.values.spill import Scratch
+from attlas.pipeline.scratch import Scratch
 from attlas.schema import AtlasPaths, InputError
 
 

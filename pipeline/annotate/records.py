@@ -1,4 +1,4 @@
-"""The nouns of annotation: what a source says of one protein, record by record, before anything is checked."""
+"""The nouns of annotation: what a source says about a protein, record by record, before anything is checked."""
 
 import re
 from collections.abc import Iterable
@@ -15,14 +15,14 @@ class FamilyRecord:
     """A family, domain or other group that a source assigns a protein to."""
 
     database: str
-    """Whose families they are, in UniProt's words where it lists them (see `families.py`)."""
+    """The database of the family, by UniProt's name for it if there is one (see `families.py`)."""
     family: str
     """Its identifier."""
     name: str | None = None
     line: int | None = None
     """Line of the source, from 1; None for XML."""
     problem: Problem | None = None
-    """Why it cannot be used whatever the protein is."""
+    """Why it cannot be used for any protein."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class FeatureRecord:
     """One feature as its source writes it; positions are still text, since a source may write `<1` or `?`."""
 
     type: str
-    """In UniProt's words where they are known (see `types.py`), else as written."""
+    """UniProt's name of the type if it has one (see `types.py`), else as written."""
     begin: str
     """First residue, 1-based."""
     end: str
@@ -39,20 +39,20 @@ class FeatureRecord:
     evidence: str | None = None
     """ECO codes in order, separated by `; `."""
     isoform: str | None = None
-    """Isoform whose residues the positions count, where the source says it is not the canonical sequence."""
+    """The isoform in which the positions count, if the source says that it is not the canonical sequence."""
     residue: str | None = None
     """Letters that the source has from `begin` on."""
     line: int | None = None
     """Line of the source, from 1; None for XML."""
     problem: Problem | None = None
-    """Why the record cannot be used whatever the protein is."""
+    """Why the record cannot be used for any protein."""
     families: tuple[FamilyRecord, ...] = ()
-    """What the protein is assigned to because of this record, a match; stored if the record is."""
+    """Families to which this record, a match, assigns the protein; stored if the record is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Features and families of one protein that stand together in the source."""
+    """Features and families of one protein that are together in the source."""
 
     accessions: tuple[str, ...]
     """Primary accession first, then secondary ones."""
@@ -63,7 +63,7 @@ class Entry:
 
     @property
     def n_records(self) -> int:
-        """What the source says: features, and families that are not said by one of these."""
+        """The number of records: features, and families that do not come from a feature."""
         return len(self.features) + len(self.families)
 
 
@@ -87,6 +87,6 @@ def described(
 
 
 def joined(texts: Iterable[str | None]) -> str:
-    """Return the texts that say something, blanks within made single, separated by `; `."""
+    """Return the texts that are not blank, with single blanks within, separated by `; `."""
     clean = (" ".join(text.split()) for text in texts if text)
     return "; ".join(text for text in clean if text)

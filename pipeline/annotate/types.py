@@ -1,4 +1,4 @@
-"""Types of features in UniProt's words: whatever a format calls one, the table has it by one name.
+"""Types of features in UniProt's words: each type has one name in the table, whatever name a format has for it.
 
 Source: UniProt's user manual (keys of the flat file), its XML schema (`featureType`) and its JSON and GFF3.
 """

@@ -23,8 +23,8 @@ from attlas.pipeline.annotate.read import read_source
 from attlas.pipeline.annotate.rows import TABLES, AnnotationRows
 from attlas.pipeline.annotate.source import make_slug
 from attlas.pipeline.annotate.tables import stored_metadata, stored_rows
-from attlas.pipeline.annotate.values.spill import open_scratch
 from attlas.pipeline.lock import hold_lock
+from attlas.pipeline.scratch import open_scratch
 from attlas.schema import AtlasPaths, InputError, Manifest, PlanError, TableFile
 from attlas.schema.leftovers import remove_leftovers
 from attlas.schema.links import refuse_wrong_links
@@ -70,8 +70,8 @@ def annotate(paths: AtlasPaths, source: AnnotationSource, *, rejected: Path | No
         manifest = Manifest.read(paths)
         refuse_wrong_links(paths.root, manifest.files)
         _clear_leftovers(paths, manifest)
-        # Below a table that annotation adds to, where leftovers are cleared.
-        with open_scratch(paths.root / TABLES[-1].name) as scratch:
+        # Below a table that annotation adds to: there, `_clear_leftovers` removes what a killed process left.
+        with open_scratch(paths.root / TABLES[-1].name, purpose="values") as scratch:
             with _open_target(rejected) as out:
                 imported = read_source(paths, source, Account(out=out), scratch)
             if not any(imported.rows.filled()):

@@ -70,7 +70,7 @@ class Pack:
 
 @dataclass(frozen=True)
 class LayerInputs:
-    """What the attention of one layer on a pack is computed from."""
+    """The inputs of the attention of one layer on a pack."""
 
     q: Tensor
     """The queries of all tokens, shape (H, sum of T, D), after positions are applied."""
@@ -82,7 +82,7 @@ class LayerInputs:
     scaling: float
     """Factor of the products q k."""
     added: AddedScores | None = None
-    """What is added to the scaled scores before the softmax, where the architecture adds something."""
+    """Bias that the architecture adds to the scaled scores before the softmax; None without one."""
 
 
 @dataclass(frozen=True)

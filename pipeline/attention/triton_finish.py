@@ -14,7 +14,7 @@ LOADED = tl.constexpr(256)
 """Numbers that a program loads at a time."""
 
 ROUNDING = tl.constexpr(0.01)
-"""By how much the weights of a row, summed, may differ from 1 by rounding, in half precision, too."""
+"""Largest difference of the sum of a row of weights from 1 by rounding, also in half precision."""
 
 SMALLEST_NORMAL = tl.constexpr(1.1754944e-38)
 """The smallest float32 with all digits: a divisor where there is nothing to divide."""

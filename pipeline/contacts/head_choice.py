@@ -66,7 +66,7 @@ class HeadChoice:
     heads: tuple[RankedHead, ...]
     """The best heads, the best of all first."""
     proteins: tuple[ChoosingProtein, ...] = ()
-    """What they were chosen on; none where the heads were given by hand."""
+    """The proteins on which the heads were chosen; none if the heads were given by hand."""
     atom: str | None = None
     """Atom between which distances were measured, `ca` or `cb`."""
     seed: int | None = None
@@ -86,7 +86,7 @@ def read_choice(text: str, run: Run) -> HeadChoice:
     """Return the choice in a file, or the one that a list such as `5-3,4-17` stands for, checked against a run.
 
     Raises:
-        InputError: the file cannot be read or is no choice; it was made for other weights; or a head stands twice or
+        InputError: the file cannot be read or is no choice; it was made for other weights; or a head occurs twice or
             is none of the model's.
     """
     choice = parse_list(text, run) if _LIST.fullmatch(text.strip()) else _read_file(Path(text))
@@ -154,7 +154,7 @@ def _refuse_other_weights(choice: HeadChoice, run: Run, *, source: str) -> None:
 
 
 def _refuse_wrong_heads(choice: HeadChoice, run: Run, *, source: str) -> None:
-    """Refuse heads that the model does not have, and heads that stand twice. Raises InputError."""
+    """Refuse heads that the model does not have, and heads that occur twice. Raises InputError."""
     heads = choice.fused_heads
     lacking = [head for head in heads if not (0 <= head.layer < run.n_layers and 0 <= head.head < run.n_heads)]
     if lacking:

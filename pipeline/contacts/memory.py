@@ -19,7 +19,7 @@ MAP_BYTES = 4
 """Bytes a pair of residues takes in the map that a layer is added to."""
 
 RANKING_BYTES = 6
-"""Bytes a pair takes beside it while the best pairs are found: two copies of the half above the diagonal, and marks."""
+"""More bytes of a pair while the best pairs are found: two copies of the half above the diagonal, and marks."""
 
 LOW_FLOOR = 0.05
 """Floor below which most pairs may have to be kept."""

@@ -92,7 +92,7 @@ def run_map_packs(
     """
 
     def begin(pack: Sequence[str]) -> Callable[[], list[ContactPairs | None]]:
-        # The whole pack at once: the maps of two packs must not stand beside each other.
+        # The whole pack at once: the maps of two packs must not be in memory together.
         pairs = [_keep_pairs(scores, floor) for scores in predict(pack)]
         return lambda: pairs
 

@@ -85,9 +85,9 @@ class Encoder:
         self.is_mixed = dtype == MIXED
         self.attention_bound = find_attention_bound(dtype)
         self.gives_hidden = False
-        """Whether hidden states were taken of it: from then on the known protein's are compared, too."""
+        """Whether hidden states have been used; from then on those of the known protein are compared, too."""
         self.fault: DeviceFault | None = None
-        """What went wrong with the device, once it has failed: nothing that it computes is believed afterwards."""
+        """The failure of the device, if it has failed; nothing that it computes is used afterwards."""
         self.fault_lock = threading.Lock()
         """Held while a receipt is published, so that none is while the device fails under another shard."""
         self.lock: AbstractContextManager[object] = threading.RLock() if self.device.type == "cuda" else nullcontext()

@@ -25,7 +25,7 @@ class SequenceAttention:
     heads: NDArray[np.float32]
     """Head statistics, shape (L, H, S), in the order of `definitions.STATISTICS`."""
     vectors: NDArray[np.float32] | None = None
-    """Its hidden states, pooled, where a build asks for them."""
+    """Its pooled hidden states, if the build wants vectors."""
 
     @cached_property
     def is_finite(self) -> bool:
@@ -49,7 +49,7 @@ class Forward:
     ) -> None:
         self.pack, self.n_layers, self.reduce, self.theta = pack, n_layers, reduce, theta
         self.hidden_ends = hidden_ends
-        """Whether the first and the last token of each sequence stand for none of the model's own."""
+        """Whether the first and the last token of each sequence are fillers, because the model has no such tokens."""
         self.is_last_finished = is_last_finished
         """Whether the model runs on after its last attention, to its last hidden state."""
         self.takes_key_groups = takes_key_groups

@@ -73,7 +73,7 @@ def multiply_halves(inputs: Tensor, weights: Tensor) -> Tensor:
 class InputHalves:
     """Splits the input of linear layers that share it once, and forgets it with the last of them.
 
-    Threads may share it: an input stands beside its halves, so that nobody takes the halves of another input. They only
+    Threads may share it: an input is kept with its halves, so no thread takes those of another input. They only
     split more often then.
     """
 

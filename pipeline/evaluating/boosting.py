@@ -1,4 +1,4 @@
-"""Gradient boosted trees, by scikit-learn, with a fixed seed: a predictor that can use what columns tell together.
+"""Gradient boosted trees, by scikit-learn, with a fixed seed: a predictor that can use combinations of columns.
 
 Axis letters: `R` rows, `N` residues, `K` columns.
 """
@@ -15,11 +15,11 @@ N_TREES = 100
 LEARNING_RATE = 0.1
 MOST_LEAVES = 15
 SEED = 0
-"""Of scikit-learn's draws: the same rows give the same trees."""
+"""Seed of scikit-learn's draws: the same rows give the same trees."""
 N_BINS = 255
-"""Into how many bins of about equal weight the values of a column are put; scikit-learn takes no more."""
+"""Number of bins, of about equal weight, for the values of a column; scikit-learn takes no more."""
 BOOSTED_PENALTIES = (10.0, 1.0)
-"""Penalties of the squared values of leaves that are tried, from strong to weak."""
+"""Penalties on the squared values of leaves; all are tried, from strong to weak."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class BoostedModel:
     bounds: tuple[NDArray[np.floating], ...]
     """Largest value of each bin but the last, for each column, (K,) of up to N_BINS - 1, rising."""
     means: Floats
-    """Mean of each column over the rows that were fitted, by their weights, (K,)."""
+    """Weighted mean of each column over the training rows, (K,)."""
 
     def score(self, columns: NDArray[np.floating]) -> Floats:
         """Return the log odds of each row, (R,)."""
         return np.asarray(self.trees.decision_function(_number_bins(columns, self.bounds)), np.float64)
 
     def find_contribution(self, columns: NDArray[np.floating], part: slice) -> Floats:
-        """Return by how much log odds would fall if some columns were those of an average row, (N,)."""
+        """Return how much the log odds would fall if some columns had the values of an average row, (N,)."""
         averaged = columns.copy()
         averaged[:, part] = self.means[part]
         return self.score(columns) - self.score(averaged)
@@ -51,9 +51,9 @@ def fit_boosted(
 
     Args:
         columns: (R, K).
-        labels: (R,), of which some are True and some are not.
+        labels: (R,), with both True and False among them.
         row_weights: how much each row counts, (R,).
-        penalty: of the squared values of leaves.
+        penalty: on the squared values of leaves.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
 

@@ -1,8 +1,9 @@
-"""Whether a probability is what it says: calibration on proteins of families that were held out. Pure, over arrays.
+"""Whether probabilities are right: calibration on proteins of families that were held out. Pure, over arrays.
 
 The calibration line is the logistic regression of the label on the log odds (Cox 1958): slope 1 and intercept 0 where
-probabilities are right, a slope below 1 where they are too extreme. A line serves twice: one that is fitted on training
-folds left out turns a model's log odds into calibrated ones, and one over these, on test folds, judges what is printed.
+probabilities are right, a slope below 1 where they are too extreme. A line is used twice: a line fitted on left-out
+training folds turns the log odds of a model into calibrated ones; and a line fitted to these on test folds judges the
+probabilities that are printed.
 
 Axis letters: `N` residues, `P` proteins, `B` draws.
 """
@@ -16,11 +17,11 @@ from numpy.typing import NDArray
 from attlas.pipeline.evaluating.differences import ALPHA, draw_family_counts
 
 SLOPES = (0.8, 1.25)
-"""Slopes of the calibration line with which a probability is told; else a rank alone."""
+"""Slopes of the calibration line between which probabilities are given; otherwise only ranks."""
 N_BINS = 10
 """Bins of the reliability curve, of equal numbers of residues."""
 LEAST_PROBABILITY = 0.1
-"""Residues from which on the error of calibration is told: below it a constant 0 would look calibrated."""
+"""Probability from which on residues count for the error of calibration: below, a constant 0 would look calibrated."""
 _N_STEPS = 100
 
 Floats = NDArray[np.float64]
@@ -54,7 +55,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How the probabilities of proteins held out agree with their labels."""
+    """How well the probabilities of held-out proteins agree with their labels."""
 
     slope: float
     slope_low: float
@@ -63,14 +64,14 @@ class Calibration:
     intercept_low: float
     intercept_high: float
     brier_skill: float
-    """1 less the Brier score over that of the letter's share of labelled residues: above 0 it tells more."""
+    """1 less the Brier score over that of the letter's share of labelled residues: above 0, it predicts better."""
     error: float | None
     """Mean difference of probability and share over equal-count bins of residues of 0.1 or more; None without any."""
     bins: tuple[ReliabilityBin, ...]
 
     @property
     def is_probability(self) -> bool:
-        """Return whether the slope allows that a probability is told."""
+        """Return whether the slope is such that probabilities are given."""
         return SLOPES[0] <= self.slope <= SLOPES[1]
 
 
@@ -86,10 +87,10 @@ def calibrate(
     """Return the calibration of log odds; intervals by bootstrap over families.
 
     Args:
-        odds: log odds of each protein's residues, (N,), as they are printed, by a model and a line that have not seen
+        odds: log odds of each protein's residues, (N,), as they are printed; neither the model nor the line has seen
             the protein's family.
         labels: of each protein, (N,).
-        letter_odds: log odds by the letter alone, by such a model, too.
+        letter_odds: log odds by the letter alone, from a model that has not seen the family either.
         families: of each protein.
         seed: of the draws.
         n_draws: draws of families.

@@ -1,9 +1,9 @@
-"""The predictor of candidate sites: chosen and fitted on labelled proteins, judged on families held out.
+"""The predictor of candidate sites: chosen and fitted on labelled proteins, judged on held-out families.
 
-Within each split the predictor is chosen by its average precision on training folds left out, and the line that makes
-its log odds calibrated is fitted there, too. What it then scores on the test fold says how the whole procedure,
-calibration included, does on families that it has not seen. The predictor that is applied to other proteins is chosen,
-fitted and calibrated in the same way on all labelled proteins.
+In each split, the predictor is chosen by its average precision on left-out training folds, where the line that
+calibrates its log odds is fitted, too. Its scores on the test fold then show how the whole procedure, with the
+calibration, works on families that it has not seen. The predictor for other proteins is chosen, fitted and calibrated
+in the same way on all labelled proteins.
 
 Axis letters: `N` residues, `P` proteins.
 """
@@ -20,8 +20,8 @@ from attlas.pipeline.evaluating.precision import find_mean_precision
 from attlas.pipeline.evaluating.predictors import BASELINES, BOOSTED, LETTER, Predictor, list_comparisons
 from attlas.pipeline.evaluating.scoring import LabelledSet, Model, SplitFitter, prepare_split
 
-FIRST = (1, 3, 5, 10)
-"""Numbers of residues of a protein, from the top, whose precision is told."""
+TOP_COUNTS = (1, 3, 5, 10)
+"""Numbers of top residues of a protein for which the precision is given."""
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ class FittedPredictor:
     fitter: SplitFitter
     model: Model
     line: CalibrationLine
-    """From the model's log odds to calibrated ones, fitted on training folds left out."""
+    """From the model's log odds to calibrated ones, fitted on left-out training folds."""
 
     @property
     def predictor(self) -> Predictor:
@@ -47,31 +47,31 @@ class FittedPredictor:
 
 @dataclass(frozen=True)
 class ChosenPredictor:
-    """The predictor that is applied, and what it and its like score on families held out."""
+    """The predictor that is applied, and the scores of the procedure on held-out families."""
 
     predictor: Predictor
     model: Model
     line: CalibrationLine
     """From the model's log odds to those of the probabilities that are printed."""
     calibration: Calibration
-    """Of probabilities as they are printed: after a line that was fitted without the family that is judged."""
+    """Calibration of the probabilities as they are printed, by a line that was fitted without the judged family."""
     slope_before: float
-    """Slope on families held out of the model's own log odds, before that line."""
+    """Slope of the model's own log odds on held-out families, without that line."""
     precision_at: dict[int, float]
-    """Mean share of labelled residues among the first k of a protein, by k, on families held out."""
+    """Mean share of labelled residues among the first k of a protein, by k, on held-out families."""
     average_precision: float
-    """Mean per protein on families held out."""
+    """Mean per protein on held-out families."""
     chosen_in_folds: tuple[str, ...]
     """The predictor that was chosen in each split."""
 
     @property
     def is_probability(self) -> bool:
-        """Return whether probabilities are told: they are calibrated, and rank as the log odds do."""
+        """Return whether probabilities are given: they must be calibrated, and rank residues as the log odds do."""
         return self.calibration.is_probability and self.line.slope > 0
 
 
 def list_choices() -> list[Predictor]:
-    """Return what to choose from: predictors without attention, each with all attention added, and boosted ones."""
+    """Return the predictors to choose from: those without attention, the same with all attention, and boosted ones."""
     with_attention = (part.extended for part in list_comparisons() if part.kind == "attention")
     return [*BASELINES, *with_attention, *BOOSTED]
 
@@ -83,13 +83,13 @@ def choose_predictor(
     predictors: Sequence[Predictor] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> ChosenPredictor:
-    """Return the best predictor, fitted on all labelled proteins, with its calibration on families held out.
+    """Return the best predictor, fitted on all labelled proteins, with its calibration on held-out families.
 
     Args:
         labelled: the proteins, whose groups are families.
         seed: of folds and draws.
-        predictors: to choose from; None: those of `list_choices`.
-        say: is told each split that is done.
+        predictors: those to choose from; None: those of `list_choices`.
+        say: called with a line for each split that is done.
     """
     choices = list_choices() if predictors is None else predictors
     by_letter = [Predictor("letter", (LETTER,))]
@@ -129,16 +129,16 @@ def choose_predictor(
         line=applied.line,
         calibration=calibration,
         slope_before=fit_line(all_odds, all_labels, np.ones(len(all_odds))).slope,
-        precision_at={k: find_precision_at(in_order, labels, k) for k in FIRST},
+        precision_at={k: find_precision_at(in_order, labels, k) for k in TOP_COUNTS},
         average_precision=find_mean_precision(in_order, labels),
         chosen_in_folds=tuple(names),
     )
 
 
 def fit_best(labelled: LabelledSet, split: ProteinSplit, predictors: Sequence[Predictor]) -> FittedPredictor:
-    """Return the predictor with the best average precision on training folds left out, fitted on all of them.
+    """Return the predictor with the best average precision on left-out training folds, fitted on all training folds.
 
-    Its calibration line is that of the same folds left out: neither model nor line has seen a test protein.
+    Its calibration line is fitted on the same left-out folds: neither model nor line has seen a test protein.
     """
     homology, rows = prepare_split(labelled, split)
     fitters = [SplitFitter(labelled, split, predictor, homology, rows) for predictor in predictors]
@@ -152,7 +152,7 @@ def fit_best(labelled: LabelledSet, split: ProteinSplit, predictors: Sequence[Pr
 
 
 def find_precision_at(scores: Sequence[NDArray[np.float64]], labels: Sequence[NDArray[np.bool_]], k: int) -> float:
-    """Return the mean share of labelled residues among the first k of each protein; of equal scores by position."""
+    """Return the mean share of labelled residues among the top k of each protein; equal scores go by position."""
     shares = []
     for part, mask in zip(scores, labels, strict=True):
         order = np.argsort(-part, kind="stable")[:k]

@@ -37,7 +37,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ProteinColumns:
-    """What the model gives each residue of a protein."""
+    """The columns of each residue of a protein that come from the model."""
 
     heads: Floats
     """Logarithm of attention received from each head, (N, L x H)."""

@@ -1,7 +1,7 @@
 """Differences between two predictors on the same proteins: intervals by bootstrap over families, Holm, power. Pure.
 
-The proteins of a family are not independent; families are drawn, each with all its proteins. The interval and the test
-are of the same draws.
+The proteins of a family are not independent, so families are drawn, each with all its proteins. The interval and the
+test use the same draws.
 
 Axis letters: `P` proteins, `F` families, `B` draws, `C` comparisons.
 """
@@ -18,9 +18,9 @@ N_DRAWS = 10_000
 ALPHA = 0.05
 """Two-sided level of intervals and tests."""
 SMALLEST_EFFECT = 0.02
-"""Smallest difference of average precision that is of interest."""
+"""Smallest interesting difference of average precision."""
 POWER = 0.8
-"""Power of which the smallest difference that would be found is told."""
+"""Power for which the smallest detectable difference is given."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Difference:
     """Lower end of the 95 % interval."""
     high: float
     p: float
-    """Two-sided, of no difference."""
+    """Two-sided p value of no difference."""
     p_holm: float
     """The same, adjusted for all comparisons."""
     standard_error: float
@@ -54,7 +54,7 @@ def compare_pairs(
     Args:
         differences: of each comparison and protein, (C, P).
         families: the family of each protein.
-        seed: of the draws; all comparisons have the same.
+        seed: of the draws, which all comparisons share.
         n_draws: draws of families.
     """
     means = bootstrap_means(differences, families, seed=seed, n_draws=n_draws)  # (C, B)
@@ -89,7 +89,7 @@ def adjust_holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def find_power(standard_error: float, *, n_comparisons: int, effect: float = SMALLEST_EFFECT) -> float:
-    """Return the chance that a true difference of `effect` is told from 0, at the strictest level of Holm.
+    """Return the chance that a true difference of `effect` is detected, at the strictest level of Holm.
 
     By the normal approximation; the standard error is that of the bootstrap.
     """
@@ -101,6 +101,6 @@ def find_power(standard_error: float, *, n_comparisons: int, effect: float = SMA
 
 
 def find_detectable_effect(standard_error: float, *, n_comparisons: int) -> float:
-    """Return the smallest true difference that is told from 0 with a power of 80 %, at the strictest level of Holm."""
+    """Return the smallest true difference that is detected with a power of 80 %, at the strictest level of Holm."""
     quantile = NormalDist().inv_cdf
     return standard_error * (quantile(1 - ALPHA / 2 / n_comparisons) + quantile(POWER))

@@ -1,4 +1,4 @@
-"""The evaluation of an atlas against labelled residues: proteins read, grouped, held out, scored, compared, judged."""
+"""The evaluation of an atlas against labelled residues: read, group, hold out, score, compare and judge proteins."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -27,13 +27,13 @@ from attlas.pipeline.relatives.hits import find_hits
 from attlas.schema import AtlasPaths, InputError, Run
 
 CLOSE_IDENTITY = 0.8
-"""Identity of the clusters that are held out beside, as people work who search a database for a relative."""
+"""Identity of the clusters that are held out in the second run: as when people search a database for a relative."""
 LEAST_FAMILIES = 5
-"""Families that are judged at least: draws of fewer have no spread to tell a difference by."""
+"""Fewest families for a verdict: draws from fewer spread too little to detect a difference."""
 EXPECTED_GROUPS = "two columns, separated by a tab or a comma: accession and family"
 
 Say = Callable[[str], None]
-"""Takes a line that tells how far the work is."""
+"""Takes a line about the progress of the work."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class LabelledAtlas:
 
 @dataclass(frozen=True)
 class Groups:
-    """The groups that are held out, of every protein."""
+    """The held-out groups, with that of every protein."""
 
     held_out: str
     method: str
@@ -73,7 +73,7 @@ def open_labelled_atlas(root: Path, truth: Path) -> LabelledAtlas:
     """Return an atlas with the truth of its proteins.
 
     Raises:
-        PlanError: there is no plan, as in a release: the model runs again.
+        PlanError: there is no plan, as in a release, so that the model cannot run again.
         InputError: as `read_truth`.
     """
     paths = AtlasPaths(root)
@@ -98,15 +98,15 @@ def evaluate(
     Args:
         atlas: whose labelled proteins are predicted.
         groups: a table of accession and family; None: clusters of 40 % identity.
-        train: the atlas whose labelled proteins are fitted on; None: folds of `atlas` predict each other.
+        train: the atlas with the training proteins; None: folds of `atlas` predict each other.
         rivals: predictions of others for the same proteins.
         seed: of folds and draws.
         n_draws: draws of families.
         n_threads: threads of torch.
-        say: is told how far the work is.
+        say: called with a line about the progress.
 
     Raises:
-        InputError: there are fewer groups than folds; or the two atlases are of different models.
+        InputError: there are fewer groups than folds; or the two atlases have different models.
         EnvironmentFault: as `compute_columns`.
     """
     if train is not None:
@@ -218,7 +218,7 @@ def read_families(path: Path, parts: Sequence[LabelledAtlas]) -> FamilyTable:
             hint='its accessions are those of the atlas: `attlas sql DIR "SELECT accession FROM proteins"`',
         )
 
-    # The name of connected families is that of the one at the beginning of the alphabet.
+    # Connected families get the name of the first of them in the alphabet.
     components = connect(begin, members)
     names: dict[int, str] = {}
     for family in sorted(members):
@@ -229,7 +229,7 @@ def read_families(path: Path, parts: Sequence[LabelledAtlas]) -> FamilyTable:
 
 
 def _group_by_family(table: FamilyTable | None, clusters: Sequence[str]) -> Groups:
-    """Return the families of a table, of a protein that it does not name its cluster; without a table the clusters."""
+    """Return the families of a table, with the cluster of a protein without family; without a table, the clusters."""
     method = describe_method(FAMILY_IDENTITY)
     if table is None:
         return Groups("40 % clusters", method, tuple(clusters))
@@ -257,7 +257,7 @@ def refuse_few_groups(kind: Groups) -> None:
 
 
 def _refuse_few_judged(families: Sequence[str], proteins: Sequence[LabelledProtein], rivals: Sequence[Rival]) -> None:
-    """Refuse to judge by few families, of the whole set or of those that a rival names. Raises InputError."""
+    """Refuse a verdict on few families, of the whole set or of a rival's proteins. Raises InputError."""
     named = {"the truth": families}
     for rival in rivals:
         named[rival.name] = [
@@ -304,6 +304,8 @@ def _make_evaluation(
     atlas: LabelledAtlas, families: Groups, results: Sequence[HoldOutResult], seed: int, n_draws: int
 ) -> Evaluation:
     proteins = atlas.truth.proteins
+    n_families = len(set(families.of_protein[: len(proteins)]))
+
     return Evaluation(
         model=describe_model(atlas.run),
         weights_sha256=atlas.run.weights_sha256,
@@ -314,7 +316,7 @@ def _make_evaluation(
         n_proteins=len(proteins),
         n_residues=sum(len(protein.sequence) for protein in proteins),
         n_labelled=sum(len(protein.positions) for protein in proteins),
-        families=f"{len(set(families.of_protein[: len(proteins)])):,} {families.held_out}: {families.method}",
+        families=f"{n_families:,} {families.held_out}: {families.method}",
         seed=seed,
         n_draws=n_draws,
         hold_outs=tuple(results),

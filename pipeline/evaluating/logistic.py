@@ -37,7 +37,7 @@ class LogisticModel:
 
     scaling: Scaling
     coefficients: Floats
-    """Of the standardised columns, (K,)."""
+    """Weights of the standardised columns, (K,)."""
     intercept: float
 
     def score(self, columns: NDArray[np.floating]) -> Floats:

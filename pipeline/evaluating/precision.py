@@ -1,9 +1,9 @@
 """How well scores find labelled residues: average precision, F1, and the threshold chosen for F1. Pure, over arrays.
 
-Average precision comes in two forms, which differ only where scores are equal. With *grouped* ties (as scikit-learn has
-it) the residues of a score are taken together. *In any order* it is the mean over all orders of such residues. Where
-predictors are compared, only the second is fair: a predictor by letters has many ties, and to add mere noise, which
-breaks them, raises the first.
+Average precision comes in two forms, which differ only where scores are equal. With *grouped* ties (as in scikit-learn)
+the residues of a score are taken together. *In any order* means: the mean over all orders of residues of equal score.
+Only the second is fair in a comparison: a predictor by letters has many ties, and adding mere noise, which breaks them,
+raises the first.
 
 Axis letters: `N` residues.
 """
@@ -87,7 +87,7 @@ def choose_threshold(scores: Sequence[Scores], labels: Sequence[Labels], *, n_ca
 
     total = np.zeros(len(of_labelled))
     for part, mask in zip(scores, labels, strict=True):
-        # Of each threshold the residues that reach it, by their place among the sorted scores.
+        # The residues that reach each threshold, from its place among the sorted scores.
         n_taken = len(part) - np.searchsorted(np.sort(part), of_labelled)
         n_hits = mask.sum() - np.searchsorted(np.sort(part[mask]), of_labelled)
         total += 2 * n_hits / np.maximum(n_taken + mask.sum(), 1)

@@ -19,12 +19,12 @@ class Predictor:
     name: str
     blocks: tuple[str, ...]
     is_boosted: bool = False
-    """Whether it is of gradient boosted trees, not logistic."""
+    """Whether the model is boosted trees; otherwise it is logistic."""
 
 
 @dataclass(frozen=True)
 class PredictorPair:
-    """Two predictors that differ by what is asked for."""
+    """Two predictors that differ by one addition."""
 
     name: str
     baseline: Predictor
@@ -40,7 +40,7 @@ BASELINES = (
     Predictor("embedding", (EMBEDDING,)),
     Predictor("all of these", (WINDOW, HOMOLOGY, EMBEDDING)),
 )
-"""Predictors without attention; the window holds the letter."""
+"""Predictors without attention; the window includes the letter."""
 WEAK = ("letter", "window")
 STRONGEST = "all of these"
 
@@ -59,11 +59,11 @@ BOOSTED = (
     Predictor("boosted letter + attention", (LETTER, *ADDITIONS["attention"][1]), is_boosted=True),
     Predictor(f"boosted {STRONGEST} + attention", (*BASELINES[-1].blocks, *ADDITIONS["attention"][1]), is_boosted=True),
 )
-"""Predictors of candidate sites by gradient boosted trees; the claim is judged by logistic ones alone."""
+"""Predictors of candidate sites by boosted trees; the claim is judged by logistic predictors alone."""
 
 
 def list_comparisons() -> list[PredictorPair]:
-    """Return every baseline against itself with an addition: the family of tests."""
+    """Return every baseline paired with itself plus an addition: the tests that are corrected together."""
     return [
         PredictorPair(
             name=f"{baseline.name} + {name}",

@@ -1,4 +1,4 @@
-"""The numbers of an evaluation, of each way of holding proteins out: what is printed, and what is written as JSON."""
+"""The numbers of an evaluation, for each kind of held-out groups: as they are printed, and as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -8,7 +8,7 @@ from attlas.pipeline.evaluating.differences import Difference
 from attlas.pipeline.evaluating.verdict import Judgement
 
 IDENTITY_EDGES = (0.0, 0.3, 0.4, 0.6, 0.8, 1.01)
-"""Edges of the classes of identity to the nearest protein that was fitted on; below the first is no such protein."""
+"""Edges of the classes of identity to the nearest training protein; below the first edge there is none."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class PredictorResult:
     average_precision_low: float
     average_precision_high: float
     grouped_precision: float
-    """Mean average precision with residues of equal score taken together, as other programs give it."""
+    """Mean average precision with residues of equal score taken together, as in other programs."""
     f1: float
     f1_low: float
     f1_high: float
@@ -35,14 +35,14 @@ class ComparisonResult:
     average_precision: Difference
     f1: Difference
     power: float
-    """Chance that a true difference of the smallest effect of interest is told from 0."""
+    """Chance that a true difference of the smallest interesting size is detected."""
     detectable_effect: float
-    """Smallest true difference that is told from 0 with a power of 80 %."""
+    """Smallest true difference that is detected with a power of 80 %."""
 
 
 @dataclass(frozen=True)
 class IdentityResult:
-    """The proteins of a class of identity to the nearest protein that was fitted on."""
+    """The proteins of a class of identity to the nearest training protein."""
 
     low: float
     high: float
@@ -53,7 +53,7 @@ class IdentityResult:
 
 @dataclass(frozen=True)
 class RivalResult:
-    """Predictions of others, on the proteins that they name, beside ours on the same."""
+    """Predictions of others on the proteins that they name, compared with ours on the same proteins."""
 
     name: str
     n_proteins: int
@@ -64,7 +64,7 @@ class RivalResult:
     average_precision: float
     f1: float
     comparisons: tuple[ComparisonResult, ...]
-    """Our predictors less the rival."""
+    """Our predictors minus the rival."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,13 @@ class HoldOutResult:
     n_proteins: int
     n_groups: int
     n_train: int
-    """Proteins of the other set that were fitted on; 0 where folds of one set predict each other."""
+    """Training proteins from another set; 0 if folds of one set predict each other."""
     predictors: tuple[PredictorResult, ...]
     comparisons: tuple[ComparisonResult, ...]
     by_identity: tuple[IdentityResult, ...]
     rivals: tuple[RivalResult, ...]
     judgements: dict[str, Judgement]
-    """By the kind of addition."""
+    """Verdicts by the kind of addition."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,13 @@ class Evaluation:
     n_residues: int
     n_labelled: int
     families: str
-    """Over what is bootstrapped."""
+    """The groups over which the bootstrap draws, in words."""
     seed: int
     n_draws: int
     hold_outs: tuple[HoldOutResult, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as what `json` writes."""
+        """Return the evaluation as values that `json` can write."""
         values = asdict(self)
         for result, hold_out in zip(values["hold_outs"], self.hold_outs, strict=True):
             result["judgements"] = {

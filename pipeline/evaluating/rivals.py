@@ -1,4 +1,4 @@
-"""Predictions of others, laid beside ours on the same residues: a table of accession, position, maybe probability."""
+"""Predictions of others for the same residues: a table of accession, position, and a probability if there is one."""
 
 import re
 from collections.abc import Sequence
@@ -32,13 +32,13 @@ class Rival:
 
     name: str
     probabilities: dict[int, dict[int, float]]
-    """By `sequence_id` and position: the probability, 1 where the table has none. Residues without a row have 0, all of
-    a protein of which the table gives the accession alone."""
+    """Probability by `sequence_id` and position, 1 if the table has none. Residues without a row have 0; so has every
+    residue of a protein for which the table has the accession alone."""
     has_probabilities: bool
     account: Account
     """What was left out, with reasons."""
     training: frozenset[int] | None
-    """`sequence_id` of the proteins that it was trained on; None where that is unknown."""
+    """`sequence_id` of the proteins that the rival was trained on; None if unknown."""
 
     def score(self, protein: LabelledProtein) -> NDArray[np.float64] | None:
         """Return the score of each residue, (N,); None for a protein that the table does not name."""

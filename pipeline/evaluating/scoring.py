@@ -1,8 +1,8 @@
 """Every protein scored by models that have not seen its group; penalty and threshold come from training folds. Pure.
 
 A model is fitted on all labelled residues of the training proteins and a sample of the others, which are weighted so
-that they stand for all. What homology gives a protein comes from proteins of other groups among those that are fitted
-on, for proteins that are fitted on as for those that are predicted.
+that they stand for all. Homology transfer to a protein uses training proteins of other groups alone, for training
+proteins as for test proteins.
 
 Axis letters: `N` residues, `R` rows, `K` columns, `P` proteins.
 """
@@ -31,14 +31,14 @@ from attlas.pipeline.evaluating.truth import LabelledProtein
 from attlas.pipeline.relatives.hits import HomologyHit
 
 PENALTIES = (100.0, 10.0)
-"""Ridge penalties that are tried, from strong to weak, in units of a labelled residue."""
+"""Ridge penalties, in units of a labelled residue; all are tried, from strong to weak."""
 N_SAMPLED = 10
 """Residues without a label that are sampled for each labelled one."""
 
 Model = LogisticModel | BoostedModel
 
 Rows = tuple[NDArray[np.intp], NDArray[np.float64]]
-"""Places of the residues of a protein that are fitted on, and their weights, (R,)."""
+"""Places of the training residues of a protein, and their weights, (R,)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class LabelledSet:
 
 @dataclass(frozen=True)
 class ProteinScore:
-    """How one predictor does on one protein."""
+    """The scores of one predictor on one protein."""
 
     average_precision: float
     """In any order of equal scores."""
@@ -87,14 +87,14 @@ def score_split(
 
 
 def prepare_split(labelled: LabelledSet, split: ProteinSplit) -> tuple[dict[int, Floats], dict[int, Rows]]:
-    """Return what homology gives each protein of a split, and the rows of those that are fitted on, by place."""
+    """Return homology transfer to each protein of a split, and the rows of training proteins, both by place."""
     homology = {place: _transfer(labelled, split, place) for place in (*split.train, *split.test)}
     return homology, {place: sample_rows(labelled.proteins[place]) for place in split.train}
 
 
 @dataclass(frozen=True)
 class PredictorChoice:
-    """What is chosen on training folds left out."""
+    """What is chosen on left-out training folds."""
 
     penalty: float
     threshold: float
@@ -102,9 +102,9 @@ class PredictorChoice:
     average_precision: float
     """Mean per protein, at this penalty."""
     odds: tuple[NDArray[np.float64], ...]
-    """Log odds of each protein left out, at this penalty, by a model that has not seen its group, (N,)."""
+    """Log odds of each left-out protein at this penalty, from a model that has not seen its group, (N,)."""
     labels: tuple[NDArray[np.bool_], ...]
-    """Of the same residues."""
+    """Labels of the same residues."""
 
 
 class SplitFitter:
@@ -113,9 +113,9 @@ class SplitFitter:
     Args:
         labelled: all proteins.
         split: the split.
-        predictor: which columns are fitted.
-        homology: what homology gives each protein of the split, by its place.
-        rows: the residues of each training protein that are fitted on, by its place.
+        predictor: says which columns are fitted.
+        homology: homology transfer to each protein of the split, by its place.
+        rows: the training residues of each training protein, by its place.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class SplitFitter:
         rows: Mapping[int, Rows],
     ) -> None:
         self.labelled, self.split, self.predictor, self.homology, self.rows = labelled, split, predictor, homology, rows
-        # Only sampled rows are held: the columns of all residues would take several times the model's output.
+        # Only sampled rows stay in memory: the columns of all residues would take several times the model's output.
         self._samples = {place: self.join(place)[rows[place][0]] for place in split.train}
 
     def join(self, place: int) -> Floats:
@@ -141,12 +141,12 @@ class SplitFitter:
         return BOOSTED_PENALTIES if self.predictor.is_boosted else PENALTIES
 
     def fit(self) -> tuple[Model, float]:
-        """Return the model of all training proteins, and the threshold for F1, chosen on parts of them left out."""
+        """Return the model of all training proteins, and the threshold for F1, chosen on left-out parts of them."""
         choice = self.choose()
         return self.fit_on(self.split.train, choice.penalty), choice.threshold
 
     def choose(self) -> PredictorChoice:
-        """Return the penalty with the best mean average precision on the parts left out, and the threshold for F1."""
+        """Return the penalty with the best mean average precision on the left-out parts, and the threshold for F1."""
         scores: dict[float, list[NDArray[np.float64]]] = {penalty: [] for penalty in self.penalties}
         labels: list[NDArray[np.bool_]] = []
 
@@ -165,7 +165,7 @@ class SplitFitter:
         return PredictorChoice(best, threshold, means[best], tuple(scores[best]), tuple(labels))
 
     def _fit_each_penalty(self, places: Sequence[int]) -> dict[float, Model]:
-        """Return the model of some proteins at each penalty, a logistic one begun where the one before ended."""
+        """Return the model of some proteins at each penalty; a logistic model starts where the last one ended."""
         models: dict[float, Model] = {}
         model = None
         for penalty in self.penalties:
@@ -185,16 +185,16 @@ class SplitFitter:
 
 
 def find_nearest(labelled: LabelledSet, split: ProteinSplit) -> dict[int, float]:
-    """Return of each test protein the identity to the nearest protein that is fitted on, by its place."""
+    """Return the identity of each test protein to the nearest training protein, by its place."""
     train = frozenset(split.train)
     return {place: find_nearest_identity(labelled.hits[place], train.__contains__) for place in split.test}
 
 
 def sample_rows(protein: LabelledProtein) -> Rows:
-    """Return the residues of a protein that are fitted on, and their weights, (R,): the same whatever else is fitted.
+    """Return the training residues of a protein, and their weights, (R,); they do not depend on other proteins.
 
-    All labelled residues, each with a weight of 1; of the others N_SAMPLED for each of these, which share the weight of
-    all of them.
+    All labelled residues count, each with a weight of 1. For each of them N_SAMPLED other residues are drawn, which
+    share the weight of all others.
     """
     labels = protein.labels
     others = np.flatnonzero(~labels)

@@ -38,11 +38,11 @@ class ScoredSet:
 
     proteins: tuple[LabelledProtein, ...]
     families: tuple[str, ...]
-    """Over which is bootstrapped, whatever was held out."""
+    """The groups over which the bootstrap draws, for every kind of held-out groups."""
     nearest_identity: Floats
-    """Of each protein to the nearest that was fitted on, (P,)."""
+    """Identity of each protein to the nearest training protein, (P,)."""
     scores: Mapping[str, tuple[ProteinScore, ...]]
-    """Of each predictor, by protein."""
+    """Scores of each predictor, by protein."""
     folds: NDArray[np.intp]
     """The split in which each protein was predicted, (P,)."""
 
@@ -58,7 +58,7 @@ class ScoredSet:
 def summarise(
     scored: ScoredSet, *, held_out: str, model: str, rivals: Sequence[Rival], seed: int, n_draws: int
 ) -> HoldOutResult:
-    """Return all that is told of one way of holding proteins out."""
+    """Return all results for one kind of held-out groups."""
     comparisons = _compare(scored, seed, n_draws)
     return HoldOutResult(
         held_out=held_out,

@@ -1,6 +1,6 @@
 """The truth of an evaluation: a table of accession and positions, checked against the sequences that an atlas stores.
 
-A protein that the table does not name is no negative: it takes no part.
+A protein that the table does not name is not a negative: it takes no part.
 """
 
 import re
@@ -59,7 +59,7 @@ class Truth:
 
 
 def read_proteins(paths: AtlasPaths) -> Proteins:
-    """Return the proteins of an atlas, to be found by any of their names."""
+    """Return the proteins of an atlas, which can be found by any of their names."""
     columns = list(dict.fromkeys((*CHECKED_COLUMNS, *NAME_COLUMNS)))
     return Proteins.of(pq.read_table(paths.proteins, columns=columns))
 
@@ -67,8 +67,8 @@ def read_proteins(paths: AtlasPaths) -> Proteins:
 def read_truth(path: Path, proteins: Proteins) -> Truth:
     """Return the labelled proteins of a table, checked against those of the atlas.
 
-    Lines of one protein are put together. A protein with a position that cannot be used is left out whole: its other
-    residues would be negatives that are perhaps none.
+    Lines of one protein are joined. A protein with a position that cannot be used is left out as a whole: its other
+    residues would count as negatives, and perhaps are not.
 
     Raises:
         InputError: as `read_two_columns`, or no line could be used.
@@ -124,7 +124,7 @@ def read_truth(path: Path, proteins: Proteins) -> Truth:
 
 
 def parse_positions(text: str, sequence: str) -> Iterator[int | Problem]:
-    """Yield each position of a cell, counted from 1, or why it cannot be used; a cell without one is a problem, too."""
+    """Yield each position of a cell, counted from 1, or why it cannot be used; an empty cell is a problem, too."""
     words = [word.strip() for word in text.split(";") if word.strip()]
     if not words:
         yield Problem(Reason.NO_NUMBER, "the cell is empty")

@@ -1,4 +1,4 @@
-"""The verdict in one sentence: what the intervals say of a claim, for the model that was measured. Pure."""
+"""The verdict in one sentence: what the intervals say about a claim, for the measured model. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from attlas.pipeline.evaluating.differences import ALPHA, SMALLEST_EFFECT, Diffe
 
 
 class Verdict(Enum):
-    """What a set of labelled proteins says of the claim."""
+    """What a set of labelled proteins says about the claim."""
 
     HOLDS = "holds"
     WEAK_ONLY = "holds against weak baselines only"
@@ -34,11 +34,11 @@ def judge(strong: Difference, weak: Mapping[str, Difference]) -> Verdict:
     """Return the verdict.
 
     Args:
-        strong: what attention adds to the strongest baseline, which has all that is known without attention.
+        strong: what attention adds to the strongest baseline, which uses all but attention.
         weak: what it adds to weak baselines, by their names.
     """
     if adds(strong):
-        # An addition that is certainly smaller than what is of interest is none.
+        # An addition that is certainly too small to be interesting counts as none.
         return Verdict.HOLDS if strong.high >= SMALLEST_EFFECT else Verdict.FAILS
     if strong.high >= SMALLEST_EFFECT:
         return Verdict.UNSETTLED
@@ -62,16 +62,16 @@ def describe_verdict(
     Args:
         strong: as for `judge`.
         weak: as for `judge`.
-        power: chance that this set tells a true difference of the smallest effect of interest from none.
+        power: chance that this set detects a true difference of the smallest interesting size.
         addition: what is added, such as `attention`.
         baseline: the strongest baseline in words.
-        model: the model and its weights, by which the sentence is bounded.
+        model: the model and its weights, to which the sentence is limited.
         held_out: what was held out, in words.
     """
     verdict = judge(strong, weak)
     size = f"{strong.mean:+.3f} ({strong.low:+.3f} to {strong.high:+.3f}) average precision per protein"
     to_baseline = f"{addition} adds {size} to {baseline}"
-    # The interval is of one comparison, the p value of all: it can be above 0 where p is not below ALPHA.
+    # The interval is for one comparison, the p value for all: the interval can be above 0 where p is not below ALPHA.
     doubt = f"where both nothing and {SMALLEST_EFFECT} remain possible"
     if strong.low > 0:
         doubt = f"above 0 by its own interval, but not with p adjusted for all comparisons ({strong.p_holm:.3f})"
@@ -88,6 +88,6 @@ def describe_verdict(
 
 
 def _name_weak(weak: Mapping[str, Difference]) -> str:
-    """Return the weak baselines to which it adds, with how much."""
+    """Return the weak baselines that the addition improves, each with its difference."""
     parts = [f"{name} ({difference.mean:+.3f})" for name, difference in weak.items() if adds(difference)]
     return " and ".join(parts)

@@ -44,7 +44,7 @@ def fit_contacts(
     inputs = list_inputs(model)
     save_inputs(saved, probes.task, shards, seed=probes.seed)
 
-    # Directions are found at once, on the memory of the largest shard.
+    # Directions are found in one task, which has the memory of the largest shard.
     largest = max(shards.shards, key=lambda shard: shard.predicted_bytes)
     sample = FoldShards((replace(largest, index=1),), (0,))
     runner.run(FindDirections(saved.folder.name, model, sample), f"{model.name} weights, directions of a sample")

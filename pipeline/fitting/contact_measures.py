@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.fitting.contact_pairs import AllPairs
 from attlas.pipeline.fitting.measures import Bools, estimate_counts, estimate_mean
-from attlas.pipeline.fitting.ranking import Estimate, Floats, Integers, make_estimate
+from attlas.pipeline.fitting.ranking import Floats, Integers, JackknifeEstimate, make_estimate
 from attlas.pipeline.interfaces.measures import rank_positives
 
 CUT = 2
@@ -20,7 +20,7 @@ CUT = 2
 
 @dataclass(frozen=True)
 class ProteinPrecision:
-    """How the scores of all pairs of a protein rank its contacts; not a number where it has none, or nothing else."""
+    """How the scores of all pairs of a protein rank its contacts; NaN if no pair is a contact, or every pair."""
 
     average: float
     """Average precision over pairs 6 or more apart."""
@@ -33,16 +33,16 @@ class ProteinPrecision:
 class ContactMeasures:
     """The measures of a probe of contacts."""
 
-    auprc: Estimate
+    auprc: JackknifeEstimate
     """Average precision of the pairs of all proteins together, ties grouped, each by its weight."""
-    auprc_protein: Estimate
+    auprc_protein: JackknifeEstimate
     """Mean over proteins of the average precision of all of their pairs."""
-    precision_l2: Estimate
+    precision_l2: JackknifeEstimate
     """Mean over proteins of the P@L/2 of long range."""
-    auroc: Estimate
-    mcc: Estimate
+    auroc: JackknifeEstimate
+    mcc: JackknifeEstimate
     """Matthews' correlation at thresholds chosen on the training folds."""
-    f1: Estimate
+    f1: JackknifeEstimate
     """F1 at the same thresholds."""
 
 
@@ -92,7 +92,7 @@ def measure_contacts(
 
     Args:
         scores: of the sampled pairs, each by the probe that left out its fold, (P,).
-        inner: (K, P), by probes that left out fold `k`, too; what stands at the pairs of that fold is not read.
+        inner: (K, P), by probes that left out fold `k`, too; values at the pairs of fold `k` are not read.
         is_contact: (P,).
         pairs: the sampled pairs.
         proteins: how all pairs of each protein are ranked.
@@ -116,7 +116,9 @@ def measure_contacts(
     )
 
 
-def estimate_weighted_ranking(scores: Floats, is_positive: Bools, pairs: SampledPairs) -> tuple[Estimate, Estimate]:
+def estimate_weighted_ranking(
+    scores: Floats, is_positive: Bools, pairs: SampledPairs
+) -> tuple[JackknifeEstimate, JackknifeEstimate]:
     """Return average precision and AUROC of weighted pairs, with jackknife intervals over blocks of families."""
     places = sort_pairs(scores)
     precisions, areas = np.empty(pairs.n_blocks), np.empty(pairs.n_blocks)

@@ -1,6 +1,6 @@
 """The pairs of residues that a probe of contacts is fitted on: sampled and weighted, so that they stand for all pairs.
 
-A pair counts where both residues have coordinates and stand 6 or more apart. Every contact is taken, with a weight of
+A pair counts if both residues have coordinates and are 6 or more apart. Every contact is taken, with a weight of
 1, and so is every contact of the null; of all other pairs a few in each bin of separations, which share the weight of
 all of them. Pure: no model, no file.
 
@@ -31,7 +31,7 @@ class AllPairs:
     """All pairs of a protein that count, in order of (i, j)."""
 
     i: Places
-    """Residue of each pair that stands nearer to the beginning, counted from 0, (Q,)."""
+    """Residue of each pair that is nearer to the beginning, counted from 0, (Q,)."""
     j: Places
     """The other residue, 6 or more behind, (Q,)."""
     is_contact: NDArray[np.bool_]
@@ -77,7 +77,7 @@ def list_pairs(contacts: StructureContacts) -> AllPairs:
 
 
 class PairControl:
-    """The control task of contacts: two letters in a bin of separations draw one label, the same wherever they stand.
+    """The control task of contacts: two letters in a bin of separations draw one label, which is the same everywhere.
 
     It is drawn at the rate of the bin, so that separations explain of it what they explain of contacts.
     """

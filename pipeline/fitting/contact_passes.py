@@ -35,12 +35,12 @@ Joined = Mapping[ProbeInput, tuple[Floats, Floats]]
 
 @dataclass(frozen=True)
 class ContactScores:
-    """What probes reach on the folds that they left out."""
+    """The scores of probes on the folds that they left out."""
 
     samples: NDArray[np.float32]
     """Scores of the sampled pairs of all sequences, (I, C, sum of P), in the columns of `scores.SetScores`."""
     proteins: tuple[tuple[ProteinPrecision, ...], ...]
-    """Of each input, of each sequence: how well all of its pairs are ranked."""
+    """How well all pairs of a sequence are ranked, for each input and sequence."""
 
 
 def list_summed(shape: Shape) -> list[ProbeInput]:

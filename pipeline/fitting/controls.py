@@ -1,7 +1,7 @@
-"""What stands beside a probe: a control task that only letters decide, and labels permuted within protein and letter.
+"""What a probe is compared with: a control task that only letters decide, and labels permuted by protein and letter.
 
 Both are targets of the same sums. The control task follows Hewitt and Liang (EMNLP 2019): each type, here each trimer,
-draws one label at random, the same wherever it stands; what a probe reaches on it, it has learnt by heart.
+draws one label at random, the same everywhere; what a probe reaches on it, it has learnt by heart.
 
 Axis letters: `N` residues, `M` labels of a set.
 """

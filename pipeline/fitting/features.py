@@ -22,7 +22,7 @@ from attlas.schema import EnvironmentFault
 
 @dataclass(frozen=True)
 class PackFeatures:
-    """What the model says of the residues of a pack, its sequences end to end, on the device of the model."""
+    """The inputs of probes for the residues of a pack, its sequences end to end, on the device of the model."""
 
     lengths: tuple[int, ...]
     """Residues of each sequence."""
@@ -98,7 +98,7 @@ class ReceiveByHead:
 
     def __init__(self) -> None:
         self.received: list[Tensor] = []
-        """Of each layer what the residues receive, (H, sum of N), float32, on the device."""
+        """Attention received by the residues in each layer, (H, sum of N), float32, on the device."""
 
     def __call__(self, inputs: LayerInputs, *, theta: float) -> PackAttention:
         """Reduce one layer."""
@@ -126,7 +126,7 @@ def _receive_in_rows(inputs: LayerInputs) -> tuple[Tensor | None, Tensor]:
 
 
 def find_places(encoder: Encoder, sequences: Sequence[str]) -> Tensor:
-    """Return where the hidden states of the residues of a pack stand along its tokens, (sum of N,), on the device."""
+    """Return the places of the residues of a pack along its hidden states, (sum of N,), on the device."""
     if encoder.is_hooked:  # one sequence, its tokens in the model's own order
         (sequence,) = sequences
         places = [place for place in encoder.vocabulary.find_places(sequence)[1:-1] if place is not None]

@@ -13,9 +13,9 @@ N_FOLDS = 5
 
 
 def connect(n: int, members: Mapping[str, Sequence[int]]) -> NDArray[np.int64]:
-    """Return the connected component of each of `n` sequences, (n,), where all members of a family are connected.
+    """Return the connected component of each of `n` sequences, (n,); all members of a family are connected.
 
-    A sequence of several families connects them; one of no family is a component by itself.
+    A sequence in several families connects them; a sequence without a family is a component by itself.
     """
     parents = list(range(n))
 
@@ -52,7 +52,7 @@ def assign_folds(
 ) -> NDArray[np.int64]:
     """Return the fold of each sequence, (n,): groups stay whole, and every label is spread evenly.
 
-    The heaviest groups come first; each goes where it adds least to the squares of the folds' loads.
+    The heaviest groups come first; each goes to the fold where it adds least to the sum of squared loads.
 
     Args:
         groups: the group of each sequence, (n,).
@@ -79,7 +79,7 @@ def assign_folds(
     sizes = np.zeros(n_folds)
     folds = np.empty(n_groups, np.int64)
     for group in np.lexsort((ties, -shares.max(1))):
-        # Where loads agree, as for groups without a label, the smaller fold takes it.
+        # If the loads are equal, as for groups without a label, the smaller fold takes the group.
         fold = np.lexsort((sizes, loads @ shares[group]))[0]
         folds[group] = fold
         loads[fold] += shares[group]
@@ -88,7 +88,7 @@ def assign_folds(
 
 
 def count_labelled(labelled: Labelled) -> NDArray[np.float64]:
-    """Return the labelled residues of each label on each sequence, (n, labels); of a track those with a number."""
+    """Return the labelled residues of each label on each sequence, (n, labels); for a track, residues with a number."""
     columns = [(place, row) for place, labels in enumerate(labelled.sets) for row in range(len(labels.labels))]
     counts = np.zeros((len(labelled.sequences), len(columns)))
     for i, sequence in enumerate(labelled.sequences):

@@ -99,7 +99,7 @@ def _refuse_strangers(path: Path, rows: Sequence[tuple[str, str]], accessions: S
             f"{path} names no protein that carries a label.",
             expected=f"accessions of the atlas, such as {min(labelled)}",
             found=rows[0][0],
-            hint="the accession stands in the first column, the cluster in the second",
+            hint="the accession is in the first column, the cluster in the second",
         )
 
 

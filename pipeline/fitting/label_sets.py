@@ -62,7 +62,7 @@ class FitSequence(AtlasSequence):
     """A distinct sequence with the sets of labels that count on it."""
 
     sets: Mapping[int, SetValues]
-    """By the place of the set in the list of sets; at least one."""
+    """Values by the place of their set in the list of sets; at least one."""
 
 
 @dataclass(frozen=True)

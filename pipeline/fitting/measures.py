@@ -1,4 +1,4 @@
-"""The measures of the scores of residues on folds left out: of rankings, at a threshold, and of numbers.
+"""The measures of the scores of left-out residues: of rankings, at a threshold, and of numbers.
 
 Axis letters: `N` residues, `K` folds, `B` blocks of families.
 """
@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attlas.pipeline.fitting.ranking import (
-    Estimate,
     Floats,
     Integers,
+    JackknifeEstimate,
     estimate_ranking,
     make_estimate,
     measure_average_precision,
@@ -20,7 +20,7 @@ from attlas.pipeline.fitting.ranking import (
 )
 
 MOST_BLOCKS = 100
-"""Blocks of the jackknife: where there are more families, several, drawn at random, are left out at once."""
+"""Blocks of the jackknife; if there are more families, a block is several families, drawn at random."""
 
 Bools = NDArray[np.bool_]
 
@@ -42,14 +42,14 @@ class CountedResidues:
 class LabelMeasures:
     """The measures of a probe of a label."""
 
-    auprc: Estimate
+    auprc: JackknifeEstimate
     """Average precision of all residues together, ties grouped."""
-    auprc_protein: Estimate
-    """Mean over proteins that carry the label of the average precision of their residues."""
-    auroc: Estimate
-    mcc: Estimate
+    auprc_protein: JackknifeEstimate
+    """Mean average precision of the residues of a protein, over proteins that carry the label."""
+    auroc: JackknifeEstimate
+    mcc: JackknifeEstimate
     """Matthews' correlation at thresholds chosen on the training folds."""
-    f1: Estimate
+    f1: JackknifeEstimate
     """F1 at the same thresholds."""
 
 
@@ -57,9 +57,9 @@ class LabelMeasures:
 class TrackMeasures:
     """The measures of a probe of a track."""
 
-    r2: Estimate
-    """1 less the squared error over that of the mean of all residues."""
-    spearman: Estimate
+    r2: JackknifeEstimate
+    """1 minus the squared error over that of the mean of all residues."""
+    spearman: JackknifeEstimate
     """Correlation of the ranks; its interval leaves blocks out of the ranks of all residues."""
 
 
@@ -71,13 +71,13 @@ def draw_blocks(groups: Integers, *, seed: int) -> Integers:
 
 
 def measure_label(scores: Floats, inner: Floats, is_labelled: Bools, residues: CountedResidues) -> LabelMeasures:
-    """Return the measures of the scores of residues, (N,), each by the probe that left out its fold.
+    """Return the measures of the scores of residues, (N,), each from the probe that left out its fold.
 
     Args:
         scores: the scores.
-        inner: (K, N), by probes that left out fold `k`, too; what stands at the residues of that fold is not read.
+        inner: (K, N), from probes that left out fold `k`, too; values at the residues of fold `k` are not read.
         is_labelled: whether each residue carries the label.
-        residues: where they are.
+        residues: their proteins, folds and blocks.
     """
     auprc, auroc = estimate_ranking(rank(scores, is_labelled), residues.blocks, residues.n_blocks)
     is_predicted = apply_thresholds(scores, inner, is_labelled, residues.folds)
@@ -91,8 +91,8 @@ def measure_pooled_precision(scores: Floats, is_labelled: Bools) -> float:
     return measure_average_precision(rank(scores, is_labelled))
 
 
-def estimate_protein_precision(scores: Floats, is_labelled: Bools, residues: CountedResidues) -> Estimate:
-    """Return the mean over proteins of their average precision, of those with residues that carry the label and not."""
+def estimate_protein_precision(scores: Floats, is_labelled: Bools, residues: CountedResidues) -> JackknifeEstimate:
+    """Return the mean average precision over proteins that have residues both with and without the label."""
     begins = np.flatnonzero(np.diff(residues.proteins, prepend=-1))
     ends = np.append(begins[1:], len(scores))
     precisions, blocks = [], []
@@ -104,18 +104,18 @@ def estimate_protein_precision(scores: Floats, is_labelled: Bools, residues: Cou
     return estimate_mean(precisions, np.array(blocks, np.int64), residues.n_blocks)
 
 
-def estimate_mean(values: Sequence[float], blocks: Integers, n_blocks: int) -> Estimate:
-    """Return the mean over proteins of a measure, of those for which it is defined, with its jackknife interval.
+def estimate_mean(values: Sequence[float], blocks: Integers, n_blocks: int) -> JackknifeEstimate:
+    """Return the mean of a measure over the proteins for which it is defined, with its jackknife interval.
 
     Args:
-        values: the measure of each protein; not a number where it is not defined.
+        values: the measure of each protein; NaN if not defined.
         blocks: the block of families of each protein.
         n_blocks: number of blocks.
     """
     numbers = np.array(values)
     is_defined = np.isfinite(numbers)
     if not is_defined.any():
-        return Estimate(*[float("nan")] * 3)
+        return JackknifeEstimate(*[float("nan")] * 3)
 
     numbers, blocks = numbers[is_defined], blocks[is_defined]
     sums = np.bincount(blocks, numbers, minlength=n_blocks)
@@ -126,7 +126,7 @@ def estimate_mean(values: Sequence[float], blocks: Integers, n_blocks: int) -> E
 
 
 def apply_thresholds(scores: Floats, inner: Floats, is_labelled: Bools, folds: Integers) -> Bools:
-    """Return which residues are predicted, (N,): at a threshold of the most F1 on the training folds of each."""
+    """Return which residues are predicted, (N,), at the threshold of the highest F1 on the training folds of each."""
     is_predicted = np.zeros(len(scores), bool)
     for fold in range(len(inner)):
         is_training = folds != fold
@@ -136,7 +136,7 @@ def apply_thresholds(scores: Floats, inner: Floats, is_labelled: Bools, folds: I
 
 
 def choose_threshold(scores: Floats, is_labelled: Bools) -> float:
-    """Return the score from which on residues are predicted so that F1 is the largest; the highest of equal ones."""
+    """Return the threshold with the largest F1; the highest of equally good thresholds."""
     ranking = rank(scores, is_labelled)
     if not len(ranking.ends):
         return float("inf")
@@ -158,7 +158,7 @@ def count_by_block(is_predicted: Bools, is_labelled: Bools, residues: CountedRes
     return np.stack(counts, 1).astype(np.float64)
 
 
-def estimate_counts(counts: Floats) -> tuple[Estimate, Estimate]:
+def estimate_counts(counts: Floats) -> tuple[JackknifeEstimate, JackknifeEstimate]:
     """Return Matthews' correlation and F1 of the counts of blocks, (B, 4)."""
     total = counts.sum(0)
     without = total - counts
@@ -180,7 +180,7 @@ def compute_f1(counts: Floats) -> Floats:
 
 
 def measure_track(scores: Floats, values: Floats, residues: CountedResidues) -> TrackMeasures:
-    """Return the measures of the scores of a track, (N,), each by the probe that left out its fold."""
+    """Return the measures of the scores of a track, (N,), each from the probe that left out its fold."""
     blocks, n_blocks = residues.blocks, residues.n_blocks
     columns = [np.ones(len(values)), values, values**2, (values - scores) ** 2]
     r2 = _estimate_from_sums(columns, blocks, n_blocks, _compute_r2)
@@ -199,8 +199,8 @@ def rank_values(values: Floats) -> Floats:
 
 def _estimate_from_sums(
     columns: Sequence[Floats], blocks: Integers, n_blocks: int, compute: Callable[[Floats], Floats]
-) -> Estimate:
-    """Return a measure that is a function of sums over residues, without each block in turn for its interval."""
+) -> JackknifeEstimate:
+    """Return a measure that is a function of sums over residues; leave out each block in turn for its interval."""
     sums = np.stack([np.bincount(blocks, column, minlength=n_blocks) for column in columns], 1)
     total = sums.sum(0)
     return make_estimate(float(compute(total[None])[0]), compute(total - sums))

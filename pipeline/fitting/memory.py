@@ -1,4 +1,4 @@
-"""The memory and the room on the disk that a fit takes, foretold before the model runs. Loads no torch."""
+"""The memory and the disk space that a fit takes, predicted before the model runs. Loads no torch."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ MOST_HIDDEN_BYTES = 1 << 28
 FEATURE_COPIES = 6
 """Copies of the features of a pack, in float32: as they come, as float64, and a selection of the rows."""
 SPARE = 0.8
-"""Share of the available memory that may be foretold."""
+"""Largest share of the available memory that a fit may be predicted to take."""
 GIB = 1 << 30
 
 

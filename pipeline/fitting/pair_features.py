@@ -57,7 +57,7 @@ class PairFeatures:
     maps: NDArray[np.float32]
     """The corrected map of each head at each pair, (P, L x H)."""
     projections: tuple[Floats, ...]
-    """Of each layer its output along the directions, (N, R)."""
+    """Output of each layer along the directions, (N, R)."""
     i: Places
     """Residues of each pair, from 0, (P,)."""
     j: Places

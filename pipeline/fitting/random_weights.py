@@ -1,4 +1,4 @@
-"""A model of the same shape with weights drawn at random, as before training: what its probes reach is no biology."""
+"""A model of the same shape with random weights, as before training: what its probes reach is not biology."""
 
 import shutil
 from pathlib import Path
@@ -13,11 +13,11 @@ _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.h5", "*.msgpack", "*.safetensor
 
 
 def save_random_model(files: ModelFiles, folder: Path, *, seed: int) -> ModelFiles:
-    """Write a model of random weights beside the configuration and vocabulary of another, and return its files.
+    """Write a model of random weights with the configuration and vocabulary of another model, and return its files.
 
     Args:
         files: the model whose shape it has.
-        folder: an empty folder; the weights take as much room as those of the model.
+        folder: an empty folder; the weights take as much space as those of the model.
         seed: seed of the weights.
     """
     shutil.copytree(files.directory, folder, ignore=shutil.ignore_patterns(*_WEIGHTS), dirs_exist_ok=True)

@@ -1,7 +1,7 @@
 """How well scores rank labelled residues above others, with the error of the estimate over families.
 
-A set of residues is sorted once. What a measure would be without a block of families follows from how many residues of
-the block stand above each labelled one, so that the jackknife sorts nothing again.
+A set of residues is sorted once. The measure without a block of families follows from how many residues of the block
+rank above each labelled residue, so that the jackknife does not sort again.
 
 Axis letters: `N` residues, `P` labelled residues, `B` blocks of families.
 """
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 SMALLEST_CHANGE = 1e-12
-"""Difference between the estimates without each block below which they agree, and there is no error."""
+"""Range of the estimates without each block below which they count as equal, so that there is no error."""
 FEWEST_BLOCKS = 5
 """Blocks below which there is no error of an estimate."""
 NORMAL_95 = 1.959963984540054
@@ -23,8 +23,8 @@ NORMAL_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A measure with its 95 % interval; the interval is not a number where there are too few families."""
+class JackknifeEstimate:
+    """A measure with its 95 % interval, which is NaN if there are too few families."""
 
     value: float
     low: float
@@ -33,10 +33,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class RankedResidues:
-    """Residues sorted by their scores, highest at the top."""
+    """Residues sorted by their scores, the highest first."""
 
     is_labelled: NDArray[np.bool_]
-    """Of the residues in the order of their scores, (N,)."""
+    """Whether each residue is labelled, in the order of scores, (N,)."""
     order: Integers
     """The places of the residues in this order, (N,)."""
     begins: Integers
@@ -48,7 +48,7 @@ class RankedResidues:
 
 
 def rank(scores: NDArray[np.floating], is_labelled: NDArray[np.bool_]) -> RankedResidues:
-    """Sort residues by their scores, (N,); equal scores stand for one place."""
+    """Sort residues by their scores, (N,); residues of equal score share a place."""
     order = np.argsort(-scores, kind="stable")
     ordered, labelled = scores[order], is_labelled[order]
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
@@ -78,12 +78,14 @@ def measure_auroc(ranking: RankedResidues) -> float:
 
 
 def _count_others(ranking: RankedResidues) -> tuple[Integers, Integers]:
-    """Return how many residues without the label score higher than each labelled one, and as high, (P,) each."""
+    """Return, for each labelled residue, how many residues without the label score higher, and how many equal, (P,)."""
     others = np.concatenate([[0], np.cumsum(~ranking.is_labelled)])
     return others[ranking.begins], others[ranking.ends] - others[ranking.begins]
 
 
-def estimate_ranking(ranking: RankedResidues, blocks: Integers, n_blocks: int) -> tuple[Estimate, Estimate]:
+def estimate_ranking(
+    ranking: RankedResidues, blocks: Integers, n_blocks: int
+) -> tuple[JackknifeEstimate, JackknifeEstimate]:
     """Return the average precision and the AUROC of residues of blocks of families, (N,), with jackknife intervals."""
     by_block = blocks[ranking.order]
     labelled_blocks = by_block[ranking.is_labelled]
@@ -124,14 +126,14 @@ def count_below(places: Integers, limits: Integers) -> Integers:
     return np.cumsum(np.bincount(first_above, minlength=len(limits) + 1))[: len(limits)]
 
 
-def make_estimate(value: float, without: Floats) -> Estimate:
-    """Return a measure with its interval by the jackknife (Efron and Stein 1981), from what it is without each block.
+def make_estimate(value: float, without: Floats) -> JackknifeEstimate:
+    """Return a measure with its interval by the jackknife (Efron and Stein 1981), from its values without each block.
 
-    Blocks without which it is not defined are left out.
+    Blocks are left out if the measure is not defined without them.
     """
     without = without[np.isfinite(without)]
     n = len(without)
     if n < FEWEST_BLOCKS or np.ptp(without) <= SMALLEST_CHANGE:
-        return Estimate(value, float("nan"), float("nan"))
+        return JackknifeEstimate(value, float("nan"), float("nan"))
     error = np.sqrt(n - 1) * np.std(without)
-    return Estimate(value, value - NORMAL_95 * error, value + NORMAL_95 * error)
+    return JackknifeEstimate(value, value - NORMAL_95 * error, value + NORMAL_95 * error)

@@ -94,7 +94,7 @@ def make_residue_probes(
         range(len(sequences)), key=lambda i: (folds[i], sorted(sequences[i].sets), len(sequences[i].sequence))
     )
 
-    # Beside each label stand its control task and its permutation.
+    # Each label comes with its control task and its permutation.
     controls = draw_control_tasks(labelled.sets, sequences, seed=settings.seed)
     targets = tuple(
         {place: make_targets(sequences[i], place, controls[place], seed=settings.seed) for place in sequences[i].sets}

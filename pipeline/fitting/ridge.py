@@ -1,8 +1,8 @@
-"""Linear probes in closed form: ridge regression from sums, the penalty chosen on inner folds from the sums alone.
+"""Linear probes in closed form: ridge regression from sums; the penalty is chosen on inner folds from the sums alone.
 
 Columns are scaled to a standard deviation of 1 on the training residues, and the intercept is free: the same as
-`StandardScaler` and `Ridge(alpha=penalty * n)` of scikit-learn, n being the training residues. For a fold left out,
-each other fold is predicted from those that remain; the penalty with the least squared error over them is taken.
+`StandardScaler` and `Ridge(alpha=penalty * n)` of scikit-learn, n being the training residues. For a left-out fold,
+each other fold is predicted from those that remain; the penalty with the smallest squared error over them is taken.
 
 Axis letters: `D` columns of an input, `M` targets, `G` penalties, `K` folds.
 """
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from attlas.pipeline.fitting.sums import Moments, add_moments
 
 PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""Ridge penalties that are tried, for each training residue, on columns scaled to a standard deviation of 1."""
+"""Ridge penalties per training residue, on columns scaled to a standard deviation of 1; all are tried."""
 SMALLEST_VARIANCE = 1e-10
-"""Variance of a column, over its mean square, below which it is constant but for rounding, and has no weight."""
+"""Variance of a column over its mean square, below which the column counts as constant and gets no weight."""
 
 Floats = NDArray[np.float64]
 
@@ -31,23 +31,23 @@ class Weights:
     weights: Floats
     """Weight of each unscaled column, (D, M)."""
     intercepts: Floats
-    """Of each target, (M,)."""
+    """Intercept of each target, (M,)."""
     penalties: Floats
     """Penalty of each target, (M,)."""
 
 
 @dataclass(frozen=True)
 class FoldProbes:
-    """The probes of a fold that was left out."""
+    """The probes of a left-out fold."""
 
     outer: Weights
     """Fitted on all other folds."""
     inner: dict[int, Weights]
-    """Fitted without another fold, too, by that fold: with them a threshold is chosen on the training folds."""
+    """Probes without this fold and another one, by the other fold; they choose the threshold on training folds."""
 
 
 class Decomposition:
-    """The training sums of an input, decomposed once for every penalty and target."""
+    """The training sums of an input, decomposed once for all penalties and targets."""
 
     def __init__(self, moments: Moments) -> None:
         n = moments.n
@@ -103,7 +103,8 @@ def fit_folds(folds: Sequence[Moments]) -> list[FoldProbes]:
     """Return the probes of each fold left out, from the sums of all folds; three or more."""
     total = add_moments(folds)
     n_folds = len(folds)
-    # Without two folds: the same whichever of the two is the outer one.
+
+    # Without two folds: the same, whichever of them is the outer one.
     pairs = {(a, b): Decomposition(total.minus(folds[a]).minus(folds[b])) for a in range(n_folds) for b in range(a)}
 
     probes = []

@@ -1,4 +1,4 @@
-"""The rows of `fits`: the measures of every probe, from the scores of the residues left out."""
+"""The rows of `fits`: the measures of every probe, from the scores of left-out residues."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -23,7 +23,7 @@ from attlas.pipeline.fitting.task import FitTargets
 Row = dict[str, object]
 
 NO_LAYER = -1
-"""The layer of an input that has none, or has all."""
+"""The layer of an input that has no layer, or all of them."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class SetResults:
 
     labels: LabelSet
     penalties: Mapping[ProbeInput, Floats]
-    """Penalty of every fold left out and target, (K, M), by input."""
+    """Penalty of every left-out fold and target, (K, M), by input."""
     scores: SetScores
     targets: NDArray[np.float64]
     """The targets of the residues that count, (M, N)."""
@@ -51,7 +51,7 @@ def gather_results(
     *,
     seed: int,
 ) -> SetResults:
-    """Return a set of labels with what its residues are: `groups` are those of the task's sequences."""
+    """Return a set of labels with its residues and scores; `groups` has the group of each sequence of the task."""
     members = [i for i, sequence in enumerate(task.sequences) if place in sequence.sets]
     sizes = [int(task.sequences[i].sets[place].is_counted.sum()) for i in members]
     blocks = draw_blocks(groups[members], seed=seed)
@@ -70,6 +70,7 @@ def make_rows(results: SetResults, *, weights: str, n_folds: int) -> Iterator[Ro
     """Yield a row for every label of a set and every input."""
     for label, name in enumerate(results.labels.labels):
         values = results.targets[label * len(TARGETS)]
+
         for place, (source, penalties) in enumerate(results.penalties.items()):
             yield {
                 "label": name,
@@ -111,7 +112,7 @@ def _measure_precision(scores: Floats, values: Floats) -> float:
 
 
 def spread(measures: object) -> Row:
-    """Return the estimates of a dataclass of them as columns: the value and the ends of its interval."""
+    """Return the estimates in a dataclass as columns: the value and the ends of its interval."""
     row: Row = {}
     for field in fields(measures):  # type: ignore[arg-type]
         estimate = getattr(measures, field.name)

@@ -19,7 +19,7 @@ from attlas.schema.publish import publishing
 
 GIB = 1 << 30
 _PREFIX = "fits-"
-"""How the names of the folders begin."""
+"""Beginning of the names of the folders."""
 
 Arrays = Mapping[str, NDArray[np.generic]]
 ReadArray = Callable[[str], NDArray[np.generic]]
@@ -37,7 +37,7 @@ class SavedArrays:
         return self.folder / f"{name}.npz"
 
     def has(self, name: str) -> bool:
-        """Return whether a file is there, as a whole: its list of arrays stands at its end."""
+        """Return whether a file is complete: its list of arrays comes at its end."""
         return zipfile.is_zipfile(self.find(name))
 
     def write(self, name: str, arrays: Arrays) -> None:

@@ -57,9 +57,9 @@ class FoldWeights:
     window: Mapping[int, Floats]
     """Weights of the columns of the window, (WINDOW_COLUMNS, C), by the place of the input."""
     heads: Mapping[int, Floats]
-    """Of what is received from each head, (L x H, C)."""
+    """Weights of the attention received from each head, (L x H, C)."""
     hidden: Mapping[int, Mapping[int, Floats]]
-    """Of the output of each layer, (W, C)."""
+    """Weights of the output of each layer, (W, C)."""
 
     @classmethod
     def join(cls, probes: Mapping[ProbeInput, Sequence[FoldProbes]], fold: int, shape: Shape) -> Self:

@@ -22,7 +22,7 @@ class FitSettings:
     """Types of features, tracks (`track:NAME`), and `contacts`; None: every type of feature that enough families
     have."""
     by: str = "family"
-    """What folds hold out: `family`, `cluster40` or `none`."""
+    """The groups that folds hold out: `family`, `cluster40` or `none`."""
     clusters: Path | None = None
     """A table of accession and cluster, in place of computed clusters."""
     database: str | None = None

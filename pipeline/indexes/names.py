@@ -15,11 +15,11 @@ from attlas.schema.parquet_file import parquet_options
 FILE_ROWS = 1 << 20
 """Names of a file, about: 64 row groups, a footer of 40 kB."""
 NAMED_COLUMNS = ("accession", "entry_name", "gene")
-"""Columns of names; the name as it is stands beside its key, since letter case counts in them."""
+"""Columns of names; the index also has the name itself, not only its key, because letter case counts."""
 CHECKSUM_COLUMNS = ("md5", "crc64")
 """Columns whose values have one spelling, which the key holds."""
 SHARED_COLUMNS = ("accession", "taxon_id", "sequence_id", "status")
-"""What is known of the protein, beside each of its names: enough to go on without `proteins`."""
+"""Columns about the protein in each row of a name, so that a lookup need not read `proteins` first."""
 _READ_COLUMNS = tuple(dict.fromkeys([*NAMED_COLUMNS, *CHECKSUM_COLUMNS, *SHARED_COLUMNS]))
 _SCHEMA = NAMES.schema(0)
 

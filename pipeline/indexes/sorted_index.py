@@ -5,7 +5,6 @@ into these ranges; then each range is sorted by itself and becomes a file. So me
 range of rows, never all: some 400 MB, whatever the number of proteins.
 """
 
-import shutil
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -16,11 +15,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from attlas.pipeline.scratch import open_scratch, writing_to
 from attlas.schema import AtlasPaths, Table, TableFile
 from attlas.schema.blocks import add_block_digests
-from attlas.schema.leftovers import leftover_name, remove_leftovers
+from attlas.schema.leftovers import remove_leftovers
 from attlas.schema.parquet_file import describe_file
-from attlas.schema.publish import publishing, write_fault
+from attlas.schema.publish import publishing
 
 BATCH_PROTEINS = 1 << 16
 """Proteins that are taken apart at once."""
@@ -40,7 +40,7 @@ class SortedIndex:
     sort_rows: Callable[[pa.Table], pa.Table]
     """Sorts rows that are whole batches, or parts of batches, one after the other."""
     cut_by: tuple[str, ...]
-    """Columns that tell the ranges apart: rows that are equal in them stand in one range."""
+    """Columns by which ranges are cut: rows that are equal in them are in one range."""
     file_rows: int
     """Rows of a file, about."""
     options: Mapping[str, Any]
@@ -69,18 +69,12 @@ def write_index(
     """
     prefix = f".tmp-{index.table.name}-"
     remove_leftovers(paths.root, prefix)
-    scratch = paths.root / leftover_name(prefix, "ranges")
     cuts = _choose_cuts(protein_files, index)
-    try:
-        scratch.mkdir(parents=True)
-        ranges = _cut_into_ranges(protein_files, index, cuts, scratch)
+    with open_scratch(paths.root, prefix=prefix, purpose="ranges") as scratch, writing_to(scratch.folder()):
+        ranges = _cut_into_ranges(protein_files, index, cuts, scratch.folder())
         targets = [paths.part(index.table, i, len(ranges)) for i in range(1, len(ranges) + 1)]
         for source, target in zip(ranges, targets, strict=True):
             _write_sorted(source, target, index, metadata)
-    except OSError as error:
-        raise write_fault(scratch, error) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
     for path in set(targets[0].parent.glob("*.parquet")) - set(targets):
         path.unlink()
@@ -128,14 +122,14 @@ def _choose_cuts(protein_files: Sequence[Path], index: SortedIndex) -> list[Cut]
 
 
 def _cut_into_ranges(
-    protein_files: Sequence[Path], index: SortedIndex, cuts: Sequence[Cut], scratch: Path
+    protein_files: Sequence[Path], index: SortedIndex, cuts: Sequence[Cut], folder: Path
 ) -> list[Path]:
     """Write the rows of each range to a file of its own, unsorted between batches; return the files, in order.
 
     A range that holds no row has no file, but there is always one.
     """
     schema = index.table.schema(0)
-    paths = [scratch / f"{i:05d}.arrow" for i in range(len(cuts) + 1)]
+    paths = [folder / f"{i:05d}.arrow" for i in range(len(cuts) + 1)]
     n_rows = [0] * len(paths)
     with ExitStack() as stack:
         sinks = [stack.enter_context(path.open("wb")) for path in paths]

@@ -169,7 +169,7 @@ def _split_column(column: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray, np.nda
 
 
 def _find_words(letters: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where words begin in texts that stand end to end, and their lengths; `letters` is 0 between words."""
+    """Return where words begin in texts joined end to end, and their lengths; `letters` is 0 between words."""
     is_letter = letters > 0
     is_begin = is_letter.copy()
     is_begin[1:] &= ~is_letter[:-1]

@@ -1,8 +1,8 @@
-"""A head's attention across two joined proteins, and the score of every pair of residues by it.
+"""The attention of a head across two joined proteins, and the score that it gives every pair of residues.
 
 The score is that of contact prediction within a protein (`contacts.single_heads`): A + A^T less the average product
 (APC: Dunn et al., Bioinformatics 2008). The average product is that of the joined inner map, without linker and special
-tokens; or, by choice, that of the block across alone.
+tokens, or that of the block across alone (`Apc`).
 
 Axis letters: `N` residues of a protein, `M` of its partner, `T` tokens of both joined.
 """
@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Apc = Literal["joined", "across"]
-"""Over which part of the map the average product is taken."""
+"""The part of the map over which the average product is taken."""
 
 APC_PARTS: tuple[Apc, ...] = get_args(Apc)
 
 
 @dataclass(frozen=True)
 class AcrossMap:
-    """What a map says of the pairs across; every number is linear in the map, so that means are those of maps."""
+    """The numbers of a map about pairs across; all are linear in the map, so their means are those of mean maps."""
 
     block: NDArray[np.float32]
     """Attention of a residue of the protein to one of the partner, both directions added, shape (N, M)."""
@@ -39,7 +39,7 @@ class AcrossMap:
 
     @property
     def is_finite(self) -> bool:
-        """Return whether every number is finite: a half-precision model may overflow."""
+        """Return whether every number is finite, because a half-precision model may overflow."""
         return bool(np.isfinite(self.mass).all() and np.isfinite(self.partner_mass).all())
 
     @classmethod
@@ -63,7 +63,7 @@ class AcrossMap:
 
 
 def cut_across_map(attention: Tensor, protein: slice, partner: slice) -> AcrossMap:
-    """Return what a whole map, (T, T), says of the pairs across; the slices are the tokens of the two proteins."""
+    """Return the numbers of a whole map, (T, T), about pairs across; the slices are the tokens of the two proteins."""
     within, across = attention[protein, protein], attention[protein, partner]
     backward, partner_within = attention[partner, protein], attention[partner, partner]
     mass = _sum(within, 0) + _sum(within, 1) + _sum(across, 1) + _sum(backward, 0)

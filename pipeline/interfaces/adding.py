@@ -74,7 +74,7 @@ class AddedInterfaces:
     """Their homology groups."""
     n_homodimers: int
     n_without_contacts: int
-    """Computed pairs of which no contact is known."""
+    """Computed pairs without a known contact."""
     n_swapped: int
     """Pairs that have a partner of another group in the null."""
     n_splits: int
@@ -190,9 +190,9 @@ def _check_settings(settings: InterfaceSettings, plan: Plan) -> None:
         "choosing": (settings.n_choosing >= 1, "1 pair or more", settings.n_choosing),
         "splits": (settings.n_splits >= 1, "1 split or more", settings.n_splits),
     }
-    for name, (is_allowed, expected, found) in checks.items():
+    for name, (is_allowed, expected, value) in checks.items():
         if not is_allowed:
-            raise InputError(f"--{name} cannot be used as it is.", expected=expected, found=f"{found}")
+            raise InputError(f"--{name} cannot be used as it is.", expected=expected, found=f"{value}")
 
 
 def _list_computed_pairs(paths: AtlasPaths, manifest: Manifest) -> list[int]:

@@ -104,6 +104,7 @@ def _make_task(
     """Return the task that computes the nulls of pairs, joined as the pairs of the atlas are."""
     joining = read_joining(paths, manifest)
     shards = _cut_shards(pairs, plan, forms=joining.forms, orders=joining.orders)
+
     return ComputeNulls(
         atlas_id=manifest.atlas_id,
         inputs=digest_inputs(manifest, PAIR_NULLS),

@@ -1,9 +1,9 @@
-"""Homology groups of pairs: pairs with chains alike are no independent evidence, and stand in one group.
+"""Homology groups of pairs: pairs with similar chains are not independent evidence, and form one group.
 
 Two sequences are alike if their best local alignment (BLOSUM62, opening a gap costs 11, each further place 1) has a
-score of 60 or more (28 bits), and its identical residues are 30 % or more of the shorter sequence, as those of 40 %
-identity over three quarters of it are. Only sequences that share four letters in a row are aligned. Two pairs are in
-one group if a sequence of one is alike one of the other, or through further pairs.
+score of 60 or more (28 bits), and its identical residues are 30 % or more of the shorter sequence, as with 40 %
+identity over three quarters of it. Only sequences that share four letters in a row are aligned. Two pairs are in one
+group if a sequence of one is like a sequence of the other, directly or through further pairs.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ from itertools import combinations
 IDENTITY = 0.3
 """Share of the shorter sequence from which on identical residues make two sequences alike."""
 LOWEST_SCORE = 60
-"""Score of an alignment from which on it is none by chance: 28 bits."""
+"""Score from which on an alignment is not by chance: 28 bits."""
 WORD = 4
 """Letters in a row that two sequences must share to be aligned."""
 
@@ -49,7 +49,7 @@ def group_pairs(
     Args:
         pairs: the two sequences of each pair, by `pair_id`.
         identity: share of the shorter sequence from which on identical residues make two sequences alike.
-        are_alike: tells which sequences are alike; None: by alignment, as this file says.
+        are_alike: says which sequences are alike; None: by alignment, as described above.
     """
     are_alike = are_alike or make_aligner(identity)
     components = Components()
@@ -67,7 +67,7 @@ def group_pairs(
 
 
 def make_aligner(identity: float = IDENTITY) -> AreAlike:
-    """Return the function that tells by alignment whether two sequences are alike."""
+    """Return a function that says, by alignment, whether two sequences are alike."""
     from Bio.Align import PairwiseAligner, substitution_matrices
 
     matrix = substitution_matrices.load("BLOSUM62")

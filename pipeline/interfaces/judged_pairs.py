@@ -1,4 +1,4 @@
-"""The pairs of an atlas that are judged, by their known contacts or their labels: homology groups, swapped partners."""
+"""The pairs of an atlas that are judged by known contacts or by labels: homology groups and swapped partners."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -36,11 +36,11 @@ class JudgedPair:
 
     pair_id: int
     sequence_id: int
-    """Of `accession`."""
+    """Number of the sequence of `accession`."""
     accession: str
     partner: str
     n_residues: int
-    """Of both."""
+    """Residues of both proteins."""
     partner_length: int
     is_homodimer: bool
     """Whether both have the same sequence."""
@@ -161,36 +161,38 @@ def read_letters(paths: AtlasPaths, accessions: set[str]) -> dict[str, ProteinSe
 def read_known_interfaces(
     paths: AtlasPaths, manifest: Manifest, pairs: Sequence[JudgedPair]
 ) -> dict[int, KnownInterface]:
-    """Return what is known of the interface of each pair, by `pair_id`.
+    """Return the known interface of each pair, by `pair_id`.
 
-    Where several structures, or several chains of one, show the pair, the one with most contacts is taken, of equal
-    ones the one that is first in alphabetical order. Residues that it does not show are left out. A contact of two
-    copies of one sequence counts in both directions.
+    If several structures, or several chains of one, show the pair, the one with most contacts is taken; among equals,
+    the first in alphabetical order. Residues that it does not show are left out. A contact of two copies of one
+    sequence counts in both directions.
     """
     contacts = _read_contacts(paths, manifest, pairs)
     sequences = read_letters(paths, {name for pair in pairs for name in (pair.accession, pair.partner)})
-    structures = {pair_id: _choose_structure(of_pair) for pair_id, of_pair in contacts.items()}
+    structures = {pair_id: _choose_structure(by_structure) for pair_id, by_structure in contacts.items()}
     observed = _read_observed(paths, manifest, pairs, structures)
 
-    known = {}
+    interfaces = {}
     for pair in pairs:
         structure = structures[pair.pair_id]
-        of_pair = contacts[pair.pair_id][structure]
-        if pair.is_homodimer:
-            of_pair = of_pair | {(j, i) for i, j in of_pair}
+        pair_contacts = contacts[pair.pair_id][structure]
         source, chain, partner_chain = structure
-        shown = observed.get((pair.accession, source, chain))
-        partner_shown = observed.get((pair.partner, source, partner_chain))
-        if pair.is_homodimer and shown and partner_shown:  # a residue that one copy shows is that of both
-            shown = partner_shown = shown | partner_shown
-        lengths = len(sequences[pair.accession].letters), len(sequences[pair.partner].letters)
-        known[pair.pair_id] = make_known_interface(
-            sorted(of_pair),
-            lengths=lengths,
-            observed=sorted(shown) if shown else None,
-            partner_observed=sorted(partner_shown) if partner_shown else None,
+        positions = observed.get((pair.accession, source, chain))
+        partner_positions = observed.get((pair.partner, source, partner_chain))
+
+        # Two copies of one sequence: contacts count in both directions, and what either copy shows is shown of both.
+        if pair.is_homodimer:
+            pair_contacts = pair_contacts | {(j, i) for i, j in pair_contacts}
+            if positions and partner_positions:
+                positions = partner_positions = positions | partner_positions
+
+        interfaces[pair.pair_id] = make_known_interface(
+            sorted(pair_contacts),
+            lengths=(len(sequences[pair.accession].letters), len(sequences[pair.partner].letters)),
+            observed=sorted(positions) if positions else None,
+            partner_observed=sorted(partner_positions) if partner_positions else None,
         )
-    return known
+    return interfaces
 
 
 def _list_pairs_with_contacts(paths: AtlasPaths, manifest: Manifest) -> set[frozenset[str]]:

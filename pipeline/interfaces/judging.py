@@ -1,4 +1,4 @@
-"""The passes that judge attention across pairs: every head alone, then heads that were chosen on other pairs.
+"""The passes that judge attention across pairs: first every head alone, then heads that were chosen on other pairs.
 
 Axis letters: `L` layers, `H` heads, `M` measures, `C` choices of heads.
 """
@@ -37,7 +37,7 @@ from attlas.schema.json_file import digest
 GIVEN, SWAPPED, SHUFFLED = KINDS
 
 RULE = 1
-"""Version of how trials are made and measured: another one, other numbers."""
+"""Version of how trials are made and measured; a new version means new numbers."""
 
 Rows = list[dict[str, object]]
 
@@ -50,11 +50,11 @@ class JudgeSettings:
     gap: int
     """Positions without letters between the two, in the form `gap`."""
     is_both_orders: bool
-    """Whether scores are of the mean map of both orders of the two."""
+    """Whether scores come from the mean map over both orders."""
     apc: Apc
     seed: int
     groups: str
-    """Where the homology groups are from."""
+    """The source of the homology groups, in words."""
 
     @property
     def values(self) -> Mapping[str, object]:
@@ -71,7 +71,7 @@ class JudgeSettings:
 
 @dataclass(frozen=True)
 class FusedChoice:
-    """Heads that were chosen on the pairs of some homology groups, which cannot judge them."""
+    """Heads that were chosen on the pairs of some homology groups; these groups cannot judge them."""
 
     form: Form
     split: int
@@ -82,19 +82,19 @@ class FusedChoice:
 
 @dataclass(frozen=True)
 class PairTrials(PassTask[list[Trial], list[Measures | None]]):
-    """A pass over trials of pairs, in shards of its own; what is measured, and its rows, are for each pass to say.
+    """A pass over trials of pairs, in its own shards; each pass says what is measured, and makes the rows.
 
     A trial on which the attention is not finite has no rows and counts as failed.
     """
 
     pairs: tuple[JudgedPair, ...]
-    """All pairs with known contacts, in order of `pair_id`; a shard counts their places in this order."""
+    """All pairs with known contacts, in order of `pair_id`; a shard is a range of places in this order."""
     shards: tuple[Shard, ...]
     judge_settings: JudgeSettings
 
     @abstractmethod
     def begin_trial(self, trial: Trial) -> MeasureTrial:
-        """Return what takes the maps of a trial."""
+        """Return the object that takes the maps of a trial."""
 
     @cached_property
     def pairs_by_id(self) -> Mapping[int, JudgedPair]:
@@ -103,7 +103,7 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
 
     @cached_property
     def identity(self) -> str:
-        """Return the digest of pairs, settings and tables: the same give the same rows."""
+        """Return the digest of pairs, settings and tables; equal digests mean equal rows."""
         cuts = [[shard.first_sequence_id, shard.end_sequence_id] for shard in self.shards]
         pairs = [list(asdict(pair).values()) for pair in self.pairs]
         return digest([RULE, self.atlas_id, self.inputs, pairs, cuts, dict(self.judge_settings.values)])
@@ -145,7 +145,7 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
             sequence=letters[pair.accession].letters,
             partner_sequence=letters[pair.partner].letters,
             partner=pair.partner,
-            known=interfaces[pair.pair_id],
+            interface=interfaces[pair.pair_id],
         )
         yield given
 
@@ -164,11 +164,11 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
                 kind=SWAPPED,
                 partner_sequence=letters[swapped_pair.partner].letters,
                 partner=swapped_pair.partner,
-                known=given.known.exchange_partner(interfaces[swapped_pair.pair_id]),
+                interface=given.interface.exchange_partner(interfaces[swapped_pair.pair_id]),
             )
 
     def compute(self, encoder: Encoder, plan: Plan, sequences: list[Trial]) -> list[Measures | None]:
-        """Return the measures of each trial, None where its attention is not finite. Raises as `PassTask.compute`."""
+        """Return the measures of each trial, None if its attention is not finite. Raises as `PassTask.compute`."""
         refuse_unsupported_forms(encoder, self.judge_settings.forms)
         return measure_trials(
             encoder,
@@ -192,8 +192,8 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
             "kind": trial.kind,
         }
 
-        # What the trial is judged by: contacts are not always given, an interface always is.
-        interface = trial.known
+        # What the trial is judged by: contacts are not always known, an interface is.
+        interface = trial.interface
         return columns | {
             "n_pairs": interface.n_pairs,
             "n_contacts": None if interface.contacts is None else len(interface.contacts),
@@ -220,7 +220,7 @@ class JudgeHeads(PairTrials):
         return self.judge_settings.values
 
     def begin_trial(self, trial: Trial) -> MeasureTrial:
-        """Return what takes the maps of a trial."""
+        """Return the object that takes the maps of a trial."""
         return MeasureHeads(trial, apc=self.judge_settings.apc)
 
     def make_rows(self, plan: Plan, sequences: list[Trial], results: list[Measures | None]) -> ShardRows:
@@ -239,7 +239,7 @@ class JudgeHeads(PairTrials):
 
 @dataclass(frozen=True)
 class JudgeFusedHeads(PairTrials):
-    """Judge fused heads on the pairs on whose homology groups they were not chosen."""
+    """Judge fused heads on pairs of homology groups on which they were not chosen."""
 
     choices: tuple[FusedChoice, ...]
     n_choosing: int
@@ -257,14 +257,14 @@ class JudgeFusedHeads(PairTrials):
         return {**self.judge_settings.values, "n_choosing": self.n_choosing}
 
     def begin_trial(self, trial: Trial) -> MeasureTrial:
-        """Return what takes the maps of a trial."""
+        """Return the object that takes the maps of a trial."""
         choices = [choice.heads for choice in self.list_choices(trial)]
         return MeasureFusedHeads(trial, apc=self.judge_settings.apc, choices=choices)
 
     def list_choices(self, trial: Trial) -> Iterator[FusedChoice]:
         """Yield the choices that a trial judges, in order of split and number of heads.
 
-        None of them was made on its homology group, nor on that of the pair whose partner takes part.
+        None of them was made on its homology group, nor on that of the pair from which a swapped partner comes.
         """
         by_id = self.pairs_by_id
         pair = by_id[trial.pair_id]
@@ -289,7 +289,7 @@ class JudgeFusedHeads(PairTrials):
 
 
 def name_measures(measures: NDArray[np.float64]) -> dict[str, float | None]:
-    """Return MEASURES by their names; None for what is not defined."""
+    """Return MEASURES by name; None if not defined."""
     return {name: None if np.isnan(value) else float(value) for name, value in zip(MEASURES, measures, strict=True)}
 
 

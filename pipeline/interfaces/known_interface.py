@@ -1,6 +1,6 @@
-"""What is known of the interface of two proteins: contacts, and the residues that have one. Opens no file.
+"""The known interface of two proteins: contacts, and the residues that have one. Opens no file.
 
-Axis letters: `N` residues of a protein, `M` of its partner, `n` and `m` those of them that a structure shows.
+Axis letters: `N` residues of a protein, `M` of its partner, `n` and `m` those that a structure shows.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ class KnownInterface:
     partner_observed: NDArray[np.int64]
     """The same of the partner, shape (m,)."""
     contacts: NDArray[np.int64] | None
-    """Places of the contacts in the observed pairs, row by row; None where the two are known not to be partners of
-    each other, so that nothing is known but the interface of each with its own partner."""
+    """Places of the contacts among the observed pairs, counted row by row; None if the two are not partners of each
+    other, so that only the interface of each with its own partner is known."""
     interface: NDArray[np.int64]
     """Places in `observed` of the residues with a contact."""
     partner_interface: NDArray[np.int64]
@@ -40,14 +40,14 @@ class KnownInterface:
         return max(1, min(len(self.observed), len(self.partner_observed)) // TENTH)
 
     def select_pairs(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the scores of the observed pairs, shape (n * m,), of those of all pairs, shape (N, M)."""
+        """Return the scores of the observed pairs, shape (n * m,), from the scores of all pairs, shape (N, M)."""
         n_residues, n_partner_residues = scores.shape
         if (len(self.observed), len(self.partner_observed)) != (n_residues, n_partner_residues):
             scores = scores[np.ix_(self.observed, self.partner_observed)]
         return scores.ravel()
 
     def exchange_partner(self, other: "KnownInterface") -> "KnownInterface":
-        """Return what is known of this protein beside the partner of another pair: no contacts between the two."""
+        """Return the interface of this protein with the partner of another pair, of which no contacts are known."""
         return KnownInterface(self.observed, other.partner_observed, None, self.interface, other.partner_interface)
 
 
@@ -58,16 +58,16 @@ def make_known_interface(
     observed: Sequence[int] | None = None,
     partner_observed: Sequence[int] | None = None,
 ) -> KnownInterface:
-    """Return what is known by contacts (i, j), both positions 1-based, of a protein and of its partner.
+    """Return the interface of a protein and its partner from their contacts (i, j), both positions 1-based.
 
     Args:
-        contacts: pairs of positions; one may stand there twice.
+        contacts: pairs of positions, perhaps with repeats.
         lengths: residues of the protein, and of its partner.
         observed: positions of the protein's residues that the structure shows; None: all.
         partner_observed: the same of the partner.
 
     Raises:
-        ValueError: a contact is of residues that are not there.
+        ValueError: a contact has a residue that the structure does not show.
     """
     pairs = np.array(sorted(set(contacts)), np.int64).reshape(-1, 2) - 1
     places, partner_places = (

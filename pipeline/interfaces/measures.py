@@ -1,7 +1,7 @@
 """How well scores rank known positives: areas under curves, and hits among the highest. Pure arithmetic.
 
-Ties count the same in every measure: half in the area under the receiver's curve, together in the average precision,
-and by the mean over all their orders in the hits among the highest.
+Each measure has its rule for ties: half in the AUROC, together in the average precision, and the mean over all their
+orders in the hits among the highest.
 
 Axis letters: `K` items with a score (residues, or pairs of them), `P` positives among them, `N` residues of a protein,
 `M` its partner's.
@@ -17,7 +17,7 @@ from attlas.pipeline.interfaces.across_maps import AcrossMap
 from attlas.pipeline.interfaces.known_interface import KnownInterface
 
 CUTS = (1, 5, 10)
-"""Pairs of highest score that are looked at, besides a tenth of the shorter protein's residues."""
+"""Numbers of top pairs in which hits are counted, besides a tenth of the shorter protein's residues."""
 
 MEASURES = (
     "auroc",
@@ -31,15 +31,15 @@ MEASURES = (
     "partner_interface_auroc",
     "partner_interface_auprc",
 )
-"""What is measured of a map, in this order; the names are columns of `pair_head_contacts` and `pair_choices`."""
+"""The measures of a map, in order; the names are columns of `pair_head_contacts` and `pair_choices`."""
 
 
 @dataclass(frozen=True)
 class RankingMeasures:
-    """How scores rank positives. Where all or none of the items are positives, nothing is defined: NaN."""
+    """How scores rank positives; every number is NaN if all or none of the items are positives."""
 
     auroc: float
-    """Chance that a positive has a higher score than an item that is none; ties count half."""
+    """Chance that a positive has a higher score than another item; ties count half."""
     auprc: float
     """Average precision: mean over positives of the precision among all items of their score or a higher one."""
     hits: tuple[float, ...]
@@ -54,7 +54,7 @@ def rank_positives(
     Args:
         scores: finite numbers; the higher, the likelier a positive.
         positives: distinct places of `scores`.
-        cuts: numbers of items of highest score that are looked at; more than there are: all.
+        cuts: numbers of top items in which hits are counted; all items if there are fewer.
 
     Source: Mann and Whitney 1947 for the area; average precision as in scikit-learn.
     """
@@ -74,39 +74,39 @@ def rank_positives(
     return RankingMeasures(auroc, auprc, tuple(_count_hits(ordered, values, min(cut, n_items)) for cut in cuts))
 
 
-def measure_map(across: AcrossMap, known: KnownInterface, *, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+def measure_map(across: AcrossMap, interface: KnownInterface, *, scores: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the MEASURES of a map across two proteins; all NaN where its attention is not finite.
 
     Args:
-        across: the map, of which the attention received is taken.
-        known: contacts and interface residues.
+        across: the map, from which the attention received is taken.
+        interface: its contacts and residues.
         scores: its scores, shape (N, M), as `AcrossMap.score` returns them.
     """
     if not across.is_finite:
         return np.full(len(MEASURES), np.nan)
-    return measure_scores(known, scores=scores, received=across.received, partner_received=across.partner_received)
+    return measure_scores(interface, scores=scores, received=across.received, partner_received=across.partner_received)
 
 
 def measure_scores(
-    known: KnownInterface,
+    interface: KnownInterface,
     *,
     scores: NDArray[np.float32],
     received: NDArray[np.float32],
     partner_received: NDArray[np.float32],
 ) -> NDArray[np.float64]:
-    """Return the MEASURES of scores of pairs and of attention received from the other; NaN where not defined.
+    """Return the MEASURES of scores of pairs and of attention received from the other protein; NaN if not defined.
 
     Args:
-        known: contacts and interface residues.
+        interface: its contacts and residues.
         scores: of every pair of residues, shape (N, M), finite.
         received: what each residue of the protein receives from the partner, shape (N,).
         partner_received: what each residue of the partner receives from the protein, shape (M,).
     """
     contacts = RankingMeasures(np.nan, np.nan, (np.nan,) * (len(CUTS) + 1))
-    if known.contacts is not None:
-        contacts = rank_positives(known.select_pairs(scores), known.contacts, cuts=(*CUTS, known.n_tenth))
-    interface = rank_positives(received[known.observed], known.interface)
-    partner_interface = rank_positives(partner_received[known.partner_observed], known.partner_interface)
+    if interface.contacts is not None:
+        contacts = rank_positives(interface.select_pairs(scores), interface.contacts, cuts=(*CUTS, interface.n_tenth))
+    residues = rank_positives(received[interface.observed], interface.interface)
+    partner_residues = rank_positives(partner_received[interface.partner_observed], interface.partner_interface)
 
     # In the order of MEASURES.
     return np.array(
@@ -114,10 +114,10 @@ def measure_scores(
             contacts.auroc,
             contacts.auprc,
             *contacts.hits,
-            interface.auroc,
-            interface.auprc,
-            partner_interface.auroc,
-            partner_interface.auprc,
+            residues.auroc,
+            residues.auprc,
+            partner_residues.auroc,
+            partner_residues.auprc,
         ]
     )
 

@@ -1,4 +1,4 @@
-"""The memory that trials take besides what the build's bound counts: whole maps, the block across of every head.
+"""The memory of trials beyond the bound of a build: whole maps, and the block across of every head.
 
 Axis letters: `T` tokens, `N` residues of a protein, `M` of its partner, `H` heads, `C` choices of heads.
 """
@@ -6,10 +6,10 @@ Axis letters: `T` tokens, `N` residues of a protein, `M` of its partner, `H` hea
 from collections.abc import Sequence
 
 MAP_COPIES = 5
-"""Whole maps of a head that exist at once: scores, softmax, and sums of parts in float64."""
+"""Whole maps of a head in memory at once: scores, softmax, and sums of parts in float64."""
 BLOCK_COPIES = 3
-"""Blocks across of a head that exist at once while it is measured, besides the one that is kept: scores, sorted scores,
-and those of the other order."""
+"""Blocks across of a head in memory at once while it is measured, in addition to the block that is kept: scores, sorted
+scores, and those of the other order."""
 MAP_BYTES = 4
 ROW_BYTES = 200
 """Bytes of a row of measures until it is written."""
@@ -21,7 +21,7 @@ def predict_trial_bytes(lengths: Sequence[int], *, n_heads: int, n_choices: int,
     Args:
         lengths: residues of both proteins of each pair.
         n_heads: heads of a layer.
-        n_choices: choices of fused heads that are measured at once; 0 where heads are measured alone.
+        n_choices: choices of fused heads that are measured at once; 0 if single heads are measured.
         n_rows: rows of a pair.
     """
     longest = max(lengths, default=0)

@@ -1,6 +1,6 @@
-"""The pass over the nulls of labelled pairs: what heads say of each, its partner swapped, and its letters shuffled.
+"""The pass over the nulls of labelled pairs: the numbers of heads with the partner swapped, and with letters shuffled.
 
-The inputs are made, run and reduced as those of `pairs`; only the numbers of heads are kept.
+The inputs are made, run and reduced as in `attlas pairs`; only the numbers of heads are kept.
 
 Axis letters: `L` layers, `H` heads, `K` rows.
 """
@@ -34,7 +34,7 @@ NO_LINKS = 2.0
 """A floor that no attention reaches: links are not kept."""
 
 RULE = 1
-"""Version of how nulls are made: another one, other numbers."""
+"""Version of how nulls are made; a new version means new numbers."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class NullPair:
     pair: JudgedPair
     kind: str
     partner: str
-    """Accession of the partner: of kind `swapped` that of another pair."""
+    """Accession of the partner; for the kind `swapped`, the partner of another pair."""
 
 
 @dataclass(frozen=True)
 class NullOfSequences(PairOfSequences):
-    """A null with its sequences, as a pair that is computed."""
+    """A null with its sequences, which is computed like a pair."""
 
     null: NullPair
 
@@ -59,11 +59,11 @@ class ComputeNulls(ComputePairs):
     """Compute the nulls of labelled pairs; one whose attention is not finite has no rows and counts as failed."""
 
     labelled: tuple[JudgedPair, ...]
-    """The labelled pairs in order of `pair_id`; a shard counts their places in this order."""
+    """The labelled pairs in order of `pair_id`; a shard is a range of places in this order."""
     shards: tuple[Shard, ...]
     seed: int
     groups: str
-    """Where the homology groups are from."""
+    """The source of the homology groups, in words."""
 
     @property
     def name(self) -> str:
@@ -121,14 +121,14 @@ class ComputeNulls(ComputePairs):
         return selected
 
     def _list_nulls(self, pair: JudgedPair) -> list[NullPair]:
-        """Return the nulls of a pair; where all pairs are of one homology group, no partner is swapped."""
+        """Return the nulls of a pair; if all pairs are in one homology group, no partner is swapped."""
         nulls = [NullPair(pair, SHUFFLED, pair.partner)]
         if pair.swapped is not None:
             nulls.append(NullPair(pair, SWAPPED, self.partners[pair.swapped]))
         return nulls
 
     def choose_reduction(self, encoder: Encoder, plan: Plan) -> PairReduction:
-        """Return what is asked of the attention of every input: the numbers of heads, no links and no contacts."""
+        """Return what is kept of the attention on every input: the numbers of heads, no links and no contacts."""
         return PairReduction(plan.run.edge_theta, NO_LINKS, self.per_residue, contact_head=None, fused_heads=None)
 
     def make_rows(self, plan: Plan, sequences: list[PairOfSequences], results: list[PairAttention | None]) -> ShardRows:
@@ -142,6 +142,7 @@ class ComputeNulls(ComputePairs):
             ((null, form, forms[form]) for null, forms in computed for form in forms),
             key=lambda row: (row[0].pair.pair_id, row[1], row[0].kind),
         )
+
         n_inputs = len(self.forms) * len(self.orders)
         return ShardRows(
             tables=[TableRows(PAIR_NULLS, _list_columns(rows, plan.run.n_layers, plan.run.n_heads))],
@@ -165,7 +166,7 @@ def _list_columns(
     n_maps = n_layers * n_heads
     layer, head = np.divmod(np.arange(n_maps), n_heads)
 
-    # What a null has once, each of its heads has.
+    # Values of a null, which are repeated for each of its heads.
     names: dict[str, Sequence[object]] = {
         "pair_id": [null.pair.pair_id for null, _, _ in rows],
         "sequence_id": [null.pair.sequence_id for null, _, _ in rows],
@@ -187,7 +188,7 @@ def _list_columns(
 
 
 def _plan_null(null: NullPair, sequences: tuple[str, str]) -> PlannedPair:
-    """Return a null as a pair that is computed: no line of a file."""
+    """Return a null as a planned pair that comes from no line of a file."""
     return PlannedPair(
         pair_id=null.pair.pair_id,
         accession=null.pair.accession,

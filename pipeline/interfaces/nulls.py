@@ -1,6 +1,6 @@
 """The two nulls of a pair: its partner swapped for that of another pair, and the letters of both chains shuffled.
 
-Swapped partners are not proven not to bind: nothing is known of the contacts between the two, and each is judged on the
+Nobody has shown that swapped partners do not bind: the contacts between the two are unknown, and each is judged on the
 interface with its own partner. Shuffled chains have the letters of the pair in another order, and its contacts.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SizedPair:
-    """A pair with what decides for whose partner its own is swapped."""
+    """A pair with what decides which partner it gets as a swapped one."""
 
     pair_id: int
     group: int | str
@@ -45,7 +45,7 @@ def swap_partners(pairs: Sequence[SizedPair]) -> dict[int, int]:
 
 
 def shuffle_letters(sequence: str, *, seed: int, name: str) -> str:
-    """Return the letters of a sequence in an order that the seed and the name decide, on every machine the same."""
+    """Return the letters of a sequence in an order that follows from seed and name, the same on every machine."""
     digest = hashlib.sha256(f"{seed}\t{name}\t{sequence}".encode()).digest()
     letters = list(sequence)
     random.Random(int.from_bytes(digest[:8])).shuffle(letters)

@@ -1,4 +1,4 @@
-"""How the pairs of an atlas were joined: what is held against them is joined in the same way."""
+"""How the pairs of an atlas were joined; nulls are joined in the same way."""
 
 from dataclasses import dataclass
 

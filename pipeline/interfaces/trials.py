@@ -1,4 +1,4 @@
-"""Trials: a pair in one form, as it is or as a null, with what is known of its interface; and how a trial is measured.
+"""Trials: a pair in one form, as it is or as a null, with its known interface; and how a trial is measured.
 
 Axis letters: `L` layers, `H` heads, `M` measures, `C` choices of heads.
 """
@@ -26,7 +26,7 @@ Measures = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Trial:
-    """Two proteins that run through the model as one input, and what is known of their interface."""
+    """Two proteins that run through the model as one input, with their known interface."""
 
     pair_id: int
     form: Form
@@ -35,19 +35,19 @@ class Trial:
     sequence: str
     partner_sequence: str
     partner: str
-    """Accession of the partner: of kind `swapped`, that of another pair's."""
-    known: KnownInterface
+    """Accession of the partner; for the kind `swapped`, the partner of another pair."""
+    interface: KnownInterface
 
 
 class MeasureTrial(Protocol):
-    """Measures the maps of a trial, which it takes layer by layer."""
+    """Measures the maps of a trial, layer by layer."""
 
     def add_maps(self, layer: int, maps: Sequence[AcrossMap]) -> None:
         """Take the across map of each head of a layer."""
         ...
 
     def finish(self) -> Measures | None:
-        """Return the measures, None where the attention is not finite."""
+        """Return the measures, or None if the attention is not finite."""
         ...
 
 
@@ -55,7 +55,7 @@ class MeasureHeads:
     """Measures every head of a trial, and the mean map of the heads of each layer."""
 
     def __init__(self, trial: Trial, *, apc: Apc) -> None:
-        self.known, self.apc = trial.known, apc
+        self.interface, self.apc = trial.interface, apc
         self.is_finite = True
         self.layers: list[Measures] = []
 
@@ -64,11 +64,11 @@ class MeasureHeads:
         with_mean = [*maps, AcrossMap.average(maps)]
         self.is_finite &= with_mean[-1].is_finite
         self.layers.append(
-            np.stack([measure_map(across, self.known, scores=across.score(self.apc)) for across in with_mean])
+            np.stack([measure_map(across, self.interface, scores=across.score(self.apc)) for across in with_mean])
         )
 
     def finish(self) -> Measures | None:
-        """Return the measures, (L, H + 1, M): at the last place of each layer, those of the mean of its heads."""
+        """Return the measures, (L, H + 1, M); the last place of each layer has those of the mean map of its heads."""
         return np.stack(self.layers) if self.is_finite else None
 
 
@@ -76,7 +76,7 @@ class MeasureFusedHeads:
     """Measures the mean score of several choices of heads at once; the attention received is averaged, too."""
 
     def __init__(self, trial: Trial, *, apc: Apc, choices: Sequence[Sequence[Head]]) -> None:
-        self.known, self.apc, self.choices = trial.known, apc, choices
+        self.interface, self.apc, self.choices = trial.interface, apc, choices
         n_residues, n_partner_residues = len(trial.sequence), len(trial.partner_sequence)
         self.is_finite = True
         self.scores = np.zeros((len(choices), n_residues, n_partner_residues), np.float32)
@@ -106,7 +106,7 @@ class MeasureFusedHeads:
             return None
         maps = zip(self.scores, self.received, self.partner_received, strict=True)
         measures = [
-            measure_scores(self.known, scores=scores, received=received, partner_received=partner_received)
+            measure_scores(self.interface, scores=scores, received=received, partner_received=partner_received)
             for scores, received, partner_received in maps
         ]
         return np.array(measures).reshape(-1, len(MEASURES))
@@ -120,19 +120,19 @@ def measure_trials(
     begin_trial: Callable[[Trial], MeasureTrial],
     is_both_orders: bool,
 ) -> list[Measures | None]:
-    """Run trials through the model, one after the other; return the measures of each, None where not finite.
+    """Run trials through the model, one after the other; return the measures of each, None if not finite.
 
     Args:
         encoder: the model.
-        trials: what runs.
+        trials: the trials to run.
         gap: positions without letters between the two, in the form `gap`.
-        begin_trial: returns what takes the maps of a trial.
-        is_both_orders: whether the maps are the mean over both orders of the two.
+        begin_trial: returns the object that takes the maps of a trial.
+        is_both_orders: whether maps are the mean over both orders of the two proteins.
 
     Raises:
         DeviceFault: the device does not work.
         EnvironmentFault: the model does not take joined sequences.
-        Exception: a trial fails alone, for example when it needs more memory than there is.
+        Exception: a trial fails alone, for example because it needs more memory than there is.
     """
 
     def begin(pack: Sequence[Trial]) -> Callable[[], list[Measures | None]]:

@@ -105,7 +105,7 @@ def choose_links(candidates: Links, *, n_residues: int, per_residue: int, theta:
 
 
 def thin_candidates(candidates: Links, *, budget: int, theta: float) -> Links:
-    """Return the candidates of some heads that may still be chosen, whatever the other heads have.
+    """Return the candidates of some heads that may still be chosen, for any candidates of the other heads.
 
     More heads take places away: of the long-range candidates fewer are chosen, and there are fewer rounds of turns. So
     nothing is lost if the strongest `budget // 2` long-range ones are kept, and of the others each head's as many as

@@ -29,7 +29,7 @@ def predict_link_bytes(
     budgets = [max(per_residue * length, n_layers * n_heads) for length in lengths]
     strongest = [HUB_LINKS * n_heads * length for length in lengths]
 
-    # Before they are thinned, the candidates of a layer stand beside those gathered.
+    # Before they are thinned, the candidates of a layer are in memory with those gathered.
     gathered = [THIN_FACTOR * budget + new for budget, new in zip(budgets, strongest, strict=True)]
     packs = list(cut_packs(lengths, pack_tokens))
     largest_pack = max(

@@ -6,7 +6,7 @@ from typing import Any
 from attlas.pipeline.model.config_values import read_number, wrong_value
 
 ROTARY = ("esmc", "modernbert", "eurobert", "nomic_bert", "gemma3_text")
-"""Architectures whose positions are always rotary: they have no limit, whatever length they were trained with."""
+"""Architectures whose positions are always rotary: they have no limit, also beyond the length of the training."""
 
 ROTARY_SETTINGS = ("rope_parameters", "rope_theta")
 """Settings that only configurations of rotary positions have."""
@@ -18,7 +18,7 @@ OFFSET_POSITIONS = (
 """Architectures whose learned positions begin after the padding index."""
 
 FIXED_OFFSETS = {"mpnet": 2}
-"""Architectures whose learned positions begin at the same place, whatever the padding index."""
+"""Architectures whose learned positions begin at the same place for any padding index."""
 
 DEFAULT_PADDING = 1
 """The padding index of the classes of OFFSET_POSITIONS, where a configuration names none; ESM's has none."""

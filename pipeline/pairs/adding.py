@@ -10,8 +10,8 @@ from attlas.pipeline.adding import add_files
 from attlas.pipeline.contacts.head_choice import read_choice
 from attlas.pipeline.encode import StartProgress
 from attlas.pipeline.pairs.computing import ComputePairs
+from attlas.pipeline.pairs.cost import PairCost, predict_draft_cost
 from attlas.pipeline.pairs.drafting import PairDraft, draft_pairs
-from attlas.pipeline.pairs.foretelling import PairCost, foretell_draft
 from attlas.pipeline.pairs.joining import Form, Order
 from attlas.pipeline.pairs.pair_list import PairList, read_pairs
 from attlas.pipeline.pairs.plan_file import digest_pairs, find_plan_file, remove_other_plans, write_plan_file
@@ -127,7 +127,7 @@ def add_listed_pairs(
             _check_memory(missing, draft, scheduler=scheduler)
         if announce is not None and missing:
             unfinished = replace(draft, shards=missing)
-            announce(foretell_draft(unfinished, settings, n_workers=n_workers, scheduler=scheduler))
+            announce(predict_draft_cost(unfinished, settings, n_workers=n_workers, scheduler=scheduler))
 
         plan_file = find_plan_file(paths, task.plan_digest)
         if not plan_file.is_file():

@@ -48,7 +48,7 @@ class ContactsAcross:
 
 @dataclass(frozen=True)
 class TurnedAttention:
-    """The attention on one input, in the order of the file of pairs, whatever the order of the input."""
+    """The attention on one input, in the order of the file of pairs, for any order of the input."""
 
     heads: NDArray[np.float32]
     """As of `JoinedAttention`, `accession` first, (2, L, H, 9)."""
@@ -68,11 +68,11 @@ class FormAttention:
     """What is kept of a pair in one form."""
 
     heads: Mapping[str, NDArray[np.float32]]
-    """By order, `mean` among them where there are two, (2, L, H, 9)."""
+    """Numbers of heads by order, (2, L, H, 9); with two orders, `mean` is one of the keys."""
     received: NDArray[np.float32]
     """Mean over orders, (2, L, N)."""
     links: Mapping[str, LinksAcross]
-    """By order."""
+    """Links across by order."""
     contacts: ContactsAcross
     segments: NDArray[np.float32] | None = None
     """Attention between segments, mean over orders, (L, 20, 20); None where it was not asked for."""

@@ -1,4 +1,4 @@
-"""The pass over pairs: two proteins run through the model as one input, in every form and order that is asked for."""
+"""The pass over pairs: two proteins run through the model as one input, in every form and order of the settings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -111,16 +111,16 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
         return [pair for pair in self._read_pairs(paths, shard) if begin <= pair.pair.pair_id < end]
 
     def compute(self, encoder: Encoder, plan: Plan, sequences: list[PairOfSequences]) -> list[PairAttention | None]:
-        """Return what is kept of each pair, None where its attention is not finite. Raises as `PassTask.compute`."""
+        """Return what is kept of each pair, None if its attention is not finite. Raises as `PassTask.compute`."""
         refuse_unsupported_forms(encoder, self.forms)
-        asked = self.choose_reduction(encoder, plan)
+        settings = self.choose_reduction(encoder, plan)
         inputs = self._make_inputs(encoder, sequences)
 
         def begin(pack: Sequence[PairInput]) -> Callable[[], list[JoinedAttention | None]]:
             reduction = ReduceToPairs(
                 [pair_input.joined for pair_input in pack],
                 [pair_input.is_mirrored for pair_input in pack],
-                asked,
+                settings,
                 n_layers=encoder.n_layers,
             )
             encoder.start_inputs([pair_input.joined.tokens for pair_input in pack], reduce=reduction)
@@ -138,8 +138,8 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
         n_inputs = len(self.forms) * len(self.orders)
         kept: list[PairAttention | None] = []
         for n in range(len(sequences)):
-            own = inputs[n * n_inputs : (n + 1) * n_inputs]
-            kept.append(self._keep([(pair_input, next(results)) for pair_input in own]))
+            pair_inputs = inputs[n * n_inputs : (n + 1) * n_inputs]
+            kept.append(self._keep([(pair_input, next(results)) for pair_input in pair_inputs]))
         return kept
 
     def make_rows(self, plan: Plan, sequences: list[PairOfSequences], results: list[PairAttention | None]) -> ShardRows:
@@ -158,7 +158,7 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
         )
 
     def choose_reduction(self, encoder: Encoder, plan: Plan) -> PairReduction:
-        """Return what is asked of the attention of every input."""
+        """Return what is kept of the attention on every input."""
         has_contact_head = getattr(encoder.model, "contact_head", None) is not None
         contact_head: ContactHead | None = find_contact_head(encoder) if has_contact_head else None
         fused_heads = None if self.heads is None else make_mean(encoder, self.heads)

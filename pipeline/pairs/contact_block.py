@@ -1,7 +1,7 @@
-"""Contacts between two joined sequences: a weighted sum of corrected heads, of the block across alone.
+"""Contacts between two joined sequences: a weighted sum of corrected heads, for the block across alone.
 
-As `contacts.contact_head`, whose weights or those of a few fused heads are taken, but of a joined map: `A + A^T` less
-the average product, where the product is that of the residues of both sequences, without linker and special tokens.
+The same as `contacts.contact_head`, with its weights or those of a few fused heads, but on a joined map: `A + A^T` less
+the average product. The product is that of the residues of both sequences, without linker and special tokens.
 
 Axis letters: `H` heads, `T` tokens of an input, `A` and `B` residues of its chains.
 """
@@ -29,13 +29,13 @@ class ContactBlock:
             return
 
         # Attention of the first chain to the second, and that of the second to the first.
-        first, second = self.chains
-        if rows := cut_rows(first, first_row, tile.shape[1]):
-            place = slice(first_row + rows.start - first.start, first_row + rows.stop - first.start)
-            self.values[place] += _sum_heads(tile[:, rows, second], weights, is_used)
-        if rows := cut_rows(second, first_row, tile.shape[1]):
-            place = slice(first_row + rows.start - second.start, first_row + rows.stop - second.start)
-            self.values[:, place] += _sum_heads(tile[:, rows, first], weights, is_used).T
+        chain_a, chain_b = self.chains
+        if rows := cut_rows(chain_a, first_row, tile.shape[1]):
+            place = slice(first_row + rows.start - chain_a.start, first_row + rows.stop - chain_a.start)
+            self.values[place] += _sum_heads(tile[:, rows, chain_b], weights, is_used)
+        if rows := cut_rows(chain_b, first_row, tile.shape[1]):
+            place = slice(first_row + rows.start - chain_b.start, first_row + rows.stop - chain_b.start)
+            self.values[:, place] += _sum_heads(tile[:, rows, chain_a], weights, is_used).T
 
     def correct(self, mass: Tensor, *, layer: int) -> None:
         """Subtract the average product of a layer's heads.
@@ -45,11 +45,12 @@ class ContactBlock:
                 special tokens give and receive none.
             layer: the layer.
         """
-        first, second = self.chains
-        total = mass[:, first].sum(1) + mass[:, second].sum(1)
+        chain_a, chain_b = self.chains
+        total = mass[:, chain_a].sum(1) + mass[:, chain_b].sum(1)
+
         # A head that gives residues nothing has no product.
         share = torch.where(total > 0, self.head.weights[layer].to(mass.dtype) / total, 0)
-        product = (mass[:, first] * share[:, None]).T @ mass[:, second]
+        product = (mass[:, chain_a] * share[:, None]).T @ mass[:, chain_b]
         self.values -= product.to(self.values.dtype)
 
 

@@ -23,7 +23,7 @@ class PairDraft:
     orders: tuple[Order, ...]
     planned: PlannedPairs
     shards: tuple[Shard, ...]
-    """Their `sequence_id` is that of the pairs, `pair_id`."""
+    """Shards whose `sequence_id` counts pairs: it is the `pair_id`."""
     model: PairModel
 
     @property

@@ -1,4 +1,4 @@
-"""The attention of joined inputs, reduced tile by tile while the model runs: sums, candidates for links, contacts.
+"""The attention on joined inputs, reduced tile by tile while the model runs: sums, candidates for links, contacts.
 
 Axis letters: `L` layers, `H` heads, `T` tokens of an input, `P` inputs in a pack, `S` sums, `N` residues of both
 chains, `A` and `B` residues of each.
@@ -25,10 +25,10 @@ from attlas.pipeline.pairs.segmenting import SegmentSums
 from attlas.pipeline.pairs.summing import SUMS, cut_rows, mark_specials, sum_rows, sum_rows_plainly
 
 FAR = 1 << 24
-"""Added to the place of a key, so that every link across counts as one of long range; taken off afterwards."""
+"""Added to the place of a key, so that every link across counts as long-range; subtracted again afterwards."""
 
 CONSTANT = 1e-5
-"""Share of the sum of squares up to which what deviates from the mean may be rounding alone: no correlation then."""
+"""Share of the sum of squares up to which the deviation from the mean may be rounding: then there is no correlation."""
 
 HEAD_NUMBERS = (
     "within_share",
@@ -46,7 +46,7 @@ HEAD_NUMBERS = (
 
 @dataclass(frozen=True)
 class PairReduction:
-    """What is asked of the attention of joined inputs."""
+    """What is kept of the attention on joined inputs, and from which weight on."""
 
     theta: float
     """Attention from which on a pair counts as an edge."""
@@ -55,7 +55,7 @@ class PairReduction:
     per_residue: int
     """Links across for each residue of both chains."""
     contact_head: ContactHead | None
-    """The model's own, None where it has none."""
+    """The model's own head, None if it has none."""
     fused_heads: ContactHead | None
     """The mean of a few heads, None where none are given."""
     has_segments: bool = False
@@ -67,7 +67,7 @@ class JoinedAttention:
     """The attention of a model on one joined input, reduced."""
 
     heads: NDArray[np.float32]
-    """HEAD_NUMBERS of each chain as queries, (2, L, H, 9); the last not a number where the chains differ."""
+    """HEAD_NUMBERS of each chain as queries, (2, L, H, 9); `mirror` is NaN if the chains differ."""
     received: NDArray[np.float32]
     """Attention that residues receive from their own chain and from the other, mean over heads, (2, L, N)."""
     links: Links
@@ -77,33 +77,33 @@ class JoinedAttention:
     score: NDArray[np.float32] | None
     """Score by the fused heads, (A, B)."""
     segments: NDArray[np.float32] | None = None
-    """Attention between segments, (L, 20, 20), where it was asked for."""
+    """Attention between segments, (L, 20, 20); None unless the settings ask for it."""
 
 
 class ReduceToPairs:
     """A `Reduction` of one pack of joined inputs: called for each layer, then read once (`results`).
 
-    The `PackAttention` that it returns holds zeros: the build computes those numbers, of single sequences.
+    The `PackAttention` that it returns holds zeros, because the build computes those numbers for single sequences.
     """
 
     def __init__(
-        self, inputs: Sequence[JoinedInput], are_mirrored: Sequence[bool], asked: PairReduction, *, n_layers: int
+        self, inputs: Sequence[JoinedInput], are_mirrored: Sequence[bool], settings: PairReduction, *, n_layers: int
     ) -> None:
-        self.inputs, self.are_mirrored, self.asked, self.n_layers = inputs, are_mirrored, asked, n_layers
+        self.inputs, self.are_mirrored, self.settings, self.n_layers = inputs, are_mirrored, settings, n_layers
         self.sums: list[Tensor] = []
-        """Of each layer, (P, H, 2, S)."""
+        """The sums of each layer, (P, H, 2, S)."""
         self.received: list[Tensor] = []
-        """Of each layer, mean over heads of what tokens receive, (2, sum of T)."""
+        """What tokens receive in each layer, mean over heads, (2, sum of T)."""
         self.candidates: list[list[Links]] = [[] for _ in inputs]
-        self.probabilities = [ContactBlock(asked.contact_head, joined) for joined in inputs if asked.contact_head]
-        self.scores = [ContactBlock(asked.fused_heads, joined) for joined in inputs if asked.fused_heads]
+        self.probabilities = [ContactBlock(settings.contact_head, joined) for joined in inputs if settings.contact_head]
+        self.scores = [ContactBlock(settings.fused_heads, joined) for joined in inputs if settings.fused_heads]
         self.segments: list[SegmentSums] = []
 
     def __call__(self, inputs: LayerInputs, *, theta: float) -> PackAttention:
         """Reduce one layer."""
         pack, device = inputs.pack, inputs.q.device
         n_heads, n_tokens = inputs.q.shape[:2]
-        if self.asked.has_segments and not self.segments:
+        if self.settings.has_segments and not self.segments:
             sizes = {"n_layers": self.n_layers, "n_heads": n_heads}
             self.segments = [SegmentSums(joined, **sizes, device=device) for joined in self.inputs]
         layer = _LayerSums(self, layer=len(self.sums), n_heads=n_heads, n_tokens=n_tokens, device=device)
@@ -115,12 +115,14 @@ class ReduceToPairs:
         return PackAttention(output, torch.zeros(sum(pack.n_residues)), torch.zeros(len(self.inputs), n_heads, 1))
 
     def add_candidates(self, input_index: int, links: Links, *, n_heads: int) -> None:
-        """Add the candidates of a layer, and drop some that cannot be chosen where there are many."""
+        """Add the candidates of a layer; if there are many, drop some that cannot be chosen any more."""
         parts = self.candidates[input_index]
         parts.append(links)
-        budget = max(self.asked.per_residue * self.inputs[input_index].n_residues, self.n_layers * n_heads)
+        budget = max(self.settings.per_residue * self.inputs[input_index].n_residues, self.n_layers * n_heads)
         if sum(map(len, parts)) > THIN_FACTOR * budget:
-            self.candidates[input_index] = [thin_candidates(join_links(parts), budget=budget, theta=self.asked.theta)]
+            self.candidates[input_index] = [
+                thin_candidates(join_links(parts), budget=budget, theta=self.settings.theta)
+            ]
 
     def results(self) -> list[JoinedAttention | None]:
         """Return the attention on each input, None where it is not finite."""
@@ -148,11 +150,11 @@ class ReduceToPairs:
         )
 
     def _choose_links(self, n: int) -> Links:
-        """Return the links of an input, by the rule of `links`, with its keys where they are."""
+        """Return the links of an input, chosen by the rule of `links` as if all were long-range."""
         candidates = join_links(self.candidates[n])
         far = Links(candidates.head_index, candidates.i, candidates.j + FAR, candidates.weight)
-        n_residues, asked = self.inputs[n].n_residues, self.asked
-        links = choose_links(far, n_residues=n_residues, per_residue=asked.per_residue, theta=asked.theta)
+        n_residues, settings = self.inputs[n].n_residues, self.settings
+        links = choose_links(far, n_residues=n_residues, per_residue=settings.per_residue, theta=settings.theta)
         return Links(links.head_index, links.i, links.j - FAR, links.weight)
 
 
@@ -183,7 +185,7 @@ class _LayerSums:
             reduction.segments[at.sequence].add_tile(tile, layer=self.layer, first_row=at.first_row)
 
     def finish(self, pack: Pack) -> None:
-        """Correct the contacts by the layer's average products, and hand over its candidates."""
+        """Correct the contacts by the layer's average products, and pass its candidates on."""
         mass = self.masses + self.columns.sum(0)
         for n, tokens in enumerate(pack.slices):
             for blocks in (self.reduction.probabilities, self.reduction.scores):
@@ -193,16 +195,17 @@ class _LayerSums:
             self.reduction.add_candidates(n, links, n_heads=len(mass))
 
     def _sum_on_host(self, tile: Tensor, at: Tile, joined: JoinedInput) -> None:
-        asked = self.reduction.asked
+        settings = self.reduction.settings
         specials = mark_specials(joined.chains, joined.linker, len(joined)).numpy()
+
         sum_rows(
             tile.numpy(),
             at.first_row,
             np.array([(chain.start, chain.stop) for chain in joined.chains]),
             np.array([joined.linker.start, joined.linker.stop]),
             np.flatnonzero(specials),
-            np.float32(asked.theta),
-            np.float32(asked.floor),
+            np.float32(settings.theta),
+            np.float32(settings.floor),
             self.reduction.are_mirrored[at.sequence],
             self.sums[at.sequence, at.heads].numpy(),
             self.columns[:, at.heads, at.tokens].numpy(),
@@ -217,7 +220,7 @@ class _LayerSums:
             at.first_row,
             chains=joined.chains,
             linker=joined.linker,
-            theta=self.reduction.asked.theta,
+            theta=self.reduction.settings.theta,
             is_mirrored=self.reduction.are_mirrored[at.sequence],
             sums=self.sums[at.sequence, at.heads],
             columns=self.columns[:, at.heads, at.tokens],
@@ -228,14 +231,15 @@ class _LayerSums:
     def _insert_candidates(self, tile: Tensor, at: Tile, joined: JoinedInput) -> None:
         """Copy the weights across that are `floor` or more to the host, and insert them."""
         for chain in range(2):
-            own, other = joined.chains[chain], joined.chains[1 - chain]
-            rows = cut_rows(own, at.first_row, tile.shape[1])
+            query_chain, partner_chain = joined.chains[chain], joined.chains[1 - chain]
+            rows = cut_rows(query_chain, at.first_row, tile.shape[1])
             if rows is None:
                 continue
-            weights = tile[:, rows, other]
-            is_candidate = weights >= float(np.float32(self.reduction.asked.floor))
+
+            weights = tile[:, rows, partner_chain]
+            is_candidate = weights >= float(np.float32(self.reduction.settings.floor))
             head, query, key = is_candidate.nonzero(as_tuple=True)  # in order of the query, within a head
-            columns = (head, query + at.first_row + rows.start, key + other.start)
+            columns = (head, query + at.first_row + rows.start, key + partner_chain.start)
             insert_candidates(
                 *(values.int().cpu().numpy() for values in columns),
                 weights[is_candidate].float().cpu().numpy(),
@@ -257,7 +261,7 @@ def derive_head_numbers(sums: NDArray[np.float64], joined: JoinedInput, *, is_mi
 
 
 def _correlate(sums: dict[str, NDArray[np.float64]], n: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the Pearson correlation of attention across and within, (2, L, H); not a number where one is constant."""
+    """Return the Pearson correlation of attention across and within, (2, L, H); NaN where one is constant."""
     x, y = sums["within"], sums["across"]
     deviation_x, deviation_y = sums["within_squares"] - x * x / n, sums["across_squares"] - y * y / n
     varies = (deviation_x > CONSTANT * sums["within_squares"]) & (deviation_y > CONSTANT * sums["across_squares"])

@@ -2,12 +2,12 @@
 
 | form | what the model reads |
 |---|---|
-| `gap` | `<cls> A B <eos>`; the positions of B are moved on, as if letters stood between the two |
-| `linker` | `<cls> A` 25 glycines `B <eos>`; attention to the linker is counted apart, its own counts for nothing |
+| `gap` | `<cls> A B <eos>`; the positions of B are moved on, as if letters were between |
+| `linker` | `<cls> A` 25 glycines `B <eos>`; attention to the linker is counted apart, that from it not |
 | `ends` | `<cls> A <eos><cls> B <eos>` |
 | `separators` | `<cls> A <eos><eos> B <eos>`, as PaccMann joins a pair |
 
-A gap exists for rotary positions alone: learned positions end, and a relative bias is read by the places of tokens.
+Only rotary positions allow a gap: learned positions end, and a relative bias depends on the places of tokens.
 Source of the linker: ESMFold (Lin et al., Science 2023). Axis letters: `T` tokens.
 """
 
@@ -42,7 +42,7 @@ class JoinedInput:
 
     tokens: TokenInput
     chains: tuple[slice, slice]
-    """The places of the tokens of the sequence that stands before, and of the other."""
+    """The places of the tokens of each sequence, in the order of the input."""
     linker: slice
     """The places of the linker's tokens; empty in other forms."""
 
@@ -53,8 +53,8 @@ class JoinedInput:
     @property
     def lengths(self) -> tuple[int, int]:
         """The residues of each sequence."""
-        first, second = self.chains
-        return first.stop - first.start, second.stop - second.start
+        chain_a, chain_b = self.chains
+        return chain_a.stop - chain_a.start, chain_b.stop - chain_b.start
 
     @property
     def n_residues(self) -> int:
@@ -69,7 +69,7 @@ def count_joined_tokens(n_residues: int, form: Form) -> int:
 
 
 def list_joined_lengths(lengths: Sequence[int], forms: Sequence[Form]) -> list[int]:
-    """Return the residues of single sequences that have as many tokens as pairs in the longest of some forms.
+    """Return, for each pair, the residues of a single sequence with as many tokens as the pair has in its longest form.
 
     Args:
         lengths: residues of both proteins of each pair.
@@ -82,13 +82,13 @@ def list_joined_lengths(lengths: Sequence[int], forms: Sequence[Form]) -> list[i
 def join_sequences(
     sequences: tuple[str, str], form: Form, *, vocabulary: Vocabulary, filler: int, gap: int = DEFAULT_GAP
 ) -> JoinedInput:
-    """Join two sequences, the first of which stands before.
+    """Join two sequences, in their order.
 
     Args:
         sequences: the sequences, of letters that the model can read.
         form: how they are joined.
         vocabulary: the tokens of the model.
-        filler: token in place of one before or after the residues, where the model has none.
+        filler: the token to take before or after the residues, where the model has none.
         gap: positions without letters, in the form `gap`.
     """
     before, after = list(vocabulary.before or (filler,)), list(vocabulary.after or (filler,))
@@ -99,17 +99,17 @@ def join_sequences(
         "separators": [*after, *after],
     }[form]
 
-    first_chain, second_chain = (_read_letters(sequence, vocabulary) for sequence in sequences)
-    first = slice(len(before), len(before) + len(first_chain))
-    second = slice(first.stop + len(between), first.stop + len(between) + len(second_chain))
-    ids = np.array([*before, *first_chain, *between, *second_chain, *after], np.int64)
+    tokens_a, tokens_b = (_read_letters(sequence, vocabulary) for sequence in sequences)
+    chain_a = slice(len(before), len(before) + len(tokens_a))
+    chain_b = slice(chain_a.stop + len(between), chain_a.stop + len(between) + len(tokens_b))
+    ids = np.array([*before, *tokens_a, *between, *tokens_b, *after], np.int64)
 
     # A filler in place of a begin token has no position, as in `Encoder.make_input`.
     positions = np.maximum(np.arange(len(ids)) - (not vocabulary.before), 0)
     if form == "gap":
-        positions[second.start :] += gap
-    linker = slice(first.stop, second.start) if form == "linker" else slice(0, 0)
-    return JoinedInput(TokenInput(ids, positions), (first, second), linker)
+        positions[chain_b.start :] += gap
+    linker = slice(chain_a.stop, chain_b.start) if form == "linker" else slice(0, 0)
+    return JoinedInput(TokenInput(ids, positions), (chain_a, chain_b), linker)
 
 
 def _read_letters(letters: str, vocabulary: Vocabulary) -> list[int]:

@@ -41,7 +41,7 @@ def digest_pairs(pairs: Sequence[PairOfSequences], shards: Sequence[Shard]) -> s
         names = (pair.pair.accession, pair.pair.partner, *map(digest_sequence, pair.sequences))
         lines.update(("\t".join(names) + "\n").encode())
 
-    # The memory that is foretold is no part of it, so that a better bound leaves finished shards as they are.
+    # Predicted memory is not part of it, so that a better bound leaves finished shards as they are.
     return digest([lines.hexdigest(), [[shard.first_sequence_id, shard.end_sequence_id] for shard in shards]])
 
 
@@ -101,6 +101,8 @@ def _list_values(pair: PairOfSequences) -> tuple[object, ...]:
 
 def _read_pair(row: dict[str, object]) -> PairOfSequences:
     sequences = str(row["sequence"]), str(row["partner_sequence"])
+
+    # A plan has no labels, scores and lines of the source: what computes pairs does not need them.
     pair = PlannedPair(
         pair_id=row["pair_id"],  # type: ignore[arg-type]  # of the types of _SCHEMA
         accession=str(row["accession"]),
@@ -114,6 +116,7 @@ def _read_pair(row: dict[str, object]) -> PairOfSequences:
         source="",
         line=0,
     )
+
     return PairOfSequences(pair, sequences)
 
 

@@ -45,20 +45,20 @@ class PairLimits:
 
 @dataclass(frozen=True)
 class PlannedPair:
-    """A line of a file of pairs with what becomes of it."""
+    """A line of a file of pairs, with the reason if its pair is not computed."""
 
     pair_id: int
     accession: str
     partner: str
     sequence_id: int | None
-    """Of `accession`; None where it has no sequence that was computed."""
+    """Number of the sequence of `accession`; None if it has no computed sequence."""
     partner_sequence_id: int | None
     n_residues: int | None
-    """Of both."""
+    """Residues of both proteins."""
     label: str | None
     score: float | None
     reason: str | None
-    """Why it is not computed; None: it is."""
+    """Why the pair is not computed; None: it is computed."""
     source: str
     line: int
 
@@ -81,9 +81,9 @@ class PlannedPairs:
     """Every line of a file of pairs."""
 
     computed: tuple[PairOfSequences, ...]
-    """In order of length, then of accession and partner; their place is their `pair_id`."""
+    """Pairs in order of length, then of accession and partner; the place of a pair is its `pair_id`."""
     left_out: tuple[PlannedPair, ...]
-    """In order of their lines."""
+    """Pairs that are not computed, in order of their lines."""
 
 
 def read_proteins(paths: AtlasPaths) -> Proteins:
@@ -102,7 +102,7 @@ def read_drafted_proteins(arranged: ArrangedProteins) -> Proteins:
 
 
 def plan_pairs(listed: PairList, proteins: Proteins, limits: PairLimits) -> PlannedPairs:
-    """Return the pairs to compute and all others; each line of the file is one of them."""
+    """Return the pairs to compute and those left out; every line of the file is in one of the two."""
     drafts = _mark_repeated([_find_pair(pair, proteins, limits) for pair in listed.pairs])
 
     computed = sorted(
@@ -161,7 +161,7 @@ def _find_pair(listed: ListedPair, proteins: Proteins, limits: PairLimits) -> Pl
 
 
 def _mark_repeated(drafts: Sequence[PlannedPair]) -> list[PlannedPair]:
-    """Return the pairs; of one that names the proteins of an earlier one again, in either order, this is the reason."""
+    """Return the pairs; a pair that repeats an earlier one, in either order, gets this as its reason."""
     earlier: dict[frozenset[str], PlannedPair] = {}
     marked = []
     for draft in drafts:

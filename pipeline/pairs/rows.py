@@ -43,7 +43,7 @@ class DirectionRows:
 
     @property
     def sequence_id(self) -> int | None:
-        """That of `accession`."""
+        """Number of the sequence of `accession`."""
         return self.pair.pair.sequence_id if self.place == 1 else self.pair.pair.partner_sequence_id
 
 
@@ -55,7 +55,7 @@ def list_tables(
     n_heads: int,
     has_segments: bool = False,
 ) -> list[TableRows]:
-    """Return the rows of pairs in each table; a pair whose attention is None has none."""
+    """Return the rows of pairs in each table; a pair whose attention is None has no rows."""
     computed = [(pair, forms) for pair, forms in zip(pairs, attention, strict=True) if forms is not None]
     segments = [TableRows(PAIR_SEGMENTS, _list_segments(computed))] if has_segments else []
     return [
@@ -67,17 +67,18 @@ def list_tables(
     ]
 
 
-Computed = Sequence[tuple[PairOfSequences, PairAttention]]
+ComputedPairs = Sequence[tuple[PairOfSequences, PairAttention]]
+"""Pairs with what is kept of their attention."""
 
 
-def _list_forms(computed: Computed) -> Iterator[tuple[PairOfSequences, str, FormAttention]]:
-    """Yield what is kept of each pair in each form, in order of the tables."""
+def _list_forms(computed: ComputedPairs) -> Iterator[tuple[PairOfSequences, str, FormAttention]]:
+    """Yield each pair in each form with what is kept of it, in the order of the tables."""
     for pair, forms in computed:
         for form in sorted(forms):
             yield pair, form, forms[form]
 
 
-def _list_heads(computed: Computed, n_layers: int, n_heads: int) -> Columns:
+def _list_heads(computed: ComputedPairs, n_layers: int, n_heads: int) -> Columns:
     """Return the columns of `pair_heads`."""
     blocks, numbers = [], [np.empty((0, len(HEAD_NUMBERS)), np.float32)]
     for pair, form, kept in _list_forms(computed):
@@ -99,7 +100,7 @@ def _list_heads(computed: Computed, n_layers: int, n_heads: int) -> Columns:
     }
 
 
-def _list_residues(computed: Computed, n_layers: int) -> Columns:
+def _list_residues(computed: ComputedPairs, n_layers: int) -> Columns:
     """Return the columns of `pair_residues`."""
     blocks, received, letters = [], [np.empty((2, 0, n_layers), np.float32)], []
     for pair, form, kept in _list_forms(computed):
@@ -120,7 +121,7 @@ def _list_residues(computed: Computed, n_layers: int) -> Columns:
     }
 
 
-def _list_links(computed: Computed, n_heads: int) -> Columns:
+def _list_links(computed: ComputedPairs, n_heads: int) -> Columns:
     """Return the columns of `pair_links`."""
     blocks, parts = [], []
     for pair, form, kept in _list_forms(computed):
@@ -141,7 +142,7 @@ def _list_links(computed: Computed, n_heads: int) -> Columns:
     }
 
 
-def _list_contacts(computed: Computed) -> Columns:
+def _list_contacts(computed: ComputedPairs) -> Columns:
     """Return the columns of `pair_contacts`."""
     kept = list(_list_forms(computed))
     blocks = [DirectionRows(pair, 1, form, "", len(attention.contacts.i)) for pair, form, attention in kept]
@@ -164,7 +165,7 @@ def _list_contacts(computed: Computed) -> Columns:
     }
 
 
-def _list_segments(computed: Computed) -> Columns:
+def _list_segments(computed: ComputedPairs) -> Columns:
     """Return the columns of `pair_segments`; an empty segment has no row."""
     blocks, places, weights = [], [np.empty((3, 0), np.int64)], [np.empty(0, np.float32)]
     for pair, form, kept in _list_forms(computed):

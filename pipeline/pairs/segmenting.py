@@ -15,7 +15,7 @@ from attlas.pipeline.pairs.joining import JoinedInput
 from attlas.pipeline.segments import N_SEGMENTS, cut_segments
 
 N_PAIR_SEGMENTS = 2 * N_SEGMENTS
-"""Segments of a pair: those of the chain that stands before, then those of the other."""
+"""Segments of a pair: those of the first chain of the input, then those of the other."""
 
 
 class SegmentSums:

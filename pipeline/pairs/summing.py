@@ -1,7 +1,7 @@
 """The sums of a tile of a joined input, row by row: the compiled inner loop on a CPU, and the same in torch.
 
-Every row of weights is cut into what goes to the query's own chain, to the other chain, to the linker and to special
-tokens. Rows of the linker and of special tokens count for nothing.
+Every row of weights is divided into what goes to the query's own chain, to the other chain, to the linker and to
+special tokens. Rows of the linker and of special tokens are not counted.
 
 Axis letters: `H` heads, `R` query rows of a tile, `T` tokens of an input, `S` sums, `K` candidates.
 """
@@ -34,8 +34,8 @@ SUMS = (
     "across_squares",
     "products",
 )
-"""Order of the sums over the query rows of a chain along `S`; `max_across` is no sum but the largest. The last three
-are those of which a correlation is made, and 0 where the chains differ."""
+"""Order of the sums over the query rows of a chain along `S`; `max_across` is not a sum but the largest weight. The
+last three are for the correlation, and 0 where the chains differ."""
 
 _WITHIN, _ACROSS, _SPECIAL, _LINKER, _ENTROPY_WITHIN, _ENTROPY_ACROSS, _MAX, _EDGES, _XX, _YY, _XY = range(len(SUMS))
 
@@ -128,12 +128,12 @@ def sum_rows(
                 continue
 
             row, numbers = tile[h, r], sums[h, chain]
-            own_begin, own_end = chains[chain, 0], chains[chain, 1]
+            within_begin, within_end = chains[chain, 0], chains[chain, 1]
             begin, end = chains[1 - chain, 0], chains[1 - chain, 1]
-            own, other = row[own_begin:own_end], row[begin:end]
+            within_row, across_row = row[within_begin:within_end], row[begin:end]
 
-            within, within_logs, _ = _sum_block(own, columns[0, h, own_begin:own_end])
-            across, across_logs, largest = _sum_block(other, columns[1, h, begin:end])
+            within, within_logs, _ = _sum_block(within_row, columns[0, h, within_begin:within_end])
+            across, across_logs, largest = _sum_block(across_row, columns[1, h, begin:end])
             masses[h, i] = np.float64(within) + across
             numbers[_WITHIN] += within
             numbers[_ACROSS] += across
@@ -152,7 +152,7 @@ def sum_rows(
                         insert_weight(row[j], i, best[h, j], queries[h, j])
 
             if is_mirrored:
-                xx, yy, xy = _sum_products(own, other)
+                xx, yy, xy = _sum_products(within_row, across_row)
                 numbers[_XX] += xx
                 numbers[_YY] += yy
                 numbers[_XY] += xy
@@ -170,19 +170,19 @@ def sum_rows_plainly(
     columns: Tensor,
     masses: Tensor,
 ) -> None:
-    """Do the same as `sum_rows` in torch, on any device, but for the candidates; tensors in place of arrays."""
+    """Do the same as `sum_rows` in torch, on any device and with tensors, but leave the candidates out."""
     for chain in range(2):
-        own, other = chains[chain], chains[1 - chain]
-        rows = cut_rows(own, first_row, tile.shape[1])
+        query_chain, partner_chain = chains[chain], chains[1 - chain]
+        rows = cut_rows(query_chain, first_row, tile.shape[1])
         if rows is None:
             continue
 
         weights = tile[:, rows]  # (H, rows, T)
-        within, across = weights[:, :, own], weights[:, :, other]
+        within, across = weights[:, :, query_chain], weights[:, :, partner_chain]
         within_sum, across_sum, linker_sum = (part.sum(2) for part in (within, across, weights[:, :, linker]))
         special_sum = weights[:, :, mark_specials(chains, linker, weights.shape[2], tile.device)].sum(2)
-        columns[0, :, own] += within.sum(1)
-        columns[1, :, other] += across.sum(1)
+        columns[0, :, query_chain] += within.sum(1)
+        columns[1, :, partner_chain] += across.sum(1)
         masses[:, first_row + rows.start : first_row + rows.stop] = within_sum + across_sum
 
         numbers = sums[:, chain]  # (H, S)
@@ -212,7 +212,7 @@ def cut_rows(chain: slice, first_row: int, n_rows: int) -> slice | None:
 def mark_specials(
     chains: tuple[slice, slice], linker: slice, n_tokens: int, device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Return True at the tokens that are neither of a chain nor of the linker, (T,)."""
+    """Return an array, (T,), that is True at tokens outside of the chains and the linker."""
     is_special = torch.ones(n_tokens, dtype=torch.bool, device=device)
     for part in (*chains, linker):
         is_special[part] = False

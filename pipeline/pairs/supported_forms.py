@@ -22,7 +22,7 @@ FORMS_WITH_BOTH_ENDS: tuple[Form, ...] = ("ends", "separators")
 
 @dataclass(frozen=True)
 class PairModel:
-    """What of a model and its run decides how pairs are joined, cut into shards and packed."""
+    """The properties of a model and its run that decide how pairs are joined, cut into shards and packed."""
 
     name: str
     shape: ModelShape

@@ -1,7 +1,7 @@
 """The attention that residues give to those one period before and after them, summed while the model runs.
 
 In a protein of repeats, an induction head attends from a residue to the aligned residue of the repeat before
-(arXiv 2602.23179): its attention stands on the two diagonals at the period of the repeats.
+(arXiv 2602.23179): its attention lies on the two diagonals at the period of the repeats.
 
 Axis letters: `H` heads, `P` sequences in a pack, `D` directions.
 """
@@ -17,7 +17,7 @@ from attlas.pipeline.attention.definitions import Pack
 from attlas.pipeline.attention.tiles import Tile
 
 DIRECTIONS = ("before", "after")
-"""Where the key stands, one period from the query."""
+"""Directions of the key, one period from the query."""
 
 
 class PeriodSums:

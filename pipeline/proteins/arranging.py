@@ -78,7 +78,7 @@ class ArrangedProteins:
     n_proteins: int
     n_skipped: int
     skipped: tuple[SkippedProtein, ...]
-    """Those that come first in the input."""
+    """The skipped proteins that come first in the input."""
     digest: str
     """Digest over accession, header and sequence of every protein, in order of accession."""
     lengths: NDArray[np.int32]

@@ -19,7 +19,7 @@ BATCH_BYTES = 512 << 10
 STEP_BATCHES = 64
 """Batches whose rows are sorted together while runs are merged."""
 _ROW_BYTES = 64
-"""What a row is counted as besides its texts."""
+"""Bytes that count for a row besides its texts."""
 
 Key = str | bytes
 

@@ -49,7 +49,7 @@ BLOCK_BYTES = 32 << 20
 _PIECE_BYTES = 1 << 16
 """Bytes of text that are read at once."""
 _START_BYTES = 4096
-"""Bytes from the first text on by which the format of a file is told."""
+"""Bytes from the first text on that decide the format of a file."""
 MOST_NAMES = 3
 """Files of an input that its name lists."""
 
@@ -124,13 +124,18 @@ class FastaInput:
             self.first_lines.append(self._n_lines)
             n_records_before = self.n_records
             pieces: list[bytes] = []
+
             try:
                 with stream_file(source, expected="a FASTA file", add_bytes=self._digest.update) as handle:
                     yield from self._file_blocks(file, name, _Text(handle, name, self._block_bytes), pieces)
             except DamagedFile as error:
                 place = self._describe_end(b"".join(pieces), self.n_records - n_records_before)
-                found = f"{error.found}; it breaks off {place}"
-                raise DamagedFile(error.what, expected=error.expected, found=found, hint=error.hint) from error
+                raise DamagedFile(
+                    error.what,
+                    expected=error.expected,
+                    found=f"{error.found}; it breaks off {place}",
+                    hint=error.hint,
+                ) from error
 
     def _file_blocks(self, file: int, name: str, text: "_Text", pieces: list[bytes]) -> Iterator[RecordBlock]:
         """Yield the records of a file; `pieces` is left with the text of records that have not been yielded."""

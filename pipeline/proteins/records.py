@@ -53,7 +53,7 @@ _MIN_NUCLEOTIDES = 300
 
 @dataclass(frozen=True)
 class LetterCounts:
-    """The letters of a file, or of a part of it, by which nucleotides are told from proteins."""
+    """The letters of a file, or of a part of it, that tell nucleotides from proteins."""
 
     n_letters: int = 0
     may_be_nucleotides: bool = True

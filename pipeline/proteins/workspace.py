@@ -14,7 +14,7 @@ from attlas.schema.publish import write_fault
 from attlas.schema.temporary_folders import remember_folder, remove_folder
 
 KIND = "attlas-plan-"
-"""How the names of these folders begin."""
+"""Beginning of the names of these folders."""
 _HINT = "set TMPDIR to a folder with room for three times the unpacked input"
 
 

@@ -1,4 +1,4 @@
-"""Local alignments of two proteins: their identity, and which residues stand opposite each other. Pure.
+"""Local alignments of two proteins: their identity, and which residues are aligned to each other. Pure.
 
 BLOSUM62, a gap of n residues costs 11 + n, as in BLAST; an expectation value after Karlin and Altschul (1990) with
 BLAST's constants for these gaps.
@@ -29,9 +29,9 @@ class Alignment:
     coverage: float
     """Aligned letters over the length of the shorter sequence, 0 to 1."""
     places: NDArray[np.int32]
-    """Places of the first sequence that stand opposite one of the second, counted from 0, (K,)."""
+    """Places in the first sequence that are aligned to one of the second, counted from 0, (K,)."""
     other_places: NDArray[np.int32]
-    """Those of the second, (K,)."""
+    """The places in the second sequence that they are aligned to, counted from 0, (K,)."""
 
     def turn(self) -> "Alignment":
         """Return the alignment of the second with the first."""

@@ -1,6 +1,6 @@
 """The continuous two-segment least-squares line: exact, deterministic, compiled, and without Python's lock.
 
-All that is compiled stands in this one file, because numba's cache knows only of changes in the file of a function.
+All compiled code is in this one file, because numba's cache knows only of changes in the file of a function.
 
 Axis letters: `R` rows (layers), `N` points, `K = N - 2` knots x[1] ... x[N - 2].
 

@@ -43,7 +43,7 @@ class ProfileFits:
     slope_head: Floats
     """Steps per residue, left of the breakpoint."""
     slope_tail: Floats
-    """The same right of the breakpoint."""
+    """The same to the right of the breakpoint."""
     is_constant: NDArray[np.bool_]
     """Whether all rounded values of the layer are equal: such a profile has no elbow."""
 

@@ -11,8 +11,8 @@ from attlas.pipeline.passes import run_pass
 from attlas.pipeline.plan import Plan
 from attlas.pipeline.sealed import hold_sealed
 from attlas.pipeline.vectors.choice import VectorSettings, choose_vectors
+from attlas.pipeline.vectors.cost import draft_vectors
 from attlas.pipeline.vectors.embedding import EmbedProteins
-from attlas.pipeline.vectors.foretelling import draft_vectors
 from attlas.pipeline.vectors.from_build import publish_build_vectors
 from attlas.schema import VECTORS, AtlasPaths, Manifest
 

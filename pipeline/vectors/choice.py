@@ -11,7 +11,7 @@ from attlas.pipeline.vectors.kinds import list_kinds, parse_choices, refuse_miss
 from attlas.schema import InputError
 
 LAST = "last"
-"""Name of the last layer, whatever its number."""
+"""Name of the last layer, for any number of layers."""
 
 DEFAULT_CHOICES = "mean"
 

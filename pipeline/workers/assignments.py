@@ -1,4 +1,4 @@
-"""Which shard is computed by which worker, and what is known of those that failed: it sends and opens nothing."""
+"""Which worker computes which shard, and which failures are not judged yet. Sends nothing and opens no file."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
@@ -11,11 +11,11 @@ from attlas.schema import DeviceFault, Fault
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is to do with a shard."""
+    """What a worker has to do with a shard."""
 
     shard: Shard
     is_search: bool = False
-    """Whether the sequences that end its process are looked for, instead of computing the shard."""
+    """Whether the worker looks for the sequences that end its process, instead of computing the shard."""
 
 
 class Assignments:
@@ -61,7 +61,7 @@ class Assignments:
     def take(self, worker: str) -> Job | None:
         """Return the next job of a worker; None where there is none for it.
 
-        A shard that another worker failed comes first, so that it is soon known which of both is to blame.
+        A shard that another worker failed comes first, to find out soon whether the worker or the shard is to blame.
         """
         for job in self._returned:
             if worker not in self._failures_of(job):
@@ -94,13 +94,13 @@ class Assignments:
         self._n_unfinished -= 1
 
     def give_back(self, job: Job) -> None:
-        """Let a shard wait for another worker; nobody is to blame."""
+        """Let a shard wait for another worker; no worker is to blame."""
         self._returned.appendleft(job)
 
     def fail(self, worker: str, job: Job, error: Exception) -> None:
         """Record that a worker failed a shard, which waits for another one.
 
-        A worker that failed a search is not suspected: it may compute, though it has no memory for a second process.
+        A worker that failed a search is not suspected: it can compute shards, even without memory for a second process.
         """
         if job.is_search:
             self._search_failures[job.shard.index][worker] = error
@@ -111,7 +111,7 @@ class Assignments:
         self._returned.appendleft(job)
 
     def is_hopeless(self, job: Job) -> bool:
-        """Return whether so many devices failed at a shard that it is more likely to blame than they are."""
+        """Return whether so many devices failed at a shard that the shard is more likely to blame than the devices."""
         return len(self._device_failures[job.shard.index]) > WORKER_DEATHS
 
     def judge(self, workers: Collection[str], *, n_expected: int) -> list[tuple[Job, list[Exception]]]:
@@ -119,12 +119,12 @@ class Assignments:
 
         Args:
             workers: the workers that compute, and those that are about to.
-            n_expected: workers that there should be: one that ended may be about to come back.
+            n_expected: workers that there should be; a worker that ended may be about to come back.
         """
         judged = []
         for job in self._returned:
             failures = self._failures_of(job)
-            # The worker that comes back need not be waited for where a search alone is at stake.
+            # For a search, there is no need to wait for a worker that may come back.
             is_enough = bool(workers) if job.is_search else len(failures) >= n_expected
             all_failed = failures.keys() >= set(workers) and is_enough
             if failures and (len(failures) >= N_TRIES or all_failed):
@@ -132,7 +132,7 @@ class Assignments:
         return judged
 
     def end(self, job: Job) -> Exception | None:
-        """Record that a worker ended during a job; return why the shard is given up, None where it goes on."""
+        """Record that a worker ended during a job; return why the shard is given up, or None."""
         index = job.shard.index
         self._deaths[index] += 1
         self._deaths_since_search[index] += 1
@@ -159,11 +159,11 @@ class Assignments:
         self._returned.appendleft(Job(job.shard))
 
     def _failures_of(self, job: Job) -> dict[str, Exception]:
-        """Return the workers that failed a job, and so do not get it again, with their errors."""
+        """Return the workers that failed a job, with their errors; they do not get it again."""
         failures = self._failures.get(job.shard.index, {})
         return {**self._search_failures.get(job.shard.index, {}), **failures} if job.is_search else failures
 
 
 def is_of_build(errors: Sequence[Exception]) -> bool:
-    """Return whether a shard that several workers failed ends the build, instead of being given up alone."""
+    """Return whether these errors of a shard end the build; otherwise only the shard is given up."""
     return all(isinstance(error, Fault) for error in errors)

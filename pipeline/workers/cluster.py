@@ -1,7 +1,7 @@
-"""The Dask workers of a build: started on this machine or found at a scheduler.
+"""The Dask workers of a build: started on this machine, or those of a scheduler.
 
 Workers that start here fork from one process that has imported their libraries (`libraries`), and share its memory.
-On GPUs each has a card of its own.
+On GPUs, each worker has its own card.
 """
 
 import logging
@@ -32,10 +32,10 @@ CONNECTION_TIMEOUT_S = 10
 
 @contextmanager
 def open_cluster(n_workers: int, *, scheduler: str | None, device: str) -> Iterator[tuple[Any, int]]:
-    """Yield a client of workers that start now, or of a scheduler that may have none yet, and their torch threads.
+    """Yield a client of workers that start now, or of a scheduler that may have none yet; and their torch threads.
 
-    Nothing depends on the settings of the scheduler, which may be somebody else's: how many shards a worker is sent,
-    and what follows when it ends, is decided here (`dask_runner`).
+    Nothing depends on the settings of the scheduler, which may be somebody else's: `dask_runner` decides how many
+    shards a worker gets, and what happens when it ends.
 
     Raises:
         EnvironmentFault: the scheduler cannot be reached.
@@ -67,19 +67,19 @@ def open_cluster(n_workers: int, *, scheduler: str | None, device: str) -> Itera
 
 
 def prepare_workers() -> None:
-    """Let the process from which workers fork start to import, if it does not run yet; return at once."""
+    """Start the process from which workers fork, if it does not run yet; return at once, while it imports."""
     _start_without_interrupts()
 
 
 def _start_without_interrupts() -> bool:
-    """Start the process from which workers fork; return False where there can be none."""
+    """Start the process from which workers fork; return False where such a process cannot be."""
     with _without_interrupts():
         return start_fork_server()
 
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Block Ctrl-C in this thread, and for good in the threads and processes that start meanwhile.
+    """Block Ctrl-C in this thread, and for their whole life in the threads and processes that start meanwhile.
 
     A terminal sends Ctrl-C to every process; the build stops the workers itself.
     """
@@ -97,7 +97,7 @@ def connect_to_scheduler(scheduler: str) -> Any:
     """Return a client of a scheduler, which may have no workers yet; close it. Raises EnvironmentFault."""
     from distributed import Client
 
-    # When the scheduler goes away the client logs a traceback, and the build says the same in a sentence.
+    # When the scheduler goes away, the client would log a traceback; the build reports it in a sentence.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         return Client(scheduler, timeout=CONNECTION_TIMEOUT_S)
@@ -113,7 +113,7 @@ def connect_to_scheduler(scheduler: str) -> Any:
 def _local_cluster(n_workers: int, device: str) -> Any:
     from distributed import LocalCluster
 
-    # Memory is bounded by the plan; Dask's own limit would pause or kill a worker on guesses.
+    # The plan bounds memory; Dask's own limit would pause or kill workers by a guess.
     options: dict[str, Any] = {"processes": True, "memory_limit": 0, "threads_per_worker": WORKER_THREADS[device]}
 
     # No dashboard; a scheduler still opens an HTTP port, and warns if the usual one is in use.
@@ -131,7 +131,7 @@ def _local_cluster(n_workers: int, device: str) -> Any:
 
 
 def _start_workers(start: Callable[[], Any]) -> Any:
-    """Return a cluster whose workers have started; a worker that is killed meanwhile makes Dask give up all of them.
+    """Return a cluster whose workers have started; Dask gives up all of them if one is killed meanwhile.
 
     Raises:
         EnvironmentFault: workers were killed at every attempt.
@@ -149,7 +149,7 @@ def _start_workers(start: Callable[[], Any]) -> Any:
 
 
 def give_each_worker_a_gpu(cluster: Any, gpus: Sequence[str]) -> None:
-    """Let every worker that a local cluster starts from now on see one GPU, in turn; it keeps it when it is restarted.
+    """Give each worker that a local cluster starts from now on one GPU, in turn; a restarted worker keeps its GPU.
 
     Args:
         cluster: a `LocalCluster` without workers.

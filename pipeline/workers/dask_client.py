@@ -1,7 +1,7 @@
-"""What is sent to Dask workers, and what comes back: every task goes to one worker, which is chosen here.
+"""Tasks sent to Dask workers, and their results: every task goes to one worker, which is chosen here.
 
-So it is known which worker failed or ended, none computes before it is checked, and nothing depends on how a scheduler,
-which may be somebody else's, deals out tasks.
+So we know which worker failed or ended, no worker computes before it is checked, and nothing depends on how the
+scheduler, which may be somebody else's, distributes tasks.
 """
 
 import queue
@@ -13,14 +13,13 @@ from typing import Any
 from attlas.schema import EnvironmentFault
 
 WAITING_RESOURCE = "attlas-waits-for-workers"
-"""A resource that no worker has: a cluster that grows with its tasks sees by such tasks that there is work."""
+"""A resource that no worker has: tasks that need it show a cluster that adapts its size that there is work."""
 
 MOST_WAITING_TASKS = 100
-"""Tasks that wait for workers which are not there: more would tell a cluster nothing new."""
-
+"""Most tasks that wait for that resource: more would tell a cluster nothing new."""
 
 RESULT_TIMEOUT_S = 30.0
-"""Seconds in which a result, a few hundred bytes, is fetched from a worker: it may have ended since."""
+"""Seconds to fetch a result, a few hundred bytes, from a worker, which may have ended meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class DaskWorkers:
         self._waiting_tasks: list[Any] = []
 
     def count_threads(self) -> dict[str, int]:
-        """Return the threads of every worker that is there now, by its address.
+        """Return the number of threads of every worker that is there now, by its address.
 
         Raises:
             EnvironmentFault: the scheduler is gone.
@@ -61,13 +60,13 @@ class DaskWorkers:
         return str(future.key)
 
     def forget(self, keys: Collection[str]) -> None:
-        """Take back tasks whose worker is gone: Dask would keep them until a worker of that address comes."""
+        """Cancel tasks whose worker is gone: Dask would keep them until a worker comes at that address."""
         if futures := [self._futures.pop(key) for key in keys if key in self._futures]:
             with suppress(OSError, TimeoutError):
                 self.client.cancel(futures, force=True)
 
     def wait(self, seconds: float) -> tuple[str, object] | None:
-        """Return the key of a task that has ended with its result or error; None if none ends within some seconds.
+        """Return the key of a task that has ended, and its result or error; None if no task ends within `seconds`.
 
         Raises:
             EnvironmentFault: the scheduler is gone, and every task with it.
@@ -93,7 +92,7 @@ class DaskWorkers:
             raise _scheduler_gone() from error
 
     def show_waiting(self, n_tasks: int) -> None:
-        """Let the scheduler see how many tasks wait for workers, so that a cluster that adapts itself grows."""
+        """Show the scheduler how many tasks wait for workers, so that a cluster that adapts its size grows."""
         self._waiting_tasks = [future for future in self._waiting_tasks if not future.done()]
         n_missing = min(n_tasks, MOST_WAITING_TASKS) - len(self._waiting_tasks)
         for _ in range(n_missing):
@@ -108,7 +107,7 @@ class DaskWorkers:
         self.client.retire_workers([worker], close_workers=True)
 
     def close(self) -> None:
-        """Take every task back from a scheduler that goes on."""
+        """Cancel every task at a scheduler that continues after the computation."""
         if self.is_own:
             return
         with suppress(OSError, TimeoutError, RuntimeError):
@@ -116,7 +115,7 @@ class DaskWorkers:
 
 
 def _never_run() -> None:
-    """Do nothing: no worker has what this task asks for."""
+    """Do nothing; no worker has the resource, so this task never runs."""
 
 
 def _scheduler_gone() -> EnvironmentFault:

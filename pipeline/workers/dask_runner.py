@@ -1,4 +1,4 @@
-"""The runner that computes shards on Dask workers, which come, fail, end and go while it does (`faults`)."""
+"""The runner that computes shards on Dask workers, which may come, fail, end and go meanwhile (`faults`)."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -28,7 +28,7 @@ from attlas.schema import AtlasPaths, BrokenAtlasError, DeviceFault, Environment
 from attlas.schema.errors import first_line
 
 LOOK_EVERY_S = 1.0
-"""Seconds after which the workers are looked at anew, where no task ends meanwhile."""
+"""Seconds after which the runner looks at the workers again, if no task ends meanwhile."""
 
 
 def run_dask(
@@ -36,12 +36,12 @@ def run_dask(
 ) -> Generator[Event, None, None]:
     """Compute shards on Dask workers, the costliest first, and yield the events.
 
-    Workers that come later get shards, too. With `scheduler` an existing cluster is used, `n_workers` of it, or all of
-    it where that is 0; its workers must have the model under the same path, and the atlas, where it is no object store.
+    Workers that come later get shards, too. With `scheduler`, `n_workers` workers of an existing cluster are used, or
+    all if that is 0; they must have the model under the same path, and the atlas, unless it is in an object store.
 
     Raises:
-        EnvironmentFault: the scheduler cannot be reached or goes away; or no worker is left, or comes in time.
-        Fault: as `faults` says of those that end the build.
+        EnvironmentFault: the scheduler cannot be reached or goes away; no worker is left, or none comes in time.
+        Fault: the faults that end a build, see `faults`.
     """
     largest = max(shards, key=lambda shard: shard.predicted_bytes)
     with (
@@ -89,7 +89,7 @@ class _DaskRunner:
                 self.roster.note_activity()
                 yield from self._take_result(*ended)
             yield from self._judge()
-            self._refuse_to_wait_for_ever()  # at last, as it tells less than a fault that all workers meet
+            self._refuse_to_wait_for_ever()  # last, because a fault that all workers meet says more
 
     def _refuse_to_wait_for_ever(self) -> None:
         """Stop if no worker has had anything to do for PATIENCE_S. Raises EnvironmentFault."""
@@ -114,7 +114,7 @@ class _DaskRunner:
             yield self.roster.count()
 
     def _lose(self, worker: str) -> Iterator[Event]:
-        """Let others have the shards of a worker that has ended."""
+        """Give the shards of a worker that has ended to others."""
         self.roster.count_end(worker)
         for job in self._drop(worker):
             yield from self._end(job)
@@ -182,7 +182,7 @@ class _DaskRunner:
         return self.workers.submit(worker, compute_at_worker, task, root, index, self.n_threads, process)
 
     def _take_result(self, key: str, result: object) -> Iterator[Event]:
-        """Take what came back of a task."""
+        """Handle the result of a task."""
         worker, job = self.jobs.pop(key)
         if job is None:
             yield from self._take_report(worker, result)
@@ -191,7 +191,7 @@ class _DaskRunner:
         self.assignments.release(worker, job)
         if has_ended(result):
             yield from self._end(job)
-            yield from self._lose(worker)  # the process that came in its place is checked anew
+            yield from self._lose(worker)  # the process that replaces it is checked first
         elif isinstance(result, Receipt):
             yield from self._finish(job, result)
         elif isinstance(result, Exception):

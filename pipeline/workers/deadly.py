@@ -1,8 +1,8 @@
-"""The sequences of a shard that end the process which computes them, found in a process that nobody else needs.
+"""The sequences of a shard that end the process in which they run, found by runs in a process for this purpose alone.
 
-Packs of sequences run in another process (`trial`). If it ends, one more goes on with the sequences of the pack that
-had begun, each alone. What comes through is not run again. The shard is computed as usual afterwards, without the
-sequences that were found.
+Packs of sequences run in another process (`trial`). If it ends, a new process continues with the sequences of the pack
+that had begun, each alone. Sequences that pass are not run again. Afterwards the shard is computed as usual, without
+the sequences that end a process.
 """
 
 from collections import deque
@@ -20,11 +20,11 @@ def find_deadly_sequences(
     run_packs: Callable[[Sequence[Pack], Callable[[Pack], None]], PackTrial],
     search: DeadlySearch,
 ) -> dict[int, str]:
-    """Return the sequences that end the process, or the worker, which runs them alone, with the reason of each.
+    """Return the sequences that end the process, or the worker, in which they run alone, with the reason of each.
 
     Args:
         packs: the sequences to try.
-        run_packs: runs packs in a process of their own until it ends, and calls a function with each that begins.
+        run_packs: runs packs in a separate process until it ends, and calls a function with each pack that begins.
         search: what is known already.
 
     Raises:
@@ -77,10 +77,10 @@ def find_deadly_sequences_of(
     sequences = read_sequences(paths, shard)["sequence"].to_pylist()
     lengths = [len(sequence) for sequence in sequences]
 
-    # As the shard's own, so that a pack which is too large for the memory is met again.
+    # The packs of the shard itself, so that a pack that is too large for the memory comes up again.
     slices = list(cut_packs(lengths, encoder.limit_pack(plan.pack_tokens)))
 
-    # What is in closed parts came through.
+    # Sequences in closed parts have passed already.
     shard_begin = shard.first_sequence_id
     folder = find_part_folder(paths, paths.receipt(index), plan.plan_id)
     closed = folder.read_chain(shard_begin, ends=[shard_begin + pack.stop for pack in slices])

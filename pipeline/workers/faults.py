@@ -1,4 +1,4 @@
-"""Who is to blame when something fails, told by the type of the error, and what is done about it.
+"""What is to blame when something fails, by the type of the error, and what is done about it.
 
 | what fails | belongs to | what is done |
 |---|---|---|
@@ -17,22 +17,22 @@ as a full disk that they share, ends the build, too.
 
 A shard at which DEATHS_BEFORE_SEARCH workers ended is taken apart (`deadly`): its sequences run in a process of their
 own until those that end it are found. They are `failed`, with that as the reason, and the others are computed. A worker
-that leaves during the search proves less than a process which it saw end (`search.N_DEPARTURES`). A pass
+that leaves during the search proves less than a process that it saw end (`search.N_DEPARTURES`). A pass
 cannot be taken apart: its shard is given up after WORKER_DEATHS.
 
-A worker at which a search fails by a `Fault`, as where there is no memory for the model twice, goes on with other
-shards, and another worker searches; where N_TRIES workers fail to, or all there are, the shard is given up. Any other
+A worker at which a search fails by a `Fault`, for example because there is no memory for a second model, continues with
+other shards, and another worker searches; if N_TRIES workers fail, or all there are, the shard is given up. Any other
 exception of a search gives up the shard at once.
 
-Workers of a scheduler come one after the other. So that a bad first one does not end a build which others are about to
-join, the workers that have come are not taken for all there are before PATIENCE_S; nor do workers that are left out end
-it before.
+Workers of a scheduler come one after the other. A bad first worker must not end a build that others are about to join.
+So before PATIENCE_S the workers that have come do not count as all there are, and workers that are left out do not end
+the build.
 """
 
 from attlas.schema import Fault
 
 N_TRIES = 3
-"""Workers that may fail a shard before the shard, or the build, is to blame rather than they."""
+"""Workers that may fail a shard before the shard or the build is to blame, and no longer the workers."""
 
 WORKER_DEATHS = 3
 """Number of workers that may die at a shard, or whose devices may fail, before it is given up (the others go on)."""
@@ -41,15 +41,15 @@ DEATHS_BEFORE_SEARCH = 2
 """Workers that end at a shard before its sequences are tried one by one."""
 
 MOST_SEARCHES = 5
-"""Times that a shard is taken apart: workers that end for reasons of their own, as when a machine is taken away, come
-back at most as often."""
+"""Times that a shard is taken apart at most: workers may also end for reasons that the shard has no part in, as when a
+machine is taken away."""
 
 PATIENCE_S = 120.0
-"""Seconds that shards wait while no worker can compute them, before the build stops; and after the first worker of a
-scheduler, in which others may join."""
+"""Seconds that shards wait while no worker can compute them, before the build stops; and seconds after the first worker
+of a scheduler in which others may join."""
 
 
 def have_one_cause(errors: list[Exception]) -> bool:
-    """Return whether errors are faults of one cause: of one type, with the same advice what to do."""
+    """Return whether errors are faults with one cause: of one type, with the same hint."""
     causes = {(type(error), error.hint if isinstance(error, Fault) else None) for error in errors}
     return len(causes) == 1 and isinstance(errors[0], Fault)

@@ -1,4 +1,4 @@
-"""The GPUs of a machine, and which of them a process uses: counted without using one, so that none is held."""
+"""The GPUs of a machine, and which of them a process uses; counting them uses none."""
 
 import ctypes
 import fcntl
@@ -15,7 +15,7 @@ from typing import IO
 from attlas.schema import EnvironmentFault
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-"""Variable that names the GPUs that a process may use, by number or UUID; all of them where it is not set."""
+"""Variable that names the GPUs that a process may use, by number or UUID; all of them if it is not set."""
 
 NVML_SUCCESS = 0
 
@@ -66,17 +66,17 @@ def _read_capability(nvml: ctypes.CDLL, number: int) -> tuple[int, int] | None:
 
 
 def list_gpus(n_gpus: int) -> list[str]:
-    """Return the name of each of this process's GPUs, as it stands in `CUDA_VISIBLE_DEVICES`."""
+    """Return the name of each GPU of this process, as `CUDA_VISIBLE_DEVICES` has it."""
     visible = os.environ.get(VISIBLE)
     names = [str(i) for i in range(n_gpus)] if visible is None else [name.strip() for name in visible.split(",")]
     return names[:n_gpus]
 
 
 def claim_gpu() -> None:
-    """Leave this process one GPU, which no other process of attlas has claimed, where it could use several.
+    """Restrict this process to one GPU that no other process of attlas has claimed, if it could use several.
 
-    Done before the first use of a GPU, because CUDA reads the variable then. Workers that somebody started side by
-    side would all use the first card. Where every GPU is claimed, processes share them evenly.
+    This comes before the first use of a GPU, because CUDA reads the variable then. Otherwise workers that a user
+    started side by side would all use the first card. If every GPU is claimed, processes share them evenly.
     """
     names = list_gpus(count_gpus())
     if len(names) < 2 or _claims:
@@ -91,10 +91,10 @@ def claim_gpu() -> None:
 
 
 def _make_claims_folder() -> Path:
-    """Return the folder of this user's claims on this machine, made if need be.
+    """Return the folder of this user's claims on this machine; make it if it is not there.
 
-    Everybody may make a folder of that name in the temporary folder. Such a one is passed over by every process of
-    this user, for the cache of the user, which machines may share.
+    Another user may have made a folder of that name in the temporary folder. Then all processes of this user take the
+    cache of the user instead, which several machines may share.
 
     Raises:
         EnvironmentFault: neither can be used.
@@ -109,21 +109,21 @@ def _make_claims_folder() -> Path:
 
     raise EnvironmentFault(
         "There is no folder in which processes can claim a GPU each.",
-        expected="a folder of this user, no link, that nobody else may write",
+        expected="a folder of this user, not a link, to which nobody else may write",
         offenders=list(map(str, folders)),
         hint="remove the first, or point TMPDIR to a folder of your own",
     )
 
 
 def _is_private(folder: Path) -> bool:
-    """Return whether a path is a folder of this user, no link to one, that nobody else may write."""
+    """Return whether a path is a folder of this user, not a link, to which nobody else may write."""
     status = folder.lstat()
     is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
     return is_own and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _claim(path: Path) -> bool:
-    """Lock a file until this process ends; return False where another process has it."""
+    """Lock a file until this process ends; return False if another process has locked it."""
     file = path.open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""The checks that a worker passes before its first shard; they run in the worker, and what it lacks is said by name."""
+"""The checks that a worker passes before its first shard. They run in the worker, and name what it lacks."""
 
 import os
 import platform
@@ -37,7 +37,7 @@ class WorkerNeeds:
     root: str
     """The directory of the atlas."""
     note: str | None
-    """Name of a file in it, which is there while the build runs; None where workers need not see the directory."""
+    """Name of a file in it that exists while the build runs; None if workers need not see the directory."""
     device: str
     largest: Shard
     """The shard that needs the most memory."""
@@ -47,7 +47,7 @@ class WorkerNeeds:
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """What a worker says of itself when it joins."""
+    """What a worker reports when it joins."""
 
     process: str
     """Name of its process; another process at the same address has another."""
@@ -59,7 +59,7 @@ class WorkerReport:
 
 @contextmanager
 def describe_needs(root: Path, *, device: str, largest: Shard, task: "ShardTask") -> Iterator[WorkerNeeds]:
-    """Yield what workers must have; the directory holds a note meanwhile, by which they know it.
+    """Yield what workers must have; meanwhile the directory holds a note by which they recognise it.
 
     A task with `is_detached` stores what it computes elsewhere, and its workers need not see the directory.
 
@@ -103,7 +103,7 @@ def read_versions() -> dict[str, str]:
 
 
 def refuse_other_versions(versions: Mapping[str, str]) -> None:
-    """Refuse to compute with other versions than those that the build began with. Raises EnvironmentFault."""
+    """Refuse versions that differ from those of the build. Raises EnvironmentFault."""
     own_versions = read_versions()
     if different := {name: text for name, text in versions.items() if own_versions[name] != text}:
         raise EnvironmentFault(
@@ -180,7 +180,7 @@ def _limit_memory() -> int:
 
 
 def _name_gpu() -> str | None:
-    """Return the UUID of the GPU that this process uses, or of the part of it (MIG); None where torch does not tell."""
+    """Return the UUID of the GPU that this process uses, or of the part of it (MIG); None if torch does not say."""
     visible = os.environ.get(VISIBLE, "")
     if visible.startswith("MIG-"):  # its parts may share the UUID of the whole
         return visible

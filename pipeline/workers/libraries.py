@@ -1,4 +1,4 @@
-"""The libraries of a computation, imported once per process, or once for all workers before they fork."""
+"""The libraries of a computation: imported once per process, or once for all workers before they fork."""
 
 import gc
 import os
@@ -20,9 +20,9 @@ FORKED_ENVIRONMENT = WAITING | {
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
     "PYTHONSAFEPATH": "1",
 }
-"""Environment of the process from which workers fork, where the user has not set it: it starts no threads, and looks
-for GPUs without using them, because a process that has used one cannot fork. Workers set their threads themselves. A
-file such as `torch.py` in the current folder is not imported in place of the library."""
+"""Environment of the process from which workers fork, but for variables that the user has set. The process starts no
+threads, and counts GPUs without using them, because a process that has used one cannot fork. Workers set their threads
+themselves. A file such as `torch.py` in the current folder is not imported in place of the library."""
 
 IMPORTED = (
     "attlas.pipeline.shard",  # with torch, and with transformers by way of `offline`
@@ -30,17 +30,17 @@ IMPORTED = (
     "transformers.models.auto.modeling_auto",
     "transformers.models.esm.modeling_esm",
 )
-"""Modules with what computes a shard; `offline` comes before those of transformers."""
+"""Modules that compute a shard; `offline` comes before those of transformers."""
 
 LOOK_S = 1.0
-"""How often a process that imports looks whether its parent is still there."""
+"""Seconds between two looks of an importing process whether its parent is still there."""
 
 PRELOADED = "attlas.pipeline.workers.preload"
 """The module that this process imports before it forks."""
 
 
 def import_libraries() -> None:
-    """Import what computes a shard: torch, transformers, numba and attlas' own modules.
+    """Import all that computes a shard: torch, transformers, numba and the modules of attlas.
 
     No thread is started and no GPU is used, so a process may fork afterwards.
     """
@@ -56,8 +56,8 @@ def import_libraries() -> None:
 def start_fork_server() -> bool:
     """Start the process from which workers fork, and return at once: it imports meanwhile. Once per process.
 
-    The caller blocks Ctrl-C, which the workers inherit. Returns False where there can be no such process: on macOS,
-    whose libraries do not outlive a fork, and where its socket finds no place in the temporary folder.
+    The caller blocks Ctrl-C, which the workers inherit. Returns False where such a process cannot be: on macOS,
+    whose libraries do not survive a fork, and where the temporary folder has no place for its socket.
     """
     if sys.platform == "darwin":
         return False
@@ -76,7 +76,7 @@ def start_fork_server() -> bool:
 
 @contextmanager
 def ending_with_parent() -> Iterator[None]:
-    """Let this process end within a second or two of its parent, although it looks at nothing while it imports."""
+    """Let this process end a second or two after its parent, also while it is busy importing."""
     parent = os.getppid()
 
     def look(_: int, __: FrameType | None) -> None:
@@ -94,7 +94,7 @@ def ending_with_parent() -> Iterator[None]:
 
 @contextmanager
 def pause_collection() -> Iterator[None]:
-    """Keep Python from looking for garbage, of which imports make none: a tenth of their time."""
+    """Stop Python from looking for garbage: imports make none, and the search takes a tenth of their time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""A function of items, computed by Dask workers: those of this machine, or of a scheduler."""
+"""A function computed for many items by Dask workers: those of this machine, or of a scheduler."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -18,12 +18,12 @@ def map_on_workers(
     scheduler: str | None = None,
     timeout_s: float | None = None,
 ) -> list[Result]:
-    """Return what a function returns for each item, in order.
+    """Compute a function for each item on workers, and return the results in the order of the items.
 
     Args:
-        function: a function that a worker can import, of a module that it has.
+        function: of a module that the workers can import.
         items: its arguments; they travel to the workers, and the results back.
-        n_workers: worker processes that are started here, where there is no scheduler.
+        n_workers: worker processes that are started here, if there is no scheduler.
         scheduler: address of a Dask scheduler, whose workers compute.
         timeout_s: seconds after which the computation is given up; None: no limit.
 
@@ -49,7 +49,7 @@ def _map(
 ) -> list[Result]:
     from distributed import wait
 
-    # Impure: an atlas may have changed since the same question was asked of the same scheduler.
+    # Not pure: the atlas may have changed since this scheduler computed the same question.
     futures = client.map(function, items, pure=False)
     wait(futures, timeout=timeout_s)
     results: list[Result] = client.gather(futures)

@@ -1,4 +1,4 @@
-"""The workers of a computation: which are present, which were left out, and when it is of no use to wait for others."""
+"""The workers of a computation: which are present, which were left out, and when waiting for others is useless."""
 
 import time
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ from attlas.schema.errors import describe_in_one_line
 
 
 @dataclass(frozen=True)
-class Worker:
-    """A worker that is there."""
+class WorkerState:
+    """What is known of a worker that is there."""
 
     n_threads: int
     report: WorkerReport | None = None
-    """What it said when it joined; None as long as it is checked."""
+    """Its report when it joined; None while it is checked."""
 
 
 class Roster:
-    """The workers that come and go during a computation, by address; it sends them nothing.
+    """The workers that come and go during a computation, by address. The roster sends them nothing.
 
     Args:
         n_workers: workers at most; 0: all that the scheduler has.
@@ -30,10 +30,10 @@ class Roster:
 
     def __init__(self, *, n_workers: int, scheduler: str | None) -> None:
         self.n_workers, self.scheduler = n_workers, scheduler
-        self.present: dict[str, Worker] = {}
+        self.present: dict[str, WorkerState] = {}
         self.left_out: dict[str, Exception] = {}
         self.sick: set[str] = set()
-        """Workers whose devices failed: what they report is not believed."""
+        """Workers whose devices failed: their results are not used."""
 
         self._n_at_start = n_workers if scheduler is None else 0
         self._n_ended_strangers = 0
@@ -43,12 +43,12 @@ class Roster:
         self._active_at = time.monotonic()
         """When a worker last had something to do."""
         self._first_came_at: float | None = None
-        """When the first worker came; None as long as there was none."""
+        """When the first worker came; None before that."""
 
     # --- who comes and goes ---
 
     def find_gone(self, threads: Mapping[str, int]) -> list[str]:
-        """Return the workers that have gone; `threads` has those that are there."""
+        """Return the workers that have gone; `threads` has those that are still there."""
         return [worker for worker in self.present if worker not in threads]
 
     def add_new(self, threads: Mapping[str, int]) -> list[str]:
@@ -57,7 +57,7 @@ class Roster:
         if self.n_workers:
             newcomers = newcomers[: self.n_workers - len(self.present)]
         for worker in newcomers:
-            self.present[worker] = Worker(threads[worker])
+            self.present[worker] = WorkerState(threads[worker])
 
         self._n_at_start = self._n_at_start or len(self.present)
         if self.present and self._first_came_at is None:
@@ -86,12 +86,12 @@ class Roster:
         return WorkersCounted(len(self.present), sum(worker.n_threads for worker in self.present.values()))
 
     def count_expected(self) -> int:
-        """Return how many workers, at least, must have failed before no other is expected to do better."""
+        """Return how many workers must fail before no other worker is expected to do better."""
         n_expected = max(1, self._n_at_start - len(self.left_out))
         return max(n_expected, faults.N_TRIES) if self._are_others_about_to_join() else n_expected
 
     def find_twin(self, report: WorkerReport) -> str | None:
-        """Return a worker of the scheduler on the same GPU; workers that start here may be told to share one."""
+        """Return a worker of the scheduler on the same GPU, or None; workers that start here may share a GPU."""
         if report.gpu is None or self.scheduler is None:
             return None
         reports = {worker: state.report for worker, state in self.present.items() if state.report is not None}
@@ -106,7 +106,7 @@ class Roster:
     # --- when to stop ---
 
     def count_end(self, worker: str) -> None:
-        """Stop if workers end again and again while they are checked, and none has passed: they may be restarted.
+        """Stop if workers end again and again while they are checked and none has passed; a cluster may restart them.
 
         Raises:
             EnvironmentFault: names the last of them.
@@ -127,7 +127,7 @@ class Roster:
     def refuse_if_none_is_left(self) -> None:
         """Stop if every worker that was started here was left out; one that ended for another reason may come back.
 
-        A scheduler may get other workers: they are waited for as long as where there is none.
+        A scheduler may get other workers: the build waits for them for PATIENCE_S, as if it had none.
 
         Raises:
             Fault: the only error that they had.

@@ -1,4 +1,4 @@
-"""The tasks that compute shards, what happens while they do, and the runner that does it in this process."""
+"""The tasks that compute shards, the events meanwhile, and the runner that computes shards in this process."""
 
 import os
 import socket
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from attlas.pipeline.build_vectors import BuildVectors
 
 COMPILED_FROM_S = 60
-"""Predicted seconds on a GPU from which on layers are compiled, which takes about half of that the first time."""
+"""Predicted seconds on a GPU from which on layers are compiled; the first compilation takes about half of that."""
 
 
 @dataclass(frozen=True)
 class WorkersCounted:
-    """The workers that compute now: told at the start, and whenever some have come or gone."""
+    """The workers that compute now: an event at the start, and whenever workers have come or gone."""
 
     n_workers: int
     """Processes, each with a model and a device; in one process, the shards that its model computes at once."""
@@ -38,7 +38,7 @@ class WorkersCounted:
 
 @dataclass(frozen=True)
 class WorkerLeftOut:
-    """A worker gets no more shards, because it failed where others do not; its shards go to others."""
+    """A worker gets no more shards, because it failed where others do not; others get its shards."""
 
     worker: str
     """Its address."""
@@ -73,10 +73,10 @@ Event = WorkersCounted | WorkerLeftOut | ShardTakenApart | ShardFinished | Shard
 
 
 class ShardTask(Protocol):
-    """The computation of a shard, in this process or in a worker, to which it is sent pickled."""
+    """The computation of a shard, in this process or in a worker, to which the task is sent pickled."""
 
     def prepare(self, root: str, n_threads: int) -> None:
-        """Prepare a worker before its first shard, and see whether its device computes a known protein right.
+        """Prepare a worker before its first shard, and check that its device computes a known protein right.
 
         Raises:
             DeviceFault: the device of this process does not work.
@@ -104,10 +104,10 @@ class ShardTask(Protocol):
 
 @runtime_checkable
 class DivisibleTask(Protocol):
-    """A task that can leave out sequences of a shard that end the process which computes them."""
+    """A task that can leave out those sequences of a shard that end the process in which they run."""
 
     def without(self, failed: Mapping[int, str]) -> ShardTask:
-        """Return the task that does not run some sequences, by `sequence_id`, but records the reason of each."""
+        """Return the same task without some sequences, given by `sequence_id` with the reason, which it records."""
         ...
 
     def find_deadly_sequences(self, root: str, index: int, n_threads: int, earlier: frozenset[int]) -> dict[int, str]:
@@ -117,7 +117,7 @@ class DivisibleTask(Protocol):
             root: directory of the atlas.
             index: number of the shard, from 1.
             n_threads: threads of torch.
-            earlier: sequences that are known to do so, which are not run.
+            earlier: sequences that are known to end a process; they are not run.
         """
         ...
 
@@ -127,9 +127,9 @@ class EncodeTask:
     """Compute a shard of a build."""
 
     failed: Mapping[int, str] = field(default_factory=dict, kw_only=True)
-    """Sequences that end the process which computes them, by `sequence_id`, with the reason: they are not run."""
+    """Sequences that end the process in which they run, by `sequence_id`, with the reason: they are not run."""
     vectors: "BuildVectors | None" = field(default=None, kw_only=True)
-    """Pools hidden states meanwhile; None: no vectors are asked for."""
+    """Pools hidden states meanwhile; None: no vectors are wanted."""
 
     def prepare(self, root: str, n_threads: int) -> None:
         """Load the model, and run the known protein."""
@@ -166,8 +166,8 @@ def run_in_process(
     """Compute shards in this process, `n_at_once` of them side by side, and yield the events.
 
     Shards side by side use the cores better than the threads of torch, which wait for each other at every product.
-    The first is computed alone: it loads the model, or tells why none can be. `n_models` is how many of them the model
-    computes at once: threads take turns at a GPU.
+    The first is computed alone: it loads the model, or shows why no model can be loaded. `n_models` is how many shards
+    the model computes at once: threads take turns at a GPU.
     """
     n_threads = max(1, count_default_workers("cpu") // n_at_once)
     yield WorkersCounted(n_workers=n_models, n_threads=n_at_once)
@@ -185,12 +185,12 @@ def run_in_process(
             for future in as_completed(futures):
                 yield future.result()
         finally:
-            # After an error, or where nobody wants more, what has begun is finished and the others are not begun.
+            # After an error, or if the caller stops, shards that have begun are finished and others are not begun.
             threads.shutdown(cancel_futures=True)
 
 
 def prepare_model(root: str, n_threads: int) -> None:
-    """Load the planned model, which is checked meanwhile, or check the one that this process has loaded before.
+    """Load the planned model and check it, or check the one that this process has loaded before.
 
     Raises:
         DeviceFault: the device does not compute the known protein as it did when the model was loaded.
@@ -214,7 +214,7 @@ def load_plan_and_model(root: str, n_threads: int) -> tuple[AtlasPaths, Plan, An
 
 
 def load_model(directory: str, run: Run, n_threads: int, *, is_compiled: bool) -> Any:
-    """Return the model of a run, which is loaded once per process and stays until another one is asked for."""
+    """Return the model of a run, which is loaded once per process and stays until another model is needed."""
     import_libraries()
     import torch
 
@@ -223,7 +223,7 @@ def load_model(directory: str, run: Run, n_threads: int, *, is_compiled: bool) -
     with _loading_lock:  # the threads of a worker share one model
         load = partial(_load_encoder, directory, run, is_compiled=is_compiled)
         encoder = load()
-        if encoder.fault is not None:  # its device has failed once; loaded anew, it has to pass the guard again
+        if encoder.fault is not None:  # its device has failed once: load it again, so that it must pass the guard
             _load_encoder.cache_clear()
             encoder = load()
         return encoder
@@ -235,14 +235,14 @@ _loading_lock = threading.Lock()
 def is_worth_compiling(plan: Plan) -> bool:
     """Return whether a plan is so long that compiled layers save more time than their compilation takes.
 
-    The whole plan decides, not what is missing of it, so that all of its shards are computed by the same code.
+    The whole plan decides, not its missing shards, so that all shards are computed by the same code.
     """
     return plan.run.device == "cuda" and plan.totals.cost / GPU_OPERATIONS_PER_S > COMPILED_FROM_S
 
 
 @lru_cache(maxsize=1)
 def _load_encoder(directory: str, run: Run, *, is_compiled: bool) -> Any:
-    """Load the model once per process, and check meanwhile that it is the planned one.
+    """Load the model once per process, and check at the same time that it is the planned one.
 
     Raises:
         EnvironmentFault: its files are not those of the plan, or no model can be loaded from them.
@@ -299,7 +299,7 @@ def _refuse_other_files(files: ModelFiles, run: Run) -> None:
 
 
 def keep_compiled_layers() -> None:
-    """Let torch keep what it compiles in the user's cache, for later builds; its own default is a temporary folder."""
+    """Let torch keep compiled code in the user's cache for later builds; its own default is a temporary folder."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "attlas" / "compiled"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""What is known of the sequences of a shard that end their process, kept in a file while they are looked for.
+"""The search for the sequences of a shard that end their process; a file keeps what is known meanwhile.
 
-Where memory runs out in a container, all its processes may be ended at once, the worker too: then the search goes on in
-another worker, from the file. But a worker also leaves where its machine is taken away, so workers that leave are
-counted apart from processes that a worker saw end.
+If memory runs out in a container, all its processes may be ended at once, the worker, too. Then another worker
+continues the search from the file. But a worker also leaves if its machine is taken away, so workers that leave are
+counted separately from processes that a worker saw end.
 """
 
 import json
@@ -18,25 +18,25 @@ from attlas.schema import AtlasPaths
 from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes
 
 N_DEATHS = 2
-"""Processes that a sequence must end, the last one alone, before it is failed: one may have ended for other reasons.
-Only those count whose worker saw their exit status."""
+"""Processes that a sequence must end before it is failed, the last one while it runs alone: a single process may have
+ended for another reason. Only processes count whose exit status a worker saw."""
 
 N_DEPARTURES = 3
-"""Workers that must leave while a sequence runs alone, before it is failed though nobody saw its process end."""
+"""Workers that must leave while a sequence runs alone, before it is failed although nobody saw its process end."""
 
 SEARCH_PREFIX = f"{TEMPORARY_PREFIX}search-"
-"""How the file begins that keeps what a search knows; it is there during the search alone."""
+"""Beginning of the name of the file, which exists only during the search."""
 
 
 @dataclass
 class DeadlySearch:
-    """What is known of the sequences of a shard that end their process, kept in a file as it becomes known."""
+    """What is known about the sequences of a shard that end their process; each change is written to the file."""
 
     path: Path
     begun: list[int] = field(default_factory=list)
     """The sequences of the pack that began last."""
     has_ended: bool = False
-    """Whether the process was seen to end during that pack, so that its sequences are blamed already."""
+    """Whether that pack is judged already: its process was seen to end, or its worker left."""
     n_deaths: Counter[int] = field(default_factory=Counter)
     """Processes that were seen to end while they ran a sequence."""
     n_departures: Counter[int] = field(default_factory=Counter)
@@ -61,7 +61,7 @@ class DeadlySearch:
         )
 
     def write(self) -> None:
-        """Keep what is known in the file."""
+        """Write what is known to the file."""
         values = {
             "begun": self.begun,
             "has_ended": self.has_ended,
@@ -72,22 +72,23 @@ class DeadlySearch:
         publish_bytes(self.path, json.dumps(values).encode())
 
     def begin(self, pack: Pack) -> None:
-        """Keep which sequences run now."""
+        """Record which sequences run now."""
         self.begun, self.has_ended = sorted(pack), False
         self.write()
 
     def blame(self, pack: Pack, cause: str) -> list[Pack]:
-        """Record that a process was seen to end while it ran a pack, and return what is to be tried of it."""
+        """Record that a process was seen to end while it ran a pack, and return the packs to try next."""
         self.n_deaths.update(pack.keys())
         sequence_id = min(pack)
         if len(pack) == 1 and self.n_deaths[sequence_id] >= N_DEATHS:
             self.deadly[sequence_id] = f"its computation ended the process of two workers, {cause}"
-        self.has_ended = True  # the next process takes long to load the model, and the worker may leave meanwhile
+        # A worker that leaves while the next process loads the model must not count against this pack.
+        self.has_ended = True
         self.write()
         return self.split(pack)
 
     def note_departure(self, pack: Pack) -> list[Pack]:
-        """Record that the worker left after a pack had begun, and return what is to be tried of it."""
+        """Record that the worker left after a pack had begun, and return the packs to try next."""
         sequence_id = min(pack)
         if len(pack) == 1 and not self.has_ended:
             self.n_departures[sequence_id] += 1

@@ -32,7 +32,7 @@ class PackTrial:
     has_begun: bool
     """Whether the process ended during the next one."""
     cause: str
-    """How the process ended."""
+    """How the process ended, in words."""
 
 
 def run_packs(root: str, n_threads: int, packs: Sequence[Pack], begin: Callable[[Pack], None]) -> PackTrial:

@@ -1,4 +1,4 @@
-"""What a Dask worker is told to do with a shard, as long as it is still the process that was checked."""
+"""The calls that a Dask worker carries out on a shard, if it is still the process that was checked."""
 
 from collections.abc import Mapping
 

@@ -10,7 +10,7 @@ from attlas.schema import Table
 def read_added_rows(atlas: Store, table: Table, id: str) -> pa.Table:
     """Return the rows of a protein, with the columns of the view; those of every accession that a digest names.
 
-    They stand in the order of the table, or the highest at the top where it ranks them (`Table.ranked_by`).
+    They are in the order of the table, or the highest first if the table ranks them (`Table.ranked_by`).
 
     Raises:
         QuestionError: the id is not in the atlas, the protein was not computed, or the atlas has no such table.

@@ -20,15 +20,15 @@ ANSWER_COLUMNS = {
     "reason": "Why there are no sites, or a flag of those there are (`40 or more`); and of which cluster the id is a "
     "member, if it is one.",
 }
-"""What a row says about the question, with the doc of each column; texts."""
+"""Columns about the outcome of an id, all texts, with the doc of each."""
 PROTEIN_COLUMNS = ("accession", "entry_name", "gene", "organism", "taxon_id", "length", "md5", "layer")
-"""What it says about the protein; null for an id that names none."""
+"""Columns about the protein; null for an id that names none."""
 SITE_COLUMNS = ("position", "residue", "rank", "received", "share", "is_nonstandard", "is_initiator_methionine")
-"""What it says about the site; null where there is none."""
+"""Columns about the site; null if there is none."""
 TEXT_COLUMNS = (
     "asked", "accession", "gene", "layer", "position", "residue", "rank", "received", "share", "outcome", "reason",
 )  # fmt: skip
-"""What a table of text shows of it; the widest last."""
+"""Columns of a table of text, the widest last."""
 TEXT_WIDTH = 60
 """Characters of an id in a table of text: the longest decides the width of every line."""
 _OUTCOME_COLUMNS = ("status", "reason", "sites_note", "sequence_id")
@@ -39,7 +39,7 @@ _NO_SITE = (None,)
 class _Row:
     """One id with one of the proteins it names, or with none."""
 
-    asked: str
+    id: str
     outcome: str
     reason: str | None
     protein: int | None
@@ -49,9 +49,10 @@ class _Row:
 
 
 def lookup(atlas: Store, ids: Iterable[str], *, taxon: int | str | None = None) -> pa.Table:
-    """Return the sites of every protein that the ids name, by id in the order asked, then by rank.
+    """Return the sites of every protein that the ids name, in the order of the ids, then by rank.
 
-    An id asked twice is answered once; two ids of one protein are both answered, and so is every accession of a digest.
+    An id that occurs twice is answered once; two ids of one protein are both answered, and so is every accession of a
+    digest.
     """
     # A lone text is one id, not its letters; a column of a data frame may hold a NaN, which is then an id unknown here.
     distinct_ids = [ids] if isinstance(ids, str) else dict.fromkeys(map(str, ids))
@@ -77,8 +78,8 @@ def list_unmatched(table: pa.Table) -> dict[str, str]:
     names = ("asked", "outcome", "reason")
     rows = zip(*(table.column(name).to_pylist() for name in names), strict=True)
     return {
-        asked: f"{outcome}: {reason}" if reason else outcome
-        for asked, outcome, reason in rows
+        id: f"{outcome}: {reason}" if reason else outcome
+        for id, outcome, reason in rows
         if outcome in (NOT_IN_ATLAS, AMBIGUOUS)
     }
 
@@ -99,7 +100,11 @@ def _rows(
 
 
 def _table(atlas: Store, rows: list[_Row], proteins: pa.Table, sites: pa.Table) -> pa.Table:
-    outcome_columns = [pa.array([getattr(row, name) for row in rows], pa.string()) for name in ANSWER_COLUMNS]
+    # In the order of ANSWER_COLUMNS.
+    texts = (
+        zip(*((row.id, row.outcome, row.reason) for row in rows), strict=True) if rows else [()] * len(ANSWER_COLUMNS)
+    )
+    outcome_columns = [pa.array(column, pa.string()) for column in texts]
     answers = pa.Table.from_arrays(
         [*outcome_columns, *proteins.select(PROTEIN_COLUMNS).take(_numbers(row.protein for row in rows)).columns],
         names=[*ANSWER_COLUMNS, *PROTEIN_COLUMNS],

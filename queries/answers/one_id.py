@@ -63,11 +63,11 @@ class Answer:
     tracks: tuple[SeriesCount, ...] = ()
     """Tracks that the protein has, by name, with the number of values."""
     variants: tuple[SeriesCount, ...] = ()
-    """The same of values of variants."""
+    """The same for values of variants."""
     links: LinkCounts | None = None
     """How many links it has; None where the atlas has none, they leave the protein out, or it was not computed."""
     note: str | None = None
-    """That the id is a member of the protein's cluster, in a sentence; None for an id of the protein itself."""
+    """A sentence that the id is a member of the protein's cluster; None for an id of the protein itself."""
 
     def to_json(self, manifest: Manifest) -> dict[str, Any]:
         """Return the answer as plain JSON values, with the keys of `NoAnswer.to_json`."""
@@ -145,7 +145,7 @@ def answer_match(atlas: Store, match: Match, *, layers: Sequence[int] = ()) -> S
 
 
 def read_proteins(atlas: Store, match: Match) -> list[ProteinRow]:
-    """Return the proteins that an id names, as they stand in `proteins`."""
+    """Return the proteins that an id names, as `proteins` has them."""
     columns = [field.name for field in fields(ProteinRow) if field.name != "sequence"]
     proteins = atlas.protein_rows(match.rows, columns).to_pylist()
     return [

@@ -1,7 +1,7 @@
 """Notes for a query that compares a column with a value which no row of the atlas has: why an answer may be empty.
 
 `layer = 7` of a model with six layers, `organism = 'homo sapiens'`, `accession = 'P53_HUMAN'` are SQL without a fault,
-and match nothing. The notes stand beside the answer; they change no answer, and no query fails because of them.
+and match nothing. The notes are given with the answer; they do not change it, and no query fails because of them.
 """
 
 from collections.abc import Iterator

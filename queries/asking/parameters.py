@@ -271,7 +271,7 @@ def _lines(parameter: Parameter, path: str) -> list[str]:
 def _in_column(
     atlas: Store, parameter: Parameter, value: str | list[str], note: Callable[[str], None] | None
 ) -> str | list[str]:
-    """Return texts as their column spells them, whatever letter case was typed.
+    """Return texts as their column spells them, for any letter case of the input.
 
     A default may name texts that the column does not hold: `note` is given then, and is called if it holds none.
 

@@ -3,7 +3,7 @@
 A header is SQL comments before the SELECT, one field after the other: `-- title: ...`, then topic, needs, answers,
 parameters, columns, example, grain, decomposes, source. Text goes on in the next line, indented. A parameter is an
 indented line `name type [LEAST..[MOST]] [= default]: what it says`, or `name text ONE|OTHER [= default]: what it says`
-for a choice, or `name text of TABLE.COLUMN [= default]: what it says` for a value that stands in a column.
+for a choice, or `name text of TABLE.COLUMN [= default]: what it says` for a value of a column.
 A column is `name: what it says`; one without a line is one of the atlas's own, documented in `schema/TABLES.md`.
 `needs` names tables that are added to a sealed atlas. `empty` says why an answer may have no rows, and is noted where
 one has none. `decomposes: sum` says that the question can be asked of parts of an atlas at once (`decomposing.py`).

@@ -12,7 +12,7 @@ from attlas.queries.text import Layout
 from attlas.schema import QuestionError
 
 FOLDER = Path(__file__).parents[1] / "sql"
-"""Where the questions of attlas stand, in a folder for each topic."""
+"""Folder of the questions of attlas, with a folder for each topic."""
 
 
 def questions() -> tuple[Question, ...]:

@@ -184,7 +184,7 @@ def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:
     if features := select_drawn_features(answer.features or ()):
         yield _track_line(Track(LABEL, ""), len(labels[0]), feature_marks(features, bin_size))
 
-    # The ruler stands last, below the marks of sites and features.
+    # The ruler comes last, below the marks of sites and features.
     numbers = Track("", ruler(n_residues, bin_size))
     yield _track_line(numbers, len(labels[0]), f"{style.dim}{numbers.text}{style.reset}")
 

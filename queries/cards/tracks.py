@@ -17,7 +17,7 @@ BLOCKS_A_LINE = (10, 8, 6, 5, 4, 3, 2, 1)
 RULER_GAP = 12
 """Columns from one number of the ruler to the next, at least."""
 TEN_OR_MORE = "+"
-"""What stands for a rank of 10 or above, which has no room in one column."""
+"""Sign for a rank of 10 or above, which does not fit in one column."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The account of the rows of a published table that are not compared as they stand: as a table, and as lines."""
+"""The account of the rows of a published table that are not compared as they are: as a table, and as lines."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

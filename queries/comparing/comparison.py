@@ -32,7 +32,7 @@ class Comparison:
     pooled: pa.Table
     """A row per number over them: measure, value, 95 % interval, n."""
     rejected: pa.Table
-    """A row per record of the table that was not compared as it stands, with the reason."""
+    """A row for each record of the table that was not compared as it is, with the reason."""
     base: int
     """Number of the first residue in the table, 0 or 1."""
     why_base: str

@@ -70,7 +70,7 @@ def match_published_sites(table: PublishedTable, atlas: Store, *, first_position
     by_protein = _group_by_protein(table.rows, atlas_proteins)
     numbering = _find_numbering(table, by_protein, first_position)
 
-    # One protein may stand in many rows; a row that does not fit rejects the protein.
+    # A protein may be in many rows; a row that does not fit rejects the protein.
     outcomes = [match_protein(published, table, numbering.first_position) for published in by_protein]
     matched = [outcome.protein for outcome in outcomes if outcome.protein is not None]
     return MatchedTable(

@@ -38,7 +38,7 @@ class PublishedProtein:
     rows: tuple[PublishedRow, ...]
 
     def fitting_sites(self) -> Iterator[PublishedSite]:
-        """Yield the sites of rows that are of the stored sequence, whatever their positions."""
+        """Yield the sites of rows that are about the stored sequence, at any position."""
         for row in self.rows:
             if row_problem(row, self.protein) is None:
                 yield from row.sites

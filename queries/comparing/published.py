@@ -33,7 +33,7 @@ class PublishedRow:
     claim: SequenceClaim = NO_CLAIM
     """What the row says of the sequence that it counts along."""
     problem: Problem | None = None
-    """What makes the row unusable whatever its protein is."""
+    """What makes the row unusable for any protein."""
 
 
 @dataclass(frozen=True)

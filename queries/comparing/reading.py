@@ -1,4 +1,4 @@
-"""A file or directory of sites → a published table: its form is told by its content, never by its name."""
+"""A file or directory of sites → a published table: its form follows from its content, never from its name."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,11 +19,11 @@ EXPECTED = "a table of sites"
 """What a file should be, for messages."""
 
 _N_START = 20
-"""Characters by which the form of a text is told."""
+"""Characters that decide the form of a text."""
 
 
 def read_table(place: str | Path) -> PublishedTable:
-    """Return a table of sites as it stands in a file (`-` is standard input), or the sites of another atlas.
+    """Return a table of sites as a file has it (`-` is standard input), or the sites of another atlas.
 
     Raises:
         InputError: it cannot be read, holds no row, or lacks a column.

@@ -42,12 +42,12 @@ class Function:
 
     @property
     def is_table(self) -> bool:
-        """It returns rows, and stands after FROM."""
+        """Whether it returns rows, and is used after FROM."""
         return f"{self.call} AS TABLE" in self.sql
 
     @property
     def body(self) -> str:
-        """The expression or the SELECT that a call of it stands for."""
+        """The expression or the SELECT that replaces a call of it."""
         return self.sql.removeprefix(f"CREATE MACRO {self.call} AS")
 
 

@@ -19,7 +19,7 @@ PALETTE = "white:orange:red"
 
 
 def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the script for one protein; return notes to show beside it."""
+    """Write the script for one protein; return notes on it."""
     annotation = annotate(atlas, request)
     check_chain_names(annotation.chains, "ChimeraX")
     for line in _lines(annotation, _attributes_file(request)):

@@ -27,7 +27,7 @@ SITE = 1
 
 
 def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the entry; return notes to show beside it.
+    """Write the entry; return notes on it.
 
     Raises:
         QuestionError: neither the request nor the structure has a PDB id, or none of four characters.

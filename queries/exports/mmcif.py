@@ -21,7 +21,7 @@ B_COLUMN = "_atom_site.B_iso_or_equiv"
 
 
 def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the structure; return notes to show beside it."""
+    """Write the structure; return notes on it."""
     gemmi = require("gemmi")
     annotation = annotate(atlas, request)
     match = annotation.match

@@ -26,7 +26,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the archive; return notes to show beside it."""
+    """Write the archive; return notes on it."""
     annotation = annotate(atlas, request)
     match = annotation.match
     assert match is not None  # check_request has seen to it

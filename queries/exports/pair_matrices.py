@@ -1,4 +1,4 @@
-"""Matrices of pairs, for whoever trains a model on them: the vectors of one protein above those of the other.
+"""Matrices of pairs, for training a model on them: the vectors of one protein above those of the other.
 
 An analogue of the input of ESM2_AMP: of each pair the ten segments of the protein named first, then those of the
 other, 20 rows as wide as the model; with `has_ends` the vector `cls` stands above and `eos` below the segments of each,

@@ -29,7 +29,7 @@ TITLE_SECTION = (
 
 
 def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the structure; return notes to show beside it."""
+    """Write the structure; return notes on it."""
     annotation = annotate(atlas, request)
     file = _file(annotation)
     lines = [line.decode("latin-1") for line in _data(file).splitlines(keepends=True)]  # of bytes: at no \x85

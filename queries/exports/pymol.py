@@ -28,7 +28,7 @@ python end"""
 
 
 def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the script for one protein; return notes to show beside it."""
+    """Write the script for one protein; return notes on it."""
     annotation = annotate(atlas, request)
     check_chain_names(annotation.chains, "PyMOL")
     for line in _lines(annotation):

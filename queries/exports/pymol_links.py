@@ -21,7 +21,7 @@ GROUP = "attlas_links"
 
 
 def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the script for one protein; return notes to show beside it."""
+    """Write the script for one protein; return notes on it."""
     refuse_without_links(atlas, "pymol-links")
     links = annotate_links(atlas, request)
     check_chain_names(links.annotation.chains, "PyMOL")

@@ -22,7 +22,7 @@ FITS = (
 MEMBER_FIT = "member of the cluster"
 """Fit of a protein that stands for its cluster, to an accession that is not in the atlas itself."""
 SURE_FITS = FITS[: FITS.index("structure")]
-"""Fits of an identifier as a whole: a hit of these is meant, whatever else mentions it."""
+"""Fits of a whole identifier: such a hit is what the user meant, even if other proteins mention the word."""
 NAME_COLUMNS = ("accession", "entry_name", "gene", "description", "organism")
 """The columns that are looked through."""
 

@@ -19,7 +19,7 @@ from attlas.schema.file_list import FileList
 KEPT_BYTES = 1 << 27
 """Bytes of row groups of an index kept in memory: the words of an atlas of a million proteins."""
 HIGHEST_LETTER = chr(0x10FFFF)
-"""Sorts behind whatever a key goes on with."""
+"""Sorts after every continuation of a key."""
 
 Place = tuple[TableFile, int]
 """A row group of a file."""

@@ -14,7 +14,7 @@ MOST_SHOWN = 300
 
 @contextmanager
 def translate_errors(address: str) -> Iterator[None]:
-    """Turn whatever a network or its libraries raise into an error that names the address."""
+    """Turn every error of a network or its libraries into one that names the address."""
     try:
         yield
     except Fault:

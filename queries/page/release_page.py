@@ -76,7 +76,7 @@ def release_page(atlas: Store, *, title: str) -> str:
 
 
 def release_facts(atlas: Store, *, title: str) -> dict[str, Any]:
-    """Return what the page is told of the release: its title and provenance, its files, and the columns to read."""
+    """Return the data of the page about the release: title and provenance, files, and the columns to read."""
     manifest = atlas.manifest
     tables = [table for table in TABLES if table.name in COLUMNS or table is RESIDUES]
     tables += (*INDEX_TABLES, MEMBERS)

@@ -1,4 +1,4 @@
-"""Figures of any atlas: what became of the proteins, their lengths, sites, layers of convergence and letters."""
+"""Figures of any atlas: the outcome of the proteins, their lengths, sites, layers of convergence and letters."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -12,11 +12,11 @@ from attlas.queries.report.intervals import IntervalPanel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
 
 TWENTY_AT_ONCE = 3.02
-"""Normal quantile of intervals of 95 % for twenty letters together (Bonferroni)."""
+"""Normal quantile for 95 % intervals of twenty letters together (Bonferroni)."""
 
 
 def about_section() -> Section:
-    """Return what the atlas is of, as tables."""
+    """Return the section on the origin and the contents of the atlas, as tables."""
     return Section(
         "about",
         "What this atlas is",
@@ -26,7 +26,7 @@ def about_section() -> Section:
 
 
 def atlas_section() -> Section:
-    """Return what needs no annotation."""
+    """Return the section of figures that need no annotation."""
     return Section(
         "atlas",
         "The atlas",

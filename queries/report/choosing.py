@@ -1,4 +1,4 @@
-"""Which types of features, and whose families, the report shows: those asked for, else the best known there are."""
+"""The types of features and the database of families that the report shows: the wanted ones, or a good choice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,40 +12,40 @@ from attlas.schema import QuestionError
 from attlas.schema.labels import is_label_of_probe
 
 ALWAYS = ("Active site", "Binding site", "Helix", "Beta strand")
-"""Types that are shown wherever an atlas has them."""
+"""Types that are shown if the atlas has them."""
 PFAM = "Pfam"
-"""Whose families are shown wherever an atlas has them."""
+"""Database whose families are shown if the atlas has them."""
 N_SHOWN = 8
-"""Types shown unless others are asked for."""
+"""Most types that are shown by default."""
 NEARLY_ALL = 0.8
-"""Share of residues from which on a type, such as `Chain`, says nothing of where in a protein a head looks."""
+"""Share of residues from which on a type, such as `Chain`, says nothing about where in a protein a head looks."""
 
 
 @dataclass(frozen=True)
 class TypeChoice:
-    """The types that are shown, and why others are not."""
+    """The types that are shown, and sentences on those that are not."""
 
     labels: tuple[str, ...]
-    """Of the probe."""
+    """Labels of the probe."""
     types: tuple[str, ...]
-    """Of the features."""
+    """Types of features."""
     database: str | None
-    """Whose families; None where the atlas has none."""
+    """Database of the families; None if the atlas has none."""
     absent_labels: tuple[str, ...] = ()
-    """In sentences."""
+    """Sentences on labels that are not shown."""
     absent_types: tuple[str, ...] = ()
 
 
 def choose(atlas: Store, requested: Sequence[str] | None, proteins: dict[str, object]) -> TypeChoice:
-    """Return the types to show; `asked` None leaves the choice to the number of residues that carry them.
+    """Return the types to show; if `requested` is None, those on the most residues.
 
     Raises:
-        QuestionError: a type that was asked for is neither a feature nor a label of the probe; names those there are.
+        QuestionError: a type that was asked for is neither a feature nor a label; names those of the atlas.
     """
     probed = [row for row in _answer_rows(atlas, "probed_labels", proteins) if _is_feature(row["label"])]
     stored = _answer_rows(atlas, "feature_types", proteins)
     if requested is not None:
-        # Of the whole atlas: that some proteins have none of a type is no fault of who asks.
+        # Types of the whole atlas, so that a type which only these proteins lack is not an error.
         all_types = [row["label"] for row in _answer_rows(atlas, "probed_labels", {}) if _is_feature(row["label"])]
         requested = _as_stored(requested, all_types + [row["type"] for row in _answer_rows(atlas, "feature_types", {})])
 
@@ -86,7 +86,7 @@ def _choose_names(
 
 
 def _as_stored(requested: Sequence[str], stored: Sequence[str]) -> list[str]:
-    """Return types as the atlas writes them, whatever the letter case they were typed in.
+    """Return types as the atlas writes them, for any letter case of the input.
 
     Raises:
         QuestionError: the atlas has none of a type.

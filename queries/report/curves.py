@@ -1,4 +1,4 @@
-"""Curves over the layers: a panel for each label, lines told apart by dash and marker, a band for an interval."""
+"""Curves over the layers: a panel for each label, lines with different dashes and markers, a band for an interval."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ LOOKS = ((BLUE, "o", "-"), (ORANGE, "s", (0, (4, 1.5))), (GREEN, "^", (0, (1, 1)
 
 @dataclass(frozen=True)
 class Curve:
-    """A line over the layers, or over anything counted."""
+    """A line over the layers, or over another number."""
 
     name: str
     x: tuple[float, ...]
     y: tuple[float | None, ...]
     low: tuple[float | None, ...] = ()
-    """Lower ends of the intervals; empty where there are none."""
+    """Lower ends of the intervals; empty if there are none."""
     high: tuple[float | None, ...] = ()
 
 
@@ -30,7 +30,7 @@ class CurvePanel:
     title: str
     curves: tuple[Curve, ...]
     reference: float | None = None
-    """A level: the background, or what chance gives."""
+    """A level: the background, or the value by chance."""
     centre: float | None = None
     """A place on the x axis: the centre of gravity."""
 
@@ -44,7 +44,7 @@ def draw_curves(
     centre_name: str = "centre of gravity",
     y_range: tuple[float, float] | None = None,
 ) -> Picture:
-    """Draw the panels, two to a row, a single one half as wide as the page; `y_range` is the least of y shown."""
+    """Draw the panels, two in a row, a single panel half as wide as the page; the y axis shows at least `y_range`."""
     columns = min(len(panels), 2)
     rows = ceil(len(panels) / 2)
     size = (HALF, 2.4) if len(panels) == 1 else (WIDE, 0.5 + 1.75 * rows)

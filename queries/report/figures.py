@@ -1,4 +1,4 @@
-"""A figure of the report: a question with its parameters, what its rows say in words, and how they are drawn."""
+"""A figure of the report: a question with its parameters, how to put its rows into words, and how to draw them."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from attlas.queries.report.pictures import Picture
 
 Rows = Sequence[Mapping[str, Any]]
 UNTESTED = "hollow: fewer than five proteins, or nearly all of one, say too little for an interval"
-"""What a point without an interval is drawn as, for the text below a figure."""
+"""Explanation of a point without an interval, for the text below a figure."""
 
 
 @dataclass(frozen=True)
@@ -18,18 +18,18 @@ class Figure:
     """A figure before its question is asked and its rows are drawn."""
 
     name: str
-    """Short name in ASCII: anchor in the page and name of its files."""
+    """Short name in ASCII: the anchor in the page and the name of the files."""
     title: str
     question: str
     """Name of the question whose rows it shows."""
     parameters: Mapping[str, object]
     """Parameters of the question; the others have their defaults."""
     reading: str
-    """How to read it: what points, lines and colours are."""
+    """How to read the figure: what points, lines and colours are."""
     describe: Callable[[Rows], str]
-    """Puts into words what the rows say; every number in them is a value of a row."""
+    """Puts the rows into words; every number in them is a value of a row."""
     draw: Callable[[Rows], Picture] | None = None
-    """None: the rows themselves are the figure."""
+    """Draws the rows; None: the rows themselves are the figure."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Section:
     intro: str
     figures: tuple[Figure, ...]
     absent: tuple[str, ...] = ()
-    """Sentences on figures that a reader may look for and that are not among these."""
+    """Sentences on figures that a reader may miss here."""
 
 
 def is_significant(row: Mapping[str, Any]) -> bool:
-    """Return whether the interval of a row lies above the shuffled.
+    """Return whether the interval of a row lies above the shuffled value.
 
-    It does if and only if the test against the shuffled, corrected for all rows, rejects at 5 % and p is larger.
+    This is so if and only if the test against that value, corrected for all rows, rejects at 5 % and p is larger.
     """
     return row["proteins_low"] is not None and bool(row["proteins_low"] > row["shuffled"])
 
@@ -67,7 +67,7 @@ def spell_interval(row: Mapping[str, Any], low: str, high: str) -> str:
 
 
 def spell_threshold(theta: float | None, whose: str) -> str:
-    """Return in words from which attention on a pair counts as an edge; `whose` threshold it is, if it is not known."""
+    """Return the threshold of edges in words; if it is unknown, `whose` threshold it is."""
     return f"{whose}'s threshold or more" if theta is None else f"{spell(theta)} or more"
 
 

@@ -11,19 +11,19 @@ from attlas.queries.report.pictures import CELLS, HALF, INK, MAP, MISSING, VERMI
 
 Rows = Sequence[Mapping[str, Any]]
 NARROW_HEADS = 48
-"""Columns up to which a heat map shares the width of the page with another."""
+"""Most columns of a heat map that shares the width of the page with another."""
 N_COLOURS = 64
-"""Steps of the map: more than the eye tells apart, and few enough to be drawn one by one."""
+"""Steps of the map: more than the eye can distinguish, and few enough to draw each."""
 LOG_FLOOR = 0.1
-"""Where a scale of powers begins: a smaller value is drawn as this."""
+"""Beginning of a logarithmic scale: smaller values are drawn as this."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A matrix with names."""
+    """A matrix with the names of its rows and columns."""
 
     values: tuple[tuple[float | None, ...], ...]
-    """By row, then column; None where there is no value."""
+    """Values by row, then column; None: no value."""
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     row_name: str
@@ -31,14 +31,14 @@ class Grid:
     column_name: str
 
     def largest(self) -> tuple[int, int] | None:
-        """Return row and column of the largest value, the first among equals; None where there is none."""
+        """Return row and column of the largest value, the first among equals; None if there is no value."""
         values_by_place = [
             (-v, r, c) for r, line in enumerate(self.values) for c, v in enumerate(line) if v is not None
         ]
         return min(values_by_place)[1:] if values_by_place else None
 
     def titles(self) -> tuple[str, ...]:
-        """Return what each cell says, row by row."""
+        """Return the title of each cell, row by row."""
         return tuple(
             f"{self.row_name} {row}, {self.column_name} {column}: {'none' if v is None else f'{v:g}'}"
             for row, line in zip(self.rows, self.values, strict=True)
@@ -54,7 +54,7 @@ def head_grid(rows: Rows, value: str, *, n_layers: int, n_heads: int) -> Grid:
 
 
 def cross_grid(rows: Rows, value: str, row: str, column: str) -> Grid:
-    """Return the grid of a column of rows over two others, whose values are in the order they first appear."""
+    """Return the grid of a column over two other columns, whose values keep the order of their first appearance."""
     values_by_place = {(line[row], line[column]): line[value] for line in rows}
     names, across = (list(dict.fromkeys(line[key] for line in rows)) for key in (row, column))
     across.sort()

@@ -1,6 +1,6 @@
-"""Points with intervals, one line each, beside what is without an effect: a line for all, or a square for each point.
+"""Points with intervals, one in a line, and the value without an effect: a line for all, or a square for each point.
 
-A point that has no interval is hollow: too little is known to say how sure it is.
+A point without an interval is hollow.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Any
 from attlas.queries.report.pictures import BLUE, FAINT, HALF, ORANGE, WIDE, Picture, make_axes, shorten
 
 LABEL = 34
-"""Letters of a label that are shown."""
+"""Most letters of a label."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class IntervalPanel:
     title: str
     points: tuple[Point, ...]
     reference: float | None = None
-    """Where the reference line is: the background, or 1 for a ratio."""
+    """Place of the reference line: the background, or 1 for a ratio."""
 
 
 def draw_intervals(
@@ -50,8 +50,8 @@ def draw_intervals(
 ) -> Picture:
     """Draw each panel's points from top to bottom in the order given.
 
-    Panels share one scale, so that they can be compared, but where `is_shared` is not, as they show different things.
-    `is_log` draws ratios on a scale of powers, and what lies below its begin, as 0 does, is drawn as an arrow there.
+    Panels share one scale, so that they can be compared, unless `is_shared` is False, for panels of different things.
+    `is_log` draws ratios on a logarithmic scale; a value below its beginning, such as 0, is drawn as an arrow there.
     """
     columns = 1 if len(panels) == 1 else 2
     lines = max(len(panel.points) for panel in panels)
@@ -65,7 +65,7 @@ def draw_intervals(
     for axis, panel in zip(subplots, panels, strict=False):
         _draw_panel(axis, panel, limits)
 
-    # A panel too few leaves a place empty; only the lowest panels name their axis.
+    # An odd number of panels leaves a place empty; only the lowest panels name their axis.
     for axis in subplots[len(panels) :]:
         axis.set_visible(False)
     for axis in subplots[max(len(panels) - columns, 0) : len(panels)]:
@@ -77,9 +77,9 @@ def draw_intervals(
 
 
 def log_axis_limits(panels: Sequence[IntervalPanel]) -> tuple[float, float]:
-    """Return where a scale of powers begins and ends: all points but 0 are on it, an end of an interval may not be.
+    """Return the ends of a logarithmic scale: all points but 0 are on it, but not every end of an interval.
 
-    The interval of a few counts would else take most of the width.
+    Otherwise the interval of a few counts would take most of the width.
     """
     points = [point for panel in panels for point in panel.points]
     values = [value for point in points for value in (point.value, point.other) if value]
@@ -93,7 +93,7 @@ def _draw_panel(axis: Any, panel: IntervalPanel, limits: tuple[float, float] | N
     if panel.reference is not None:
         axis.axvline(panel.reference, color=FAINT, linewidth=1.2, linestyle=(0, (4, 2)))
 
-    # Two values on a line stand a little above and below it.
+    # Two values in a line are drawn a little above and below it.
     has_other = any(point.other is not None for point in panel.points)
     for place, point in zip(places, panel.points, strict=True):
         first_values = (point.value, point.low, point.high)

@@ -266,7 +266,7 @@ def _draw_amino_acids(rows: Rows, n_layers: int, n_heads: int) -> Picture:
 def _blosum_figure(proteins: dict[str, object]) -> Figure:
     return Figure(
         name="blosum",
-        title="Amino acids that heads take for alike",
+        title="Amino acids that heads treat alike",
         question="blosum_correlation",
         parameters=proteins,
         reading="Left: correlation of two amino acids over the heads, of the share of a head's edges that each "

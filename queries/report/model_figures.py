@@ -1,4 +1,4 @@
-"""Figures of the heads as such, without annotation: how sharp, how far, with how many edges, with what period."""
+"""Figures of the heads without annotation: how sharp and how far they look, how many edges, what period."""
 
 from functools import partial
 

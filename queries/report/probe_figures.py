@@ -14,7 +14,7 @@ N_LABELS = 12
 
 
 def probe_section(*, absent: Sequence[str] = ()) -> Section:
-    """Return what probes reach; a fit is of the whole atlas, whatever proteins a report is restricted to."""
+    """Return the section on probes; a fit is of the whole atlas, also in a report of some proteins."""
     figure = Figure(
         name="probe-layers",
         title="Probes, by layer",

@@ -24,15 +24,15 @@ Format = Literal["svg", "png"]
 
 @dataclass(frozen=True)
 class ShownFigure:
-    """A figure with its answer."""
+    """A figure with the answer to its question."""
 
     figure: Figure
     bound_question: BoundQuestion
     rows: pa.Table
     description: str
-    """What it says in words."""
+    """What the figure shows, in words."""
     picture: Picture | None
-    """None where the rows themselves are the figure."""
+    """None if the rows themselves are the figure."""
     svg: str
     """The picture as an SVG file; empty without one."""
 
@@ -50,12 +50,12 @@ class MissingFigure:
     figure: Figure
     why: str
     command: str
-    """What adds the numbers; empty where no command does."""
+    """The command that adds the numbers; empty if there is none."""
 
 
 @dataclass(frozen=True)
 class ShownSection:
-    """A section with what became of its figures, in order."""
+    """A section with its figures in order, shown or missing."""
 
     section: Section
     figures: tuple[ShownFigure | MissingFigure, ...]
@@ -68,19 +68,19 @@ class Report:
     manifest: Manifest
     sections: tuple[ShownSection, ...]
     proteins: tuple[str, ...] | None
-    """Accessions it is restricted to; None is all."""
+    """Accessions that the report is restricted to; None: all."""
 
     def shown_figures(self) -> Iterator[ShownFigure]:
         """Yield the figures that are shown."""
         return (figure for section in self.sections for figure in section.figures if isinstance(figure, ShownFigure))
 
     def missing_figures(self) -> Iterator[MissingFigure]:
-        """Yield the figures that are not."""
+        """Yield the figures that are missing."""
         return (figure for section in self.sections for figure in section.figures if isinstance(figure, MissingFigure))
 
 
 Progress = Callable[[int, int, str], None]
-"""Told before a figure is asked: its number from 1, how many there are, its title."""
+"""Called before each figure with its number from 1, the number of figures, and its title."""
 
 
 def make_report(
@@ -115,7 +115,7 @@ def make_report(
 
 
 def write_figures(report: Report, folder: Path, format: Format = "svg") -> list[Path]:
-    """Write each figure with its rows as CSV into a folder, which is made; return the files."""
+    """Write each figure, and its rows as CSV, into a folder, which is made; return the files."""
     written = []
     for shown in report.shown_figures():
         files = {f"{shown.figure.name}.csv": shown.csv()}

@@ -13,12 +13,16 @@ from attlas.queries.text import counted
 
 Group = list[Any]
 AUC_RANGE = (0.35, 0.8)
-"""Shown of the scale of AUC at least, so that figures of several types compare."""
+"""Smallest range of the AUC axis, so that figures of several types can be compared."""
 
 
 def site_section(types: Sequence[str], proteins: dict[str, object], *, absent: tuple[str, ...] = ()) -> Section:
-    """Return the sites against these types of features; `proteins` restricts them."""
-    of_types = proteins | ({"types": list(types)} if types else {})
+    """Return the section on sites against these types of features; `proteins` restricts the proteins."""
+    parameters = proteins | ({"types": list(types)} if types else {})
+    auc_figures = [
+        _auc_figure(*pair, proteins) for pair in zip(types or [""], make_slugs(types or ["type"]), strict=True)
+    ]
+
     return Section(
         "sites",
         "High-attention sites against known sites",
@@ -26,10 +30,10 @@ def site_section(types: Sequence[str], proteins: dict[str, object], *, absent: t
         "feature that nobody has looked for counts as absent, so precision is a lower bound.",
         (
             Figure("feature-types", "Known features", "feature_types", proteins, _TYPES_READING, _describe_types),
-            _enrichment_figure(of_types),
-            _spatial_enrichment_figure(of_types),
-            _baselines_figure(of_types),
-            *(_auc_figure(*pair, proteins) for pair in zip(types or [""], make_slugs(types or ["type"]), strict=True)),
+            _enrichment_figure(parameters),
+            _spatial_enrichment_figure(parameters),
+            _baselines_figure(parameters),
+            *auc_figures,
         ),
         absent,
     )
@@ -95,10 +99,10 @@ _AUC_READING = (
 
 
 def _auc_figure(type_: str, name: str, proteins: dict[str, object]) -> Figure:
-    """Return the figure of a type; of none, one that says what is missing."""
+    """Return the figure of a type; without a type, a figure that says what is missing."""
     return Figure(
         f"auc-{name}",
-        f"Attention received tells: {type_ or 'a type of feature'}",
+        f"Attention received predicts: {type_ or 'a type of feature'}",
         "received_auc",
         {"type": type_, **proteins} if type_ else proteins,
         _AUC_READING,

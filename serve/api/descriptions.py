@@ -110,6 +110,7 @@ def page_schema() -> Schema:
     """Return the JSON schema of a page of the list of proteins."""
     columns = _columns(PROTEINS, LIST_COLUMNS)
     columns["fit"] = {**NULLABLE_TEXT, "description": "How the protein fits what was searched for."}
+
     return _object(
         {
             "total": {"type": "integer", "description": "Proteins of the whole list."},

@@ -48,7 +48,7 @@ def refuse_unknown(request: Request) -> None:
 
     repeated = [name for name in names if len(request.query_params.getlist(name)) > 1]
     if repeated:
-        raise QuestionError(f"A parameter stands twice: {', '.join(repeated)}.")
+        raise QuestionError(f"A parameter is given twice: {', '.join(repeated)}.")
 
 
 def clean_text(text: str) -> str:
@@ -67,6 +67,6 @@ def require_json(request: Request) -> None:
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != JSON_TYPE:
-        found = cut(printable(media_type), 80) or "no such header"
         what = "The body of this request is not JSON by its header Content-Type."
-        raise HttpProblem(415, QuestionError(what, expected=JSON_TYPE, found=found))
+        header = cut(printable(media_type), 80) or "no such header"
+        raise HttpProblem(415, QuestionError(what, expected=JSON_TYPE, found=header))

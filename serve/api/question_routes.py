@@ -66,7 +66,7 @@ def question_routes(service: Service) -> APIRouter:
         parameters = {key: value for key, value in request.query_params.items() if key not in RESERVED}
         repeated = [key for key in parameters if len(request.query_params.getlist(key)) > 1]
         if repeated:
-            what = f"A parameter stands twice: {printable(', '.join(repeated))}."
+            what = f"A parameter is given twice: {printable(', '.join(repeated))}."
             raise QuestionError(cut(what, 200), hint="a list is one value, separated by commas")
         return _answer(service, request, name, parameters, format, limit)
 

@@ -102,6 +102,7 @@ def _reading(panel: GlancePanel, rows: Rows) -> str:
     """Return a drawing in one sentence."""
     if not rows:
         return "Nothing was computed."
+
     match panel.question:
         case "lengths":
             return (

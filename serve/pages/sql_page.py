@@ -1,4 +1,4 @@
-"""The page of SQL: a box for one SELECT, with the tables and columns there are beside it. Pure."""
+"""The page of SQL: a box for one SELECT, next to a list of all tables and columns. Pure."""
 
 from collections.abc import Iterator
 from html import escape

@@ -29,8 +29,8 @@ class MadeChain:
     places: Mapping[int, tuple[Point, Point | None]]
 
     def points(self, atom: str) -> dict[int, Point]:
-        found = {position: both[atom == "cb"] for position, both in self.places.items()}
-        return {position: point for position, point in found.items() if point is not None}
+        points = {position: both[atom == "cb"] for position, both in self.places.items()}
+        return {position: point for position, point in points.items() if point is not None}
 
 
 def walk(n: int, choose: random.Random, *, missing: float = 0.0) -> dict[int, tuple[Point, Point | None]]:
@@ -53,10 +53,10 @@ def all_pairs(n: int, choose: random.Random) -> Scores:
 def best_pairs(scores: Scores, n: int) -> Scores:
     """Return what an atlas keeps of them: of each range the best 2 n, and all from 0.3 on."""
     kept: Scores = {}
-    for first, last in LIMITS.values():
-        own = sorted((p for p in scores if first <= p[1] - p[0] <= last), key=lambda p: (-scores[p], p))
-        kept |= {pair: scores[pair] for pair in own[: 2 * n]}
-        kept |= {pair: scores[pair] for pair in own if scores[pair] >= 0.3}
+    for nearest, farthest in LIMITS.values():
+        best = sorted((p for p in scores if nearest <= p[1] - p[0] <= farthest), key=lambda p: (-scores[p], p))
+        kept |= {pair: scores[pair] for pair in best[: 2 * n]}
+        kept |= {pair: scores[pair] for pair in best if scores[pair] >= 0.3}
     return kept
 
 
@@ -85,10 +85,10 @@ def add_fused_contacts(root: Path, stored: Mapping[str, Scores], *, choosing: Co
 def add_chains(root: Path, chains: Sequence[MadeChain]) -> None:
     """Add coordinates."""
     ids, rows = sequence_ids(root), []
-    for one in chains:
-        for position, (ca, cb) in one.places.items():
-            row = {"accession": one.accession, "sequence_id": ids[one.accession], "source": one.source}
-            row |= {"chain": one.chain, "position": position, "residue": "A", "observed": "A"}
+    for chain in chains:
+        for position, (ca, cb) in chain.places.items():
+            row = {"accession": chain.accession, "sequence_id": ids[chain.accession], "source": chain.source}
+            row |= {"chain": chain.chain, "position": position, "residue": "A", "observed": "A"}
             for atom, point in (("ca", ca), ("cb", cb)):
                 row |= {f"{atom}_{x}": at for x, at in zip("xyz", point or (None,) * 3, strict=True)}
             rows.append(row)
@@ -100,8 +100,8 @@ def random_head_contacts(chain: MadeChain, heads: Sequence[tuple[int, int]], cho
     n = len(chain.points("ca"))
     n_long = max(0, (n - 24) * (n - 23) // 2)
     n_top = min(n, n_long)
-    own = {"n_pairs": n * n, "n_contact_pairs": n * n // 20, "n_top": n_top}
-    own |= {"n_long_pairs": n_long, "n_long_contacts": n_long // 30}
+    of_chain = {"n_pairs": n * n, "n_contact_pairs": n * n // 20, "n_top": n_top}
+    of_chain |= {"n_long_pairs": n_long, "n_long_contacts": n_long // 30}
     rows = []
     for layer, head in heads:
         n_edges = choose.randint(0, 2) if (layer, head) == (0, 0) else choose.randint(5, 40)
@@ -109,7 +109,7 @@ def random_head_contacts(chain: MadeChain, heads: Sequence[tuple[int, int]], cho
         row = {"accession": chain.accession, "source": chain.source, "chain": chain.chain, "layer": layer, "head": head}
         row |= {"n_edges": n_edges, "n_contact_edges": n_contact_edges, "edge_mass": n_edges * 0.5}
         row |= {"contact_edge_mass": n_contact_edges * 0.375, "mass": mass, "contact_mass": mass * choose.random()}
-        rows.append(row | own | {"n_top_contacts": choose.randint(0, n_top)})
+        rows.append(row | of_chain | {"n_top_contacts": choose.randint(0, n_top)})
     return rows
 
 
@@ -131,27 +131,29 @@ def contacts_at_random(root: Path, *, seed: int = 0) -> None:
     add_fused_contacts(root, scores, choosing=[min(scores)])
     chains = [MadeChain(p["accession"], "made.cif", "A", walk(p["length"], choose)) for p in proteins]
     add_chains(root, chains)
-    add_head_contacts(root, [row for one in chains for row in random_head_contacts(one, heads, choose)])
+    add_head_contacts(root, [row for chain in chains for row in random_head_contacts(chain, heads, choose)])
 
 
-def chosen(chains: Sequence[MadeChain], sequences: Mapping[str, str], atom: str, *, is_every: bool) -> list[MadeChain]:
+def choose_chains(
+    chains: Sequence[MadeChain], sequences: Mapping[str, str], atom: str, *, is_every: bool
+) -> list[MadeChain]:
     """Return the chains that count: of each sequence, or of each sequence and chain, the one with most residues."""
 
-    def size(one: MadeChain) -> tuple[int, str, str, str]:
-        return -len(one.points(atom)), one.accession, one.source, one.chain
+    def size(chain: MadeChain) -> tuple[int, str, str, str]:
+        return -len(chain.points(atom)), chain.accession, chain.source, chain.chain
 
     groups: dict[tuple[str, ...], list[MadeChain]] = {}
-    for one in chains:
-        if one.points(atom):
-            more = (one.source, one.chain) if is_every else ()
-            groups.setdefault((sequences[one.accession], *more), []).append(one)
-    return sorted((min(some, key=size) for some in groups.values()), key=lambda o: (o.accession, o.source, o.chain))
+    for chain in chains:
+        if chain.points(atom):
+            more = (chain.source, chain.chain) if is_every else ()
+            groups.setdefault((sequences[chain.accession], *more), []).append(chain)
+    return sorted((min(group, key=size) for group in groups.values()), key=lambda o: (o.accession, o.source, o.chain))
 
 
 def by_hand(scores: Scores, points: Mapping[int, Point], which: str, cut: str) -> dict[str, int]:
     """Return of a range and cut pairs asked for, looked at and known, and contacts among them."""
-    first, last = LIMITS[which]
-    pairs = [p for p in combinations(sorted(points), 2) if first <= p[1] - p[0] <= last]
+    nearest, farthest = LIMITS[which]
+    pairs = [p for p in combinations(sorted(points), 2) if nearest <= p[1] - p[0] <= farthest]
     touching = {p for p in pairs if math.dist(points[p[0]], points[p[1]]) < 8}
     n_asked = min(max(len(points) // CUTS[cut], 1), len(pairs))
     looked_at = sorted((p for p in pairs if p in scores), key=lambda p: (-scores[p], p))[:n_asked]

@@ -59,17 +59,17 @@ HAND = (
 def write_handmade(root: Path, hands: Sequence[Hand] = HAND, *, seed: int = 0) -> Manifest:
     """Write a sealed atlas; its head statistics are random numbers."""
     paths, run = AtlasPaths(root), synthetic_run(N_LAYERS, N_HEADS)
-    atlas_id = digest([run.run_id, [one.protein.accession for one in hands]])
+    atlas_id = digest([run.run_id, [entry.protein.accession for entry in hands]])
     metadata = provenance(run, atlas_id)
-    distinct = {one.protein.sequence: one for one in reversed(hands) if one.protein.status != "skipped"}
-    ordered = sorted(distinct.values(), key=lambda one: (len(one.protein.sequence), one.protein.sequence))
-    computed = [(i, one) for i, one in enumerate(ordered) if one.protein.status == "ok"]
-    ids = {one.protein.sequence: i for i, one in enumerate(ordered)}
+    distinct = {entry.protein.sequence: entry for entry in reversed(hands) if entry.protein.status != "skipped"}
+    ordered = sorted(distinct.values(), key=lambda entry: (len(entry.protein.sequence), entry.protein.sequence))
+    computed = [(i, entry) for i, entry in enumerate(ordered) if entry.protein.status == "ok"]
+    ids = {entry.protein.sequence: i for i, entry in enumerate(ordered)}
     rows = {
-        PROTEINS: [_protein_row(line, one, ids) for line, one in enumerate(hands, start=1)],
-        SEQUENCES: [{"sequence_id": i, **_outcome(one)} for i, one in enumerate(ordered)],
-        SITES: [row for i, one in computed for row in _site_rows(i, one)],
-        RESIDUES: [row for i, one in computed for row in _residue_rows(i, one)],
+        PROTEINS: [_protein_row(line, entry, ids) for line, entry in enumerate(hands, start=1)],
+        SEQUENCES: [{"sequence_id": i, **_outcome(entry)} for i, entry in enumerate(ordered)],
+        SITES: [row for i, entry in computed for row in _site_rows(i, entry)],
+        RESIDUES: [row for i, entry in computed for row in _residue_rows(i, entry)],
         HEADS: list(_head_rows([i for i, _ in computed], np.random.default_rng(seed))),
     }
     files = [
@@ -98,20 +98,20 @@ def write_handmade(root: Path, hands: Sequence[Hand] = HAND, *, seed: int = 0) -
     return manifest
 
 
-def received(one: Hand, layer: int, position: int) -> float:
+def received(entry: Hand, layer: int, position: int) -> float:
     """Return the attention a residue receives."""
-    return 9.0 - one.sites.index(position) if layer == one.layer and position in one.sites else 1.0
+    return 9.0 - entry.sites.index(position) if layer == entry.layer and position in entry.sites else 1.0
 
 
-def _outcome(one: Hand) -> dict[str, object]:
-    p = one.protein
-    n_sites = len(one.sites) if p.status == "ok" else None
+def _outcome(entry: Hand) -> dict[str, object]:
+    p = entry.protein
+    n_sites = len(entry.sites) if p.status == "ok" else None
     values = {"length": len(p.sequence), "status": p.status, "reason": p.reason}
-    return {**values, "layer": one.layer, "n_sites": n_sites, "sites_note": one.note}
+    return {**values, "layer": entry.layer, "n_sites": n_sites, "sites_note": entry.note}
 
 
-def _protein_row(line: int, one: Hand, ids: dict[str, int]) -> dict[str, object]:
-    p = one.protein
+def _protein_row(line: int, entry: Hand, ids: dict[str, int]) -> dict[str, object]:
+    p = entry.protein
     md5 = hashlib.md5(p.sequence.encode()).hexdigest()
     names = {k: getattr(p, k) for k in ("accession", "entry_name", "gene", "organism", "taxon_id", "description")}
     return {
@@ -123,19 +123,19 @@ def _protein_row(line: int, one: Hand, ids: dict[str, int]) -> dict[str, object]
         "n_records": 1,
         "line": line,
         "sequence_id": None if p.status == "skipped" else ids[p.sequence],
-        **_outcome(one),
+        **_outcome(entry),
     }
 
 
-def _site_rows(sequence_id: int, one: Hand) -> Iterator[dict[str, object]]:
-    for rank, position in enumerate(one.sites, start=1):
-        residue, value = one.protein.sequence[position - 1], received(one, one.layer, position)
+def _site_rows(sequence_id: int, entry: Hand) -> Iterator[dict[str, object]]:
+    for rank, position in enumerate(entry.sites, start=1):
+        residue, value = entry.protein.sequence[position - 1], received(entry, entry.layer, position)
         yield {
             "sequence_id": sequence_id,
             "position": position,
             "residue": residue,
             "rank": rank,
-            "layer": one.layer,
+            "layer": entry.layer,
             "received": value,
             "share": value / 9,
             "is_nonstandard": residue not in AMINO_ACIDS,
@@ -143,9 +143,9 @@ def _site_rows(sequence_id: int, one: Hand) -> Iterator[dict[str, object]]:
         }
 
 
-def _residue_rows(sequence_id: int, one: Hand) -> Iterator[dict[str, object]]:
-    for position, residue in enumerate(one.protein.sequence, start=1):
-        values = np.array([received(one, layer, position) for layer in range(N_LAYERS)], np.float16)
+def _residue_rows(sequence_id: int, entry: Hand) -> Iterator[dict[str, object]]:
+    for position, residue in enumerate(entry.protein.sequence, start=1):
+        values = np.array([received(entry, layer, position) for layer in range(N_LAYERS)], np.float16)
         yield {"sequence_id": sequence_id, "position": position, "residue": residue, "received": values}
 
 
@@ -159,8 +159,8 @@ def _head_rows(sequence_ids: Sequence[int], rng: np.random.Generator) -> Iterato
 
 
 def _counts(hands: Sequence[Hand], ordered: Sequence[Hand]) -> Counts:
-    status = [one.protein.status for one in hands]
-    computed = [one for one in ordered if one.protein.status == "ok"]
+    status = [entry.protein.status for entry in hands]
+    computed = [entry for entry in ordered if entry.protein.status == "ok"]
     return Counts(
         n_records=len(hands),
         n_requested=len(hands),
@@ -168,6 +168,6 @@ def _counts(hands: Sequence[Hand], ordered: Sequence[Hand]) -> Counts:
         n_skipped=status.count("skipped"),
         n_failed=status.count("failed"),
         n_sequences=len(ordered),
-        n_residues=sum(len(one.protein.sequence) for one in computed),
-        n_sites=sum(len(one.sites) for one in computed),
+        n_residues=sum(len(entry.protein.sequence) for entry in computed),
+        n_sites=sum(len(entry.sites) for entry in computed),
     )

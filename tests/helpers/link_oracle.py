@@ -40,17 +40,17 @@ def choose_by_rule(
     with_edge = [head for head, links in left.items() if candidates[links[0]] >= np.float32(theta)]
     budget = max(per_residue * n_residues, len(with_edge))
 
-    chosen = [left[head].pop(0) for head in with_edge]
+    strongest = [left[head].pop(0) for head in with_edge]
 
     far = [link for links in left.values() for link in links if abs(link[2] - link[3]) >= APART]
-    for link in strongest_first(far)[: min(budget // 2, budget - len(chosen))]:
-        chosen.append(link)
+    for link in strongest_first(far)[: min(budget // 2, budget - len(strongest))]:
+        strongest.append(link)
         left[link[:2]].remove(link)
 
-    while any(left.values()) and len(chosen) < budget:
+    while any(left.values()) and len(strongest) < budget:
         turn = [links.pop(0) for links in left.values() if links]
-        chosen += strongest_first(turn)[: budget - len(chosen)]
-    return {link: candidates[link] for link in chosen}
+        strongest += strongest_first(turn)[: budget - len(strongest)]
+    return {link: candidates[link] for link in strongest}
 
 
 def list_disagreements(
@@ -63,13 +63,13 @@ def list_disagreements(
     """
     disagreements = [link for link in links if link in expected and abs(links[link] - expected[link]) > tolerance]
     for head in {link[:2] for link in set(links) ^ set(expected)}:
-        ours, theirs = ([link for link in choice if link[:2] == head] for choice in (links, expected))
+        head_links, expected_links = ([link for link in choice if link[:2] == head] for choice in (links, expected))
         weights, expected_weights = (
             sorted((choice[link] for link in of_head), reverse=True)
-            for choice, of_head in ((links, ours), (expected, theirs))
+            for choice, of_head in ((links, head_links), (expected, expected_links))
         )
         n = min(len(weights), len(expected_weights))
         is_same = np.allclose(weights[:n], expected_weights[:n], rtol=0, atol=tolerance)
         if not is_same or abs(len(weights) - len(expected_weights)) > 1:
-            disagreements += sorted(set(ours) ^ set(theirs))
+            disagreements += sorted(set(head_links) ^ set(expected_links))
     return disagreements

@@ -16,11 +16,12 @@ MODELS_MD = Path(__file__).resolve().parents[2] / "docs" / "models.md"
 HEAD = """\
 # Models
 
-Which models can be used, and what was tried. The tables below are written by a test that builds each architecture with
-random weights, runs three sequences, and compares every number that a build stores with the model's own attention
-(`output_attentions` of transformers, eager, float64), on a CPU. The largest difference is that of any of these numbers:
-as a share of the largest value for profiles, relative for head statistics above 1. Whatever the table says, every model
-is compared with its own eager attention again whenever it is loaded, on the device of the run, on a known protein.
+This page says which models can be used, and what was tried. The tables below are written by a test that builds each
+architecture with random weights, runs three sequences, and compares every number that a build stores with the model's
+own attention (`output_attentions` of transformers, eager, float64), on a CPU. The largest difference is the largest of
+all these numbers: as a share of the largest value for profiles, relative for head statistics above 1. Whatever the
+table says, every model is compared with its own eager attention again whenever it is loaded, on the device of the run,
+on a known protein.
 """
 
 NOTES = f"""\
@@ -28,50 +29,51 @@ NOTES = f"""\
 
 The run records one of four words (`attlas info`, *attention*):
 
-- **tiled** (CPU) and **triton** (GPU): the kernels take queries and keys from transformers' attention interface. No map
-  exists beyond a tile. They take key heads that are shared by query heads, a window of attention, and a bias that
-  depends on j - i alone, as one table for each head. On a GPU, tiles outside of a window are passed over. With a window
-  or a bias the triton kernels have run in Triton's interpreter on a CPU only, and are compiled for a GPU in the tests:
-  their speed is not measured.
+- **tiled** (CPU) and **triton** (GPU): the kernels take queries and keys from transformers' attention interface. No
+  map exists beyond a tile. They take key heads that are shared by query heads, a window of attention, and a bias that
+  depends on j - i alone, as one table for each head. On a GPU, tiles outside of a window are passed over. With a
+  window or a bias the triton kernels have run in Triton's interpreter on a CPU only, and are compiled for a GPU in the
+  tests: their speed is not measured.
 - **plain**: the same interface; the map of a layer of one sequence exists at a time. For heads of a GPU that are wider
   than {LARGEST_DIM}.
-- **hooked**: the model runs its own attention, one sequence at a time. A hook on each module that makes a map takes the
-  map of the layer, reduces it and drops it. It takes the models that do not pass the interface. It is slower.
+- **hooked**: the model runs its own attention, one sequence at a time. A hook on each module that makes a map takes
+  the map of the layer, reduces it and drops it. It takes the models that do not pass the interface. It is slower.
 
-For `plain` and `hooked` the largest map is foretold, and a protein that does not fit the memory is refused before
-anything is computed: {MAP_COPIES} copies of heads x tokens x tokens values of float32.
+For `plain` and `hooked` the size of the largest map is predicted, and a protein that does not fit the memory is
+refused before anything is computed: {MAP_COPIES} copies of heads x tokens x tokens values of float32.
 
-No code of a model is run, weights are read as safetensors or with `weights_only=True`, and of an encoder-decoder (T5)
-the encoder alone is loaded. Models in which a residue attends only to those before it are refused.
+Code that comes with a model is never run; weights are read as safetensors or with `weights_only=True`; of an
+encoder-decoder (T5) only the encoder is loaded. Models in which a residue attends only to those before it are refused.
 
 ## Tokens around a sequence
 
 `cls_share` is the attention to the token before a sequence, `eos_share` that to the token after it. T5 has no token
-before: its `cls_share` is 0, as that of any model without such a token; the first residue then has the model's first
-position. XLNet ends a sequence with `<sep>` and then
-`<cls>`: these are taken for the two, and distances are those between residues. Longformer runs without global tokens,
-as its base model does by default and the one that predicts masked tokens; the special tokens are local, too. One saved
-as `LongformerForSequenceClassification` runs as that class does by default: its first token attends to all, and all
-attend to it. Only residues count as queries, so that the row of that token counts nowhere. Longformers for questions
-and for multiple choice, whose global tokens depend on the input, are refused.
+before the sequence: its `cls_share` is 0, as for any model without such a token, and the first residue has the model's
+first position. XLNet ends a sequence with `<sep>` and then `<cls>`: these two are taken, and distances are those
+between residues. Longformer runs without global tokens, as its base model does by default and the one that predicts
+masked tokens; the special tokens are local, too. One saved as `LongformerForSequenceClassification` runs as that class
+does by default: its first token attends to all, and all attend to it. Only residues count as queries, so that the row
+of that token counts nowhere. Longformers for questions and for multiple choice, whose global tokens depend on the
+input, are refused.
 
 ## Vocabularies
 
-A residue is a token: a letter, a letter between blanks (ProtBert), a word of SentencePiece (`▁A`: ProtT5, ProtAlbert,
-ProtXLNet), or a small letter. Of the models of ProtTrans, U, Z, O and B are read as X, as their authors do. A letter
-without a token is read as X, else as the unknown token, else the protein is skipped with that reason; the run records
-which (`attlas info`, *letters*).
+A residue is one token: a letter, a letter between blanks (ProtBert), a word of SentencePiece (`▁A`: ProtT5,
+ProtAlbert, ProtXLNet), or a small letter. In the models of ProtTrans, U, Z, O and B are read as X, as the authors do.
+A letter without a token is read as X, else as the unknown token, else the protein is skipped with that reason; the run
+records which (`attlas info`, *letters*).
 
 **Tokens of several residues** (byte-pair encoding, PaccMann): everything an atlas stores stays per residue. Every
-residue of a token asks as its token does, and what a token receives is shared out evenly over its residues. So rows
-still sum to 1, no mass is lost, the distance between two tokens is that between their middles, and a profile is flat
-within a token. The largest number of residues of a token stands in *letters* as `residues_per_token`. Sites are called
-on residues, but the resolution is that of the tokens: all residues of a token tie, ties go by position, and the elbow
-may fall within a token, so that its first residues are called and the others are not. A letter without a token is read
-as X, else the protein is skipped: an unknown token would stand for any number of residues. Such a model is always read
-hooked. A vocabulary that marks tokens as the beginning or the rest of a word beside tokens of several residues
-(WordPiece) is refused: its files do not tell whether it was trained on sequences or on letters between blanks. So is a
-byte-pair encoding that leaves out merges at random (`dropout`), as its tokens would differ from call to call.
+residue of a token attends as its token does, and what a token receives is divided evenly among its residues. So rows
+still sum to 1, no attention is lost, the distance between two tokens is that between their middles, and a profile is
+flat within a token. The largest number of residues in a token is given in *letters* as `residues_per_token`. Sites are
+called on residues, but the resolution is that of the tokens: all residues of a token tie, ties go by position, and the
+elbow may fall within a token, so that its first residues are called and the others are not. A letter without a token
+is read as X, else the protein is skipped: an unknown token would stand for any number of residues. Such a model is
+always read by hooks (`hooked`). A vocabulary that marks tokens as the beginning or the rest of a word beside tokens of
+several residues (WordPiece) is refused: its files do not tell whether it was trained on sequences or on letters
+between blanks. So is a byte-pair encoding that leaves out merges at random (`dropout`), as its tokens would differ
+from call to call.
 """
 
 

@@ -290,7 +290,7 @@ def test_a_plan_in_which_a_key_stands_twice_is_refused(root: Path, attlas: Calla
     path.write_text(path.read_text().replace('"source"', '"source": "evil", "source"', 1))
     done = attlas("status", root)
     assert (done.code, "Traceback" in done.err) == (1, False), done.err
-    assert "the key 'source' stands twice" in done.err
+    assert "the key 'source' occurs twice" in done.err
 
 
 @pytest.mark.parametrize(

@@ -56,19 +56,19 @@ def test_a_lookup_equals_a_filter_over_all_files(atlas: Atlas, atlas_dir: Path, 
     sequence_id = proteins.filter(pc.equal(proteins["accession"], accession))["sequence_id"][0]
     rows = whole(atlas_dir, table)
     expected = rows.filter(pc.equal(rows["sequence_id"], sequence_id))
-    found = getattr(atlas, table.name)(accession)
-    assert found.schema.equals(view_schema(table, atlas.n_layers), check_metadata=True)
-    assert found["accession"].to_pylist() == [accession] * expected.num_rows
-    assert found.drop_columns("accession").to_pylist() == expected.to_pylist()
+    table_rows = getattr(atlas, table.name)(accession)
+    assert table_rows.schema.equals(view_schema(table, atlas.n_layers), check_metadata=True)
+    assert table_rows["accession"].to_pylist() == [accession] * expected.num_rows
+    assert table_rows.drop_columns("accession").to_pylist() == expected.to_pylist()
 
 
 @pytest.mark.parametrize("table", [SITES, RESIDUES, HEADS], ids=lambda table: table.name)
 def test_sql_on_an_accession_equals_its_lookup(atlas: Atlas, table: Table) -> None:
     order = ", ".join(table.sort)
-    found = atlas.sql(f"SELECT * FROM {table.name} WHERE accession = $id ORDER BY {order}", {"id": "P04637"})
-    assert found.to_pylist() == getattr(atlas, table.name)("P04637").to_pylist()
+    table_rows = atlas.sql(f"SELECT * FROM {table.name} WHERE accession = $id ORDER BY {order}", {"id": "P04637"})
+    assert table_rows.to_pylist() == getattr(atlas, table.name)("P04637").to_pylist()
     # Names and nullability of list items differ between DuckDB and Arrow; what a user computes with does not.
-    kinds = [(getattr(k, "value_type", k), getattr(k, "list_size", None)) for k in found.schema.types]
+    kinds = [(getattr(k, "value_type", k), getattr(k, "list_size", None)) for k in table_rows.schema.types]
     declared = view_schema(table, atlas.n_layers).types
     assert kinds == [(getattr(k, "value_type", k), getattr(k, "list_size", None)) for k in declared]
 
@@ -89,9 +89,9 @@ def test_a_filter_on_accession_reads_one_of_many_row_groups(tmp_path: Path) -> N
 
 
 def test_identical_sequences_answer_under_every_accession(atlas: Atlas) -> None:
-    one, other = atlas.residues("P0DP23"), atlas.residues("P0DP24")
-    assert one.drop_columns("accession").equals(other.drop_columns("accession"))
-    assert other["accession"].unique().to_pylist() == ["P0DP24"]
+    residues, twin_residues = atlas.residues("P0DP23"), atlas.residues("P0DP24")
+    assert residues.drop_columns("accession").equals(twin_residues.drop_columns("accession"))
+    assert twin_residues["accession"].unique().to_pylist() == ["P0DP24"]
     counted = atlas.sql(
         "SELECT accession, count(*) AS n FROM residues WHERE accession LIKE 'P0DP2%' GROUP BY 1 ORDER BY 1"
     )
@@ -176,6 +176,6 @@ def test_an_atlas_closes_and_answers_from_several_threads(atlas_dir: Path) -> No
 
     with Atlas.open(atlas_dir) as atlas, ThreadPoolExecutor(4) as pool:
         counts = list(pool.map(lambda a: atlas.sites(a).num_rows, COMPUTED * 5))
-        asked = pool.map(lambda a: atlas.sql("FROM sites WHERE accession = ?", [a]).num_rows, COMPUTED * 2)
-        assert counts[: 2 * len(COMPUTED)] == list(asked)
+        row_counts = pool.map(lambda a: atlas.sql("FROM sites WHERE accession = ?", [a]).num_rows, COMPUTED * 2)
+        assert counts[: 2 * len(COMPUTED)] == list(row_counts)
     atlas.close()

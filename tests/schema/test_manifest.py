@@ -128,12 +128,12 @@ def test_a_key_that_stands_twice_is_refused_by_name(paths: AtlasPaths, manifest:
     text = paths.manifest.read_text()
     for key, repeated in [("source", '"source": "evil", "source"'), ("path", '"path": "../x", "path"')]:
         paths.manifest.write_text(text.replace(f'"{key}"', repeated, 1))
-        with pytest.raises(BrokenAtlasError, match=rf"(?s)manifest\.json cannot be read.*the key '{key}' stands twice"):
+        with pytest.raises(BrokenAtlasError, match=rf"(?s)manifest\.json cannot be read.*the key '{key}' occurs twice"):
             Manifest.read(paths)
 
     receipt = paths.root / "shard-00001.json"
     receipt.write_text('{"index": 1, "index": 2}')
-    with pytest.raises(BrokenAtlasError, match=r"(?s)shard-00001\.json cannot be read.*the key 'index' stands twice"):
+    with pytest.raises(BrokenAtlasError, match=r"(?s)shard-00001\.json cannot be read.*the key 'index' occurs twice"):
         Receipt.read(receipt)
 
 

@@ -93,9 +93,9 @@ def test_another_protein_inside_a_loop_is_an_insertion_and_shifts_nothing(tmp_pa
     letters = PROTEIN[:60] + inserted + PROTEIN[60 + n_cut :]
     match = matched(write_pdb(tmp_path / "s.pdb", chain_of(letters)))
     expected = {i: i for i in range(1, 61)} | {i: i + 160 - n_cut for i in range(61 + n_cut, 121)}
-    found = {p.position: p.residue.number for p in match.chains[0].placed}
+    numbers = {p.position: p.residue.number for p in match.chains[0].placed}
     # Where the insertion begins with the letter that it pushes away, either residue may stand for it.
-    assert len(found.items() ^ expected.items()) <= 6
+    assert len(numbers.items() ^ expected.items()) <= 6
     assert all(PROTEIN[p.position - 1] == p.structure_letter for p in match.chains[0].placed)
 
 
@@ -114,8 +114,8 @@ def test_the_file_may_name_the_parent_of_a_residue_of_its_own(tmp_path: Path) ->
     residues[20] = Atoms("A", 21, "ZQ9", is_hetero=True)
     protein = PROTEIN[:20] + "K" + PROTEIN[21:60]
     header = ["MODRES 1ABC ZQ9 A   21  LYS  A LYSINE OF OUR OWN"]
-    known = matched(write_pdb(tmp_path / "a.pdb", residues, header=header), protein)
-    assert known.chains[0].mismatches == ()
+    with_parent = matched(write_pdb(tmp_path / "a.pdb", residues, header=header), protein)
+    assert with_parent.chains[0].mismatches == ()
     unknown = matched(write_pdb(tmp_path / "b.pdb", residues), protein)
     assert [p.structure_letter for p in unknown.chains[0].mismatches] == ["X"]
     assert letter_of("ZQ9") == "X"
@@ -165,13 +165,13 @@ def test_another_protein_is_refused_with_position_and_letters(tmp_path: Path) ->
     path = write_pdb(tmp_path / "s.pdb", chain_of(random_letters(120, 77), first=5))
     with pytest.raises(InputError, match=r"s.pdb chain A: not of P1\.") as caught:
         matched(path)
-    said = str(caught.value)
-    assert "90% or more of the aligned letters the same" in said
-    found = caught.value.found or ""
-    name, letter, position = found.split()[0], found.split()[-1][0], int(found.split()[-1][1:])
+    message = str(caught.value)
+    assert "90% or more of the aligned letters the same" in message
+    letters = caught.value.found or ""
+    name, letter, position = letters.split()[0], letters.split()[-1][0], int(letters.split()[-1][1:])
     assert PROTEIN[position - 1] == letter
     assert name in gemmi.expand_one_letter_sequence("ARNDCQEGHILKMFPSTWYV", gemmi.ResidueKind.AA)
-    assert "of 120 in the chain and 120 in P1" in said
+    assert "of 120 in the chain and 120 in P1" in message
 
 
 @pytest.mark.parametrize(("n_changed", "fits"), [(0, True), (10, True), (20, False), (50, False)])
@@ -226,11 +226,11 @@ def test_constructs_cut_tagged_and_mutated_at_random_come_out_as_they_were_made(
     middle = [i for i, (at, _) in enumerate(made) if at and start + 6 < at < end - 6 and abs(at - cut - gap) > 15]
     for i in rng.sample(middle, 2):
         made[i] = (made[i][0], rng.choice([c for c in "ACDEFGHIKLMNPQRSTVWY" if c != made[i][1]]))
-    first = rng.choice([-5, 1, 300])
-    path = write_pdb(tmp_path / "s.pdb", chain_of("".join(letter for _, letter in made), first=first))
-    found = {p.position: p.residue.number for p in matched(path, protein).chains[0].placed}
-    truth = {at: first + i for i, (at, _) in enumerate(made) if at is not None}
-    differing = {at for at in found.keys() | truth.keys() if found.get(at) != truth.get(at)}
+    lowest = rng.choice([-5, 1, 300])
+    path = write_pdb(tmp_path / "s.pdb", chain_of("".join(letter for _, letter in made), first=lowest))
+    numbers = {p.position: p.residue.number for p in matched(path, protein).chains[0].placed}
+    truth = {at: lowest + i for i, (at, _) in enumerate(made) if at is not None}
+    differing = {at for at in numbers.keys() | truth.keys() if numbers.get(at) != truth.get(at)}
     # Letters cannot tell which of two equal ones at the edge of a cut or of a tag is the protein's.
     edges = [start, cut, cut + gap, end]
     assert all(min(abs(at - edge) for edge in edges) <= 4 for at in differing)
@@ -246,7 +246,7 @@ def test_packed_and_plain_crlf_and_mmcif_give_the_same(tmp_path: Path) -> None:
     (tmp_path / "e.txt").write_bytes(b"# a comment first\n\n" + cif.read_bytes())
     maps = [mapping(matched(path)) for path in sorted(tmp_path.iterdir())]
     assert len(maps) == 5
-    assert all(each == maps[0] for each in maps)
+    assert all(numbers == maps[0] for numbers in maps)
     assert read_structure(tmp_path / "b.pdb.gz").name == "b.pdb"
 
 
@@ -298,9 +298,9 @@ def _recorded(path: Path) -> dict[tuple[str, str], int]:
     names = {(row[0], int(row[1])): row[2] + row[3].strip(".") for row in scheme}
     tags = ["pdbx_strand_id", "seq_align_beg", "seq_align_end", "db_align_beg"]
     recorded = {}
-    for chain, first, last, at in (list(row) for row in block.find("_struct_ref_seq.", tags)):
-        for i in range(int(first), int(last) + 1):
-            recorded[chain, names[chain, i]] = int(at) + i - int(first)
+    for chain, begin, end, at in (list(row) for row in block.find("_struct_ref_seq.", tags)):
+        for i in range(int(begin), int(end) + 1):
+            recorded[chain, names[chain, i]] = int(at) + i - int(begin)
     return recorded
 
 

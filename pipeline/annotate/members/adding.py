@@ -5,7 +5,6 @@ is sorted by member. So memory holds a few hundred megabytes, however many membe
 """
 
 import hashlib
-import shutil
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -22,13 +21,14 @@ from attlas.pipeline.adding import add_files, remove_unnamed_files
 from attlas.pipeline.annotate.members.read import LEVELS, MappingFormat, find_format, read_members
 from attlas.pipeline.annotate.source import make_slug
 from attlas.pipeline.proteins.external_sort import SortedRun, merge_runs, sort_run
+from attlas.pipeline.scratch import open_scratch, writing_to
 from attlas.pipeline.sealed import hold_sealed
 from attlas.schema import MEMBERS, AtlasPaths, InputError, Manifest, TableFile
 from attlas.schema.blocks import add_block_digests
 from attlas.schema.errors import N_OFFENDERS_SHOWN
-from attlas.schema.leftovers import leftover_name, remove_leftovers
+from attlas.schema.leftovers import remove_leftovers
 from attlas.schema.parquet_file import describe_file, provenance
-from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publishing, write_fault
+from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publishing
 from attlas.schema.row_groups import fill_row_groups
 
 RUN_ROWS = 1 << 22
@@ -98,15 +98,9 @@ def add_members(root: Path, source: Path) -> tuple[MembersReport, Manifest]:
         _clear_leftovers(paths, manifest)
         mapping = find_format(source, _find_levels(paths))
         report = MembersReport(source.name, file_sha256(source), mapping.name)
-        scratch = paths.root / leftover_name(SCRATCH_PREFIX, "sort")
-        try:
-            scratch.mkdir()
-            rows = _sort_members(paths, source, mapping, report, scratch)
+        with open_scratch(paths.root, prefix=SCRATCH_PREFIX, purpose="sort") as scratch, writing_to(scratch.folder()):
+            rows = _sort_members(paths, source, mapping, report, scratch.folder())
             files = list(_write_files(paths, manifest, rows, report))
-        except OSError as error:
-            raise write_fault(scratch, error) from error
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
 
         if not files:
             raise _nothing_fits(report)
@@ -135,16 +129,16 @@ def _read_accessions(paths: AtlasPaths) -> Iterator[pa.Array]:
 
 
 def _sort_members(
-    paths: AtlasPaths, source: Path, mapping: MappingFormat, report: MembersReport, scratch: Path
+    paths: AtlasPaths, source: Path, mapping: MappingFormat, report: MembersReport, folder: Path
 ) -> Iterator[pa.Table]:
     """Yield the members of clusters of the atlas in order, each pair of member and accession once."""
     named = _leave_out_empty(read_members(source, mapping), report)
-    runs = _sort_runs(named, key="cluster", scratch=scratch)
+    runs = _sort_runs(named, key="cluster", folder=folder)
     in_atlas = _match_clusters(merge_runs(runs, key="cluster"), _read_accessions(paths), report)
-    member_runs = _sort_runs(in_atlas, key="member", scratch=scratch)
+    member_runs = _sort_runs(in_atlas, key="member", folder=folder)
 
     # The rows of the first sort are read to their end: the disk need not hold both.
-    for path in scratch.glob("cluster-*.arrow"):
+    for path in folder.glob("cluster-*.arrow"):
         path.unlink()
     for rows in merge_runs(member_runs, key="member"):
         yield _leave_out_repeated(rows, report)
@@ -161,8 +155,8 @@ def _leave_out_empty(tables: Iterable[pa.Table], report: MembersReport) -> Itera
         yield named
 
 
-def _sort_runs(tables: Iterable[pa.Table], *, key: str, scratch: Path) -> list[SortedRun]:
-    """Sort rows in runs on the disk."""
+def _sort_runs(tables: Iterable[pa.Table], *, key: str, folder: Path) -> list[SortedRun]:
+    """Write rows to files of a folder, RUN_ROWS or more at a time, each file sorted by `key`; return the files."""
     runs: list[SortedRun] = []
     waiting: list[pa.Table] = []
 
@@ -170,7 +164,7 @@ def _sort_runs(tables: Iterable[pa.Table], *, key: str, scratch: Path) -> list[S
         rows = pa.concat_tables(waiting)
         waiting.clear()
         if rows.num_rows:
-            runs.append(sort_run(rows, key=key, path=scratch / f"{key}-{len(runs):05d}.arrow"))
+            runs.append(sort_run(rows, key=key, path=folder / f"{key}-{len(runs):05d}.arrow"))
 
     for rows in tables:
         waiting.append(rows)

@@ -31,7 +31,7 @@ HEADERS = {
     "uniprotkb-ac", "cluster", "cluster id", "cluster_id", "clusters", "representative", "rep", "uniref50", "uniref90",
     "uniref100",
 }  # fmt: skip
-"""What the columns of a header may be called, in lower case."""
+"""Possible names of the columns in a header, in lower case."""
 BLOCK_BYTES = 16 << 20
 """Bytes of text that are parsed at once."""
 SHOWN_LETTERS = 60
@@ -42,7 +42,7 @@ MAPPING_SCHEMA = pa.schema([(_MEMBER, pa.string()), (_CLUSTER, pa.string())])
 
 @dataclass(frozen=True)
 class MappingFormat:
-    """How a mapping table is laid out."""
+    """The layout of a mapping table."""
 
     name: str
     n_columns: int

@@ -97,7 +97,7 @@ def _place_problem(position: str, letter: str | None, about: ProteinOfEntry) -> 
 
 
 def _read_distance(text: str) -> tuple[float | None, Problem | None]:
-    """Return the distance that a text stands for, None for no text; or why it is none."""
+    """Return the distance in a text, None if there is no text; and why the text is no distance."""
     if not text:
         return None, None
     try:

@@ -39,7 +39,7 @@ class ContactRecord:
     """Empty where the table has none."""
     line: int
     problem: Problem | None = None
-    """Why it cannot be used whatever the proteins are."""
+    """Why it cannot be used for any proteins."""
 
 
 def is_contact_table(line: str) -> bool:

@@ -24,12 +24,12 @@ _FAMILIES = ("family", "families", "family_id", "signature", "group", "cluster",
 _NAMES = ("name", "description", "family_name")
 """Words of a header that say that a column holds the names of families."""
 _DELIMITERS = "\t,;"
-"""What may stand between columns. Semicolons come last: they part the families within a field."""
+"""Separators of columns. Semicolons come last, because they separate the families within a field."""
 
 
 @dataclass(frozen=True)
 class _FamilyColumns:
-    """Which columns of a table are read."""
+    """The columns of a table that are read."""
 
     accession: int
     families: tuple[tuple[int, str | None], ...]

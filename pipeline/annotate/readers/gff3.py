@@ -26,7 +26,7 @@ def read(path: Path) -> Iterator[Entry]:
 
 
 def _claims(path: Path) -> dict[str, SequenceClaim]:
-    """Return the length, or the sequence, that the file gives of each protein, wherever it stands in it."""
+    """Return the length, or the sequence, that the file gives for each protein, anywhere in the file."""
     lengths: dict[str, int | None] = {}
     sequences: dict[str, list[str]] = {}
     for item in read_gff3(source_lines(path)):

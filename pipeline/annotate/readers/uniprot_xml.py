@@ -32,7 +32,7 @@ def read(path: Path) -> Iterator[Entry]:
         for event, element in events:
             if event == "end" and _name(element) == "entry":
                 yield _entry(element)
-                root.clear()  # the entries read stay children of the root otherwise
+                root.clear()  # or the entries would stay in memory, as children of the root
 
 
 def _events(handle: IO[bytes], path: Path) -> Iterator[tuple[str, Element]]:
@@ -45,7 +45,7 @@ def _events(handle: IO[bytes], path: Path) -> Iterator[tuple[str, Element]]:
         ) from error
     except InputError:
         raise
-    except (LookupError, ValueError) as error:  # what the parser raises for an encoding that it does not know
+    except (LookupError, ValueError) as error:  # the parser raises them for unknown encodings
         raise InputError(
             f"{path.name} is in an encoding that is not read.",
             expected="XML in UTF-8, UTF-16 or an encoding of one byte a character",
@@ -58,14 +58,15 @@ def _entry(entry: Element) -> Entry:
     accessions = tuple((child.text or "").strip() for child in entry if _name(child) == "accession")
     codes = {child.get("key", ""): child.get("type", "") for child in entry if _name(child) == "evidence"}
     records = tuple(_record(child, codes) for child in entry if _name(child) == "feature")
-    # Names of sequences in other databases lie deeper; the entry's own is its child.
+
+    # Sequences of other databases are deeper in the tree; the entry's own is a child of the entry.
     sequence = next((child for child in entry if _name(child) == "sequence"), None)
     families = tuple(_families(entry))
     return Entry(accessions, records, NO_CLAIM if sequence is None else _claim(sequence), families)
 
 
 def _families(entry: Element) -> Iterator[FamilyRecord]:
-    """Yield the entry's own cross-references to databases of families; those of citations and isoforms lie deeper."""
+    """Yield the cross-references of an entry to families; those of citations and isoforms are deeper in the tree."""
     for child in entry:
         if _name(child) == "dbReference" and (database := database_word(child.get("type", ""))):
             properties = {detail.get("type"): detail.get("value") for detail in child}

@@ -1,4 +1,4 @@
-"""Which protein of the atlas a chain is of: as the caller says, as the file says, or by having its very sequence."""
+"""The protein of the atlas that a chain belongs to: by the caller, by the file, or by an identical sequence."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace

@@ -36,7 +36,7 @@ class PlacedChain:
 def partner_rows(chains: Sequence[AssignedChain], residues: PolymerResidues) -> Iterator[tuple[object, ...]]:
     """Yield the contacts of every two chains: a row of `partner_contacts` without its source.
 
-    Each contact comes once: the accession is that of the chain that stands first in the file. Polymers of one name are
+    Each contact comes once: the accession is that of the chain that comes first in the file. Polymers of one name are
     one chain, and a chain that is of several proteins has contacts as each of them.
     """
     placed_chains = [placed for placed in (_place(chain, residues) for chain in chains) if len(placed.positions)]

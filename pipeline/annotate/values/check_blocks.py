@@ -41,7 +41,7 @@ _TEXTS = pa.array(["", *map(chr, range(1, 128))])
 
 @dataclass(frozen=True)
 class CheckedBlock:
-    """What becomes of the rows of a block, but for those that are only counted."""
+    """The rows of a block, stored or rejected; rows that are only counted are not included."""
 
     rows: pa.Table
     """Rows that fit the atlas, with the columns of `ValueRow`."""
@@ -51,7 +51,7 @@ class CheckedBlock:
 
 @dataclass(frozen=True)
 class _Claims:
-    """What the R rows of a block say, as arrays (R,) of numbers; letters are ASCII codes."""
+    """The R rows of a block as arrays (R,) of numbers; letters are ASCII codes."""
 
     positions: np.ndarray
     """0 where a row has none."""

@@ -35,7 +35,7 @@ class ValueColumns:
     """The columns of a table of numbers that are read, by their places."""
 
     places: Mapping[str, int]
-    """Of the columns in _SYNONYMS that the table has."""
+    """Places of those columns in _SYNONYMS that the table has, by name."""
     value: int
     value_name: str
     n: int

@@ -18,8 +18,9 @@ from attlas.pipeline.annotate.values.check_blocks import check_block
 from attlas.pipeline.annotate.values.gather import mean_over_variants, series_rows, without_repeats
 from attlas.pipeline.annotate.values.read_tables import TableBlock, read_table
 from attlas.pipeline.annotate.values.records import ValueRecord
-from attlas.pipeline.annotate.values.spill import JoinedTable, Scratch, SpilledValues, split_sequences
+from attlas.pipeline.annotate.values.spill import JoinedTable, SpilledValues, split_sequences
 from attlas.pipeline.annotate.values.table_rows import PARQUET_MARK, table_delimiter
+from attlas.pipeline.scratch import Scratch
 from attlas.schema import TRACKS, VARIANTS, InputError
 
 _TABLE_FORMATS = ("csv", "tsv", "parquet")

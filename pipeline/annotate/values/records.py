@@ -24,11 +24,11 @@ class ValueRecord(NamedTuple):
     line: int | None = None
     """Line of the source, or row of a Parquet file, from 1."""
     problem: Problem | None = None
-    """Why it cannot be used whatever the protein is."""
+    """Why it cannot be used for any protein."""
 
 
 class ValueRow(NamedTuple):
-    """A row of `tracks` or `variants` without its name, unit and source, and the line it stands on."""
+    """A row of `tracks` or `variants` without its name, unit and source, and its line."""
 
     accession: str
     sequence_id: int

@@ -4,10 +4,8 @@ The whole of AlphaMissense for a human atlas has 216 million values, which sorte
 follow each other as the rows of the table do, so that what is made of one range after the other is the sorted whole.
 """
 
-import shutil
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,8 +13,7 @@ import pyarrow as pa
 
 from attlas.pipeline.annotate.gather import DraftTable
 from attlas.pipeline.annotate.values.records import ValueRow
-from attlas.schema.leftovers import leftover_name
-from attlas.schema.publish import TEMPORARY_PREFIX, write_fault
+from attlas.pipeline.scratch import Scratch, writing_to
 
 HELD_ROWS = 2_000_000
 """Values held in memory, some 100 MB of them; beyond, they are written to the disk."""
@@ -26,36 +23,6 @@ MOST_RANGES = 1_000
 """Files of ranges."""
 KEY = ("sequence_id", "accession", "position", "substitute")
 """Order of the values of one source, and what makes two of them values of the same residue or variant."""
-
-
-@dataclass
-class Scratch:
-    """A place on the disk for what memory does not hold: a folder that is made when it is first needed."""
-
-    parent: Path
-    """The folder it lies in; what a killed process left there is removed by the next."""
-    path: Path | None = None
-
-    def folder(self) -> Path:
-        """Return the folder."""
-        if self.path is None:
-            self.path = self.parent / leftover_name(TEMPORARY_PREFIX, "values")
-            with _writing_to(self.path):
-                self.path.mkdir(parents=True)
-        return self.path
-
-
-@contextmanager
-def open_scratch(parent: Path) -> Iterator[Scratch]:
-    """Yield a place on the disk below a folder; at the end all of it is removed."""
-    scratch, has_parent = Scratch(parent), parent.is_dir()
-    try:
-        yield scratch
-    finally:
-        if scratch.path is not None:
-            shutil.rmtree(scratch.path, ignore_errors=True)
-            if not has_parent and not any(parent.iterdir()):
-                parent.rmdir()
 
 
 def split_sequences(lengths: Mapping[int, int]) -> list[int]:
@@ -128,31 +95,34 @@ class SpilledValues:
 
 @dataclass
 class JoinedTable:
-    """Tables in order as one: the first of them in memory, or where there are several, all in a file that is mapped."""
+    """Tables joined to one, in order: a single table stays in memory, several are written to a file that is mapped."""
 
     scratch: Scratch
-    first: pa.Table | None = None
+    only_table: pa.Table | None = None
+    """The table before there is a second one."""
     writer: pa.ipc.RecordBatchFileWriter | None = None
 
     def add(self, rows: pa.Table) -> None:
         """Take the next table; all have the same columns."""
-        if self.first is None:
-            self.first = rows
+        if self.only_table is None:
+            self.only_table = rows
             return
-        with _writing_to(self._path):
+
+        with writing_to(self._path):
             if self.writer is None:
-                self.writer = pa.ipc.new_file(str(self._path), self.first.schema)
-                self.writer.write_table(self.first)
+                self.writer = pa.ipc.new_file(str(self._path), self.only_table.schema)
+                self.writer.write_table(self.only_table)
             self.writer.write_table(rows)
 
     def finish(self) -> pa.Table:
         """Return the whole. Of a mapped file the system holds in memory what it has room for."""
-        if self.first is None:
+        if self.only_table is None:
             raise ValueError("there is no table to be joined")
         if self.writer is None:
-            return self.first
-        self.first = None
-        with _writing_to(self._path):
+            return self.only_table
+
+        self.only_table = None
+        with writing_to(self._path):
             self.writer.close()
         return pa.ipc.open_file(pa.memory_map(str(self._path))).read_all()
 
@@ -163,17 +133,8 @@ class JoinedTable:
 
 def _append_stream(path: Path, rows: pa.Table) -> None:
     options = pa.ipc.IpcWriteOptions(compression="zstd")
-    with _writing_to(path), path.open("ab") as file, pa.ipc.new_stream(file, rows.schema, options=options) as writer:
+    with writing_to(path), path.open("ab") as file, pa.ipc.new_stream(file, rows.schema, options=options) as writer:
         writer.write_table(rows)
-
-
-@contextmanager
-def _writing_to(path: Path) -> Iterator[None]:
-    """Say of an error of the system which file it is of. Raises EnvironmentFault."""
-    try:
-        yield
-    except OSError as error:
-        raise write_fault(path, error) from error
 
 
 def _read_streams(path: Path) -> Iterator[pa.Table]:

@@ -16,7 +16,7 @@ from attlas.pipeline.annotate.values.columns import ValueColumns, is_header
 from attlas.schema import InputError
 
 PARQUET_MARK = b"PAR1"
-"""How a Parquet file begins."""
+"""First bytes of a Parquet file."""
 _DELIMITERS = ",;\t"
 _BATCH_ROWS = 65_536
 
@@ -25,7 +25,7 @@ class Piece(Protocol):
     """Some rows of a table, to be read in one of two ways."""
 
     def rows(self) -> Iterator[NumberedRow]:
-        """Yield the rows with the lines they stand on."""
+        """Yield the rows with their lines."""
         ...
 
     def cut(self, columns: ValueColumns) -> RowBlock | None:
@@ -35,7 +35,7 @@ class Piece(Protocol):
 
 @dataclass(frozen=True)
 class _MisplacedHeader:
-    """A header that does not stand where the rows of the table begin."""
+    """A header that is not at the beginning of the rows."""
 
     cells: list[str]
 
@@ -52,7 +52,7 @@ class _TextPiece:
 
     chunk: Chunk
     later_chunks: Iterator[Chunk]
-    """Those that nobody has read yet."""
+    """The lines that have not been read yet."""
     delimiter: str
     name: str
 

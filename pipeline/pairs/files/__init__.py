@@ -1,1 +1,1 @@
-"""The formats of files of pairs, one a file: each reader yields what every line says, pair by pair, as it reads."""
+"""The formats of files of pairs, each in a file here: a reader yields the pair of every line while it reads."""

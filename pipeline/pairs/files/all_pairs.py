@@ -1,4 +1,4 @@
-"""All pairs of two lists of proteins: how many there are is known before the first is made."""
+"""All pairs of two lists of proteins; they are counted before the first is made."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +16,8 @@ ListedId = tuple[int, str]
 def read_all_pairs(path: Path, against: Path, *, max_pairs: int) -> Iterator[PairRow]:
     """Yield every pair of a protein of one list and a protein of another; line and text are those of the first list.
 
-    An id that a list repeats counts once, and a pair that both lists have in either order as well: of one list against
-    itself each two proteins are a pair once, and each protein is one with itself.
+    An id that a list repeats counts once, and so does a pair that comes in both orders: one list against itself gives
+    each two proteins once, and each protein with itself.
 
     Raises:
         InputError: a list cannot be read, is empty, or there are more pairs than `max_pairs`; says how many.
@@ -38,7 +38,7 @@ def read_all_pairs(path: Path, against: Path, *, max_pairs: int) -> Iterator[Pai
     shared = places.keys() & {id for _, id in partner_ids}
     for line, id in ids:
         for _, partner in partner_ids:
-            # A pair of two proteins that stand in both lists comes in both orders: it is taken in that of the first.
+            # Two proteins that are in both lists come in both orders: the order of the first list is taken.
             if id not in shared or partner not in shared or places[id] <= places[partner]:
                 yield PairRow(line, f"{id} {partner}", (id,), (partner,))
 

@@ -1,7 +1,7 @@
 """The proteins of an atlas that the rows of STRING and PSI-MITAB are about, and each pair of them once.
 
-Of these files most lines are of proteins that an atlas lacks, and many say what another line says: they are counted
-as they are read, so that memory holds the pairs of the atlas alone.
+Most lines of these files are about proteins that an atlas lacks, and many repeat another line: such lines are counted
+as they are read, so that memory holds only the pairs of the atlas.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,8 +13,8 @@ from attlas.pipeline.pairs.files.rows import PairProblem, PairRow
 _N_REMEMBERED = 65_536
 """Answers that are remembered: the same proteins are named over and over."""
 
-Found = tuple[str, PairProblem | None]
-"""The accession of a protein, empty where there is a problem."""
+AccessionOrProblem = tuple[str, PairProblem | None]
+"""The accession of a protein and no problem; or an empty text and the problem."""
 
 
 class PairFinder:
@@ -27,7 +27,7 @@ class PairFinder:
         self._find = lru_cache(_N_REMEMBERED)(self._find_anew)
 
     def find(self, row: PairRow) -> PairRow:
-        """Return a row with the accessions of the atlas as its ids; or with the problem that it has none."""
+        """Return the row with accessions of the atlas as its ids, or with the reason why there are none."""
         if row.problem is not None:
             return row
         accession, problem = self._find(row.ids)
@@ -37,7 +37,7 @@ class PairFinder:
                 return row._replace(ids=(accession,), partner_ids=(partner,))
         return row._replace(problem=problem)
 
-    def _find_anew(self, ids: tuple[str, ...]) -> Found:
+    def _find_anew(self, ids: tuple[str, ...]) -> AccessionOrProblem:
         accessions: dict[str, None] = {}
         isoform = None
         for id in ids:
@@ -58,7 +58,7 @@ class PairFinder:
 
 
 def merge_repeats(rows: Iterable[PairRow]) -> Iterator[PairRow]:
-    """Yield rows whose ids are accessions, those that name a pair of an earlier row with that as their problem.
+    """Yield rows, whose ids are accessions; a row that repeats the pair of an earlier one gets this as its problem.
 
     A pair is the same in either order. The earlier row keeps its score and label.
     """

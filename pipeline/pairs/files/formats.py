@@ -1,4 +1,4 @@
-"""Which format a file of pairs is in: told by its content, never by its name."""
+"""The format of a file of pairs, which follows from its content, never from its name."""
 
 from collections.abc import Iterator
 from pathlib import Path

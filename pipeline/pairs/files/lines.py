@@ -46,7 +46,7 @@ def read_head(path: Path) -> list[str]:
 
 
 def read_score(text: str) -> tuple[float | None, PairProblem | None]:
-    """Return the number that a text stands for, None for no text; or why it is none."""
+    """Return the number in a text, None if there is no text; and why the text is no number."""
     if not text:
         return None, None
     try:

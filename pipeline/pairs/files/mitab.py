@@ -1,8 +1,8 @@
-"""PSI-MITAB 2.5 to 2.8: interactions of two participants, of which proteins of UniProt are taken.
+"""PSI-MITAB 2.5 to 2.8: interactions of two participants; those between proteins of UniProt are taken.
 
 The columns are those of psidev.info: ids, alternative ids, ..., confidence (2.5: 15 columns), then expansion, types of
 the participants and `negative` (2.6: 36), features (2.7: 42), and more (2.8: 46). Interactions that were expanded from
-a complex, each of its members with its bait, are taken as they stand.
+a complex, each of its members with its bait, are taken as they are.
 """
 
 import re
@@ -15,17 +15,17 @@ from attlas.pipeline.pairs.files.rows import PairProblem, PairRow
 N_COLUMNS = (15, 36, 42, 46)
 """Columns of the versions 2.5, 2.6, 2.7 and 2.8."""
 HEADER = re.compile(r"#\s*ID(\(s\))? interactor A", re.IGNORECASE)
-"""How the first line begins."""
+"""Beginning of the first line."""
 
 _ALTERNATIVE, _CONFIDENCE, _TYPE, _NEGATIVE = 2, 14, 20, 35
-"""Places of columns, from 0; of those of participants, A's, with B's behind it."""
+"""Places of columns, from 0; the columns of participant A, which those of B follow."""
 
 _UNIPROT = ("uniprotkb", "uniprot/swiss-prot", "uniprot/trembl", "uniprot")
-"""Databases whose identifiers are accessions, those that are reviewed at the front."""
+"""Databases whose identifiers are accessions; the reviewed ones first."""
 _PROTEIN = "protein"
 """The type of a whole protein; a peptide is another molecule, even where it is cut out of one."""
 _SCORES = ("intact-miscore", "mentha-score", "score")
-"""Names of scores between 0 and 1, in order of preference; other numbers of the column are no scores of the pair."""
+"""Names of scores between 0 and 1, in order of preference; other numbers in the column are not scores of the pair."""
 
 _FIELD = re.compile(r'(?P<db>"[^"]*"|[^:|"]+):(?P<id>"(?:[^"\\]|\\.)*"|[^|(]*)(?:\((?P<text>[^|]*)\))?')
 _CELL = re.compile(r"[A-Za-z][^:\t]*:[^\t]+")

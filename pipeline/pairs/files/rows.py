@@ -13,7 +13,7 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class PairFileOptions:
-    """What the caller says of a file of pairs, beside its path."""
+    """The options of a file of pairs, besides its path."""
 
     aliases: Path | None = None
     """STRING's file of aliases, by which its identifiers are found."""
@@ -49,13 +49,13 @@ class PairRow(NamedTuple):
     ids: tuple[str, ...] = ()
     """The ids that the protein named before the other goes by; mostly one."""
     partner_ids: tuple[str, ...] = ()
-    """Those of the other."""
+    """Ids of the partner."""
     label: str | None = None
     score: float | None = None
     problem: PairProblem | None = None
     """Why it names no pair; then the ids may be missing."""
     source: str | None = None
-    """Name of the file that it stands in; None: the file of pairs."""
+    """Name of its file; None: the file of pairs."""
 
 
 NO_SCORE = "the score is no number"

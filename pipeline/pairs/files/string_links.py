@@ -1,7 +1,8 @@
 """STRING: `protein.links` with its score, and the file of aliases that says which accession an identifier has.
 
-Every pair stands in the file twice, once from either side. Scores are those of the file, 0 to 1,000. The columns are
-parted by blanks, `protein1 protein2 combined_score`; the detailed files have the scores of the channels between.
+The file has every pair twice, once from either side. Scores are those of the file, 0 to 1,000. The columns are
+separated by blanks, `protein1 protein2 combined_score`; the detailed files have the scores of the channels between the
+last two.
 """
 
 import re
@@ -18,10 +19,10 @@ STRING_ID = re.compile(r"[0-9]+\.\S+")
 
 _HEADER = ("protein1", "protein2")
 _ACCESSION_SOURCE = "UniProt_AC"
-"""What the source of an alias is called, among others, where the alias is an accession of UniProt."""
+"""Part of the source of an alias that is an accession of UniProt."""
 _EXPECTED_ALIASES = "STRING's protein.aliases: identifier, alias and source a line, separated by tabs"
 _N_COLUMNS = 3
-"""Columns of the file of aliases; of the links without channels."""
+"""Columns of the file of aliases, and of the links without channels."""
 
 
 def is_string_links(line: str) -> bool:
@@ -42,18 +43,18 @@ def read_string_links(path: Path) -> Iterator[PairRow]:
             continue
 
         if len(cells) != n_columns or len(cells) < _N_COLUMNS:
-            found = f"{len(cells)} where the first line has {n_columns}"
-            yield PairRow(number, line, problem=PairProblem("another number of columns", found))
+            detail = f"{len(cells)} where the first line has {n_columns}"
+            yield PairRow(number, line, problem=PairProblem("another number of columns", detail))
             continue
         score, problem = read_score(cells[-1])
         yield PairRow(number, line, (cells[0],), (cells[1],), None, score, problem)
 
 
 def read_aliases(path: Path, names: Names) -> dict[str, tuple[str, ...]]:
-    """Return the accessions of an atlas that STRING's identifiers have; identifiers without one are not in it.
+    """Return the accessions, in the atlas, of STRING's identifiers; identifiers without an accession are left out.
 
     Args:
-        path: STRING's `protein.aliases`, which lists every name in use: those from UniProt alone are looked at.
+        path: STRING's `protein.aliases`, which lists every name in use; only those from UniProt are read.
         names: the names of the proteins of the atlas.
 
     Raises:
@@ -63,6 +64,7 @@ def read_aliases(path: Path, names: Names) -> dict[str, tuple[str, ...]]:
     for number, line in read_lines(path, expected=_EXPECTED_ALIASES):
         if line.startswith("#"):
             continue
+
         cells = line.split("\t")
         if len(cells) != _N_COLUMNS or not STRING_ID.fullmatch(cells[0]):
             raise InputError(
@@ -71,6 +73,7 @@ def read_aliases(path: Path, names: Names) -> dict[str, tuple[str, ...]]:
                 found=f"line {number:,}: {line[:80]!r}",
                 hint="the file that belongs to protein.links of the same version and organism",
             )
+
         id, alias, source = cells
         if _ACCESSION_SOURCE in source and names.row_of(alias) is not None and alias not in accessions.get(id, ()):
             accessions[id] = (*accessions.get(id, ()), alias)

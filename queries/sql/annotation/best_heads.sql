@@ -16,7 +16,7 @@
 --   n_edges: Edges of the head in these proteins: pairs of residues with an attention of the probe's theta or more.
 --   p: Share of its edges, or of its attention, that goes to residues with the label: p(f | layer, head).
 --   background: Share of the residues of these proteins that carry the label.
---   ratio: The first over the second; 1 is no preference.
+--   ratio: p over background; 1 means no preference.
 --   shuffled: What p is if the attention of each residue is shuffled over the residues of its protein.
 --   proteins_low: Lower end of the interval of p with proteins as the independent units, at the level `confidence`: p
 --     less the reach of what p is beyond the shuffled, by a jackknife over proteins and Student's t. It leaves out the
@@ -26,7 +26,7 @@
 --   proteins_log10_p: Logarithm to base 10 of its two-sided p value times the number of reported heads (Bonferroni), 0
 --     at most; in every form.
 --   confidence: Level of the interval: 1 - 0.05 / number of reported heads, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why a row has no interval and no p value; empty if it has them.
 --   n_heads: Heads of this label that are reported.
 -- grain: label, layer, head
 -- source: Vig et al. 2021 (ICLR); interval and test: jackknife over proteins (Tukey 1958; Cochran 1977, 6.15) with

@@ -1,26 +1,28 @@
--- title: Amino acids that heads take for alike, against BLOSUM62
+-- title: Amino acids that heads treat alike, against BLOSUM62
 -- topic: Annotation
 -- needs: labels, head_features
 -- answers: Are amino acids that replace each other in evolution attended to by the same heads? Every pair of standard
---   amino acids with the correlation of their shares over all reported heads, beside its score in BLOSUM62.
+--   amino acids has the correlation of their shares over all reported heads, and its score in BLOSUM62.
 -- parameters:
 --   form text count|weighted|mass = count: Edges, the attention of these edges, or all attention without a threshold.
 --   proteins proteins = all: Ids to count over, background included.
 --   min_edges int 0.. = 100: Fewest edges, over all these proteins, of a head that is reported.
 -- columns:
---   first: One-letter code of an amino acid.
---   second: That of the other, later in the alphabet.
---   correlation: Pearson correlation of p of the two over the reported heads; empty where one of them is constant.
+--   first: One-letter code of one amino acid.
+--   second: One-letter code of the other, which is later in the alphabet.
+--   correlation: Pearson correlation of p of the two amino acids over the reported heads; empty if one of them is
+--     constant.
 --   blosum62: Score of the pair in BLOSUM62, half bits.
 --   n_heads: Heads that are reported.
---   r: Pearson correlation of the two columns over all pairs: one number, in every row.
---   r_low: Lower end of its 95 % interval with amino acids, and not their pairs, as the independent units: jackknife of
---     the inverse hyperbolic tangent of r, by Student's t. Empty for fewer than five amino acids.
+--   r: Pearson correlation of the columns `correlation` and `blosum62` over all pairs: one number, the same in every
+--     row.
+--   r_low: Lower end of its 95 % interval, with amino acids, not pairs, as the independent units: jackknife of the
+--     inverse hyperbolic tangent of r, by Student's t. Empty for fewer than five amino acids.
 --   r_high: Upper end.
---   log10_p: Logarithm to base 10 of the two-sided p value of r against 0, by the same error and Student's t. One test:
---     nothing to correct for. It is below -1.3 if and only if the interval leaves out 0. Pairs share their letters, and
---     the jackknife then errs to the safe side.
---   n_pairs: Pairs it is of; 190 where every amino acid was probed.
+--   log10_p: Logarithm to base 10 of the two-sided p value of r against 0, by the same error and Student's t. It is a
+--     single test without correction. It is below -1.3 if and only if the interval leaves out 0. Pairs share their
+--     letters, which makes the jackknife cautious.
+--   n_pairs: Pairs of which r is computed; 190 if every amino acid was probed.
 -- grain: first, second
 -- source: Vig et al. 2021 (ICLR), who publish r of 0.68 to 0.75; Henikoff and Henikoff 1992 for BLOSUM62;
 --   Fisher 1921 for the transform; jackknife over letters (Tukey 1958) with Student's t.
@@ -38,7 +40,7 @@ WITH blosum_rows (residue, scores) AS (
            ('V', [0, -3, -3, -3, -1, -2, -2, -3, -3, 3, 1, -2, 1, -1, -2, -2, 0, -3, -1])
 ),
 
--- The rows above hold the scores against the letters before, in the order of the published matrix.
+-- Each row above has the scores against the letters before it, in the order of the published matrix.
 blosum AS (
     SELECT least(residue, earlier) AS first, greatest(residue, earlier) AS second, blosum62
     FROM (
@@ -67,7 +69,7 @@ heads_reported AS (
     HAVING sum(e.n_edges) >= $min_edges AND n > 0
 ),
 
--- What each letter receives from a head, by the form asked for.
+-- What each letter receives from a head, in the form of the parameter.
 by_letter AS (
     SELECT f.label[4:] AS residue, f.layer, f.head, sum(in_form($form, f.n_edges, f.edge_mass, f.mass)) AS k
     FROM probed_proteins AS c JOIN head_features AS f ON f.accession = c.accession AND f.label LIKE 'aa:_'

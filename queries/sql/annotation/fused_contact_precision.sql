@@ -27,7 +27,7 @@
 --   proteins_log10_p: Logarithm to base 10 of its two-sided p value times the number of rows of the method
 --     (Bonferroni), 0 at most.
 --   confidence: Level of the interval: 1 - 0.05 / number of rows of the method, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why a row has no interval and no p value; empty if it has them.
 --   mean_precision: Mean of the precision of each structure, as papers give it.
 --   background: Share of contacts among all pairs of the range with coordinates.
 --   ratio: Precision over background; 1 is no better than all pairs.

@@ -21,7 +21,7 @@
 --   t: Student's t of the AUC less 0.5, by the same error.
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of heads (Bonferroni), 0 at most.
 --   confidence: Level of the interval: 1 - 0.05 / number of heads, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why a row has no interval and no p value; empty if it has them.
 --   n_heads: Heads that are reported of the label.
 -- grain: label, layer, head
 -- source: Mann and Whitney 1947: ties count half; interval and test: jackknife over proteins (Tukey 1958; Cochran 1977,

@@ -16,7 +16,7 @@
 --   n_edges: Edges of the head between residues with coordinates: attention of 0.3 or more.
 --   p: Share of its edges, or of its attention, that is between residues in contact: p(contact | layer, head).
 --   background: Share of contacts among all ordered pairs of residues with coordinates.
---   ratio: The first over the second; 1 is no preference.
+--   ratio: p over background; 1 means no preference.
 --   shuffled: What p is if the attention between residues is shuffled over all pairs of the structure.
 --   wilson_low: Lower end of the Wilson interval of p, 95 % over all reported heads at once (Bonferroni), as published;
 --     like `z` it takes edges as independent and is far too narrow. It takes the background as known, and `z` takes it
@@ -31,7 +31,7 @@
 --   proteins_log10_p: Logarithm to base 10 of its two-sided p value times the number of reported heads (Bonferroni), 0
 --     at most; in every form.
 --   confidence: Level of the interval: 1 - 0.05 / number of reported heads, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why a row has no interval and no p value; empty if it has them.
 --   z: Two-proportion z of p against the background, as published. It takes edges as independent, which those of a
 --     protein are not: another question than that of `proteins_t`, and on chance alone it rejects far too often.
 --   log10_p: Logarithm to base 10 of the two-sided p value of z, times the number of reported heads (Bonferroni), 0 at
@@ -46,7 +46,7 @@
 -- source: Vig et al. 2021 (ICLR) for p, background and 100 edges; Rao et al. 2020 for P@L; Wilson 1927; intervals and
 --   test: jackknife over proteins (Tukey 1958; Cochran 1977, 6.15) with Student's t.
 WITH chains AS (
-    -- One file may stand under several accessions of a sequence: it counts once.
+    -- A file may be annotated for several accessions of a sequence: it counts once.
     SELECT sequence_id, source, chain, arg_min(accession, (-n_pairs, accession)) AS accession, max(n_pairs) AS n_pairs
     FROM head_contacts
     WHERE $proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[]))

@@ -16,7 +16,7 @@
 --   n_edges: Edges of the head in these proteins: pairs of residues with an attention of the probe's theta or more.
 --   p: Share of its edges, or of its attention, that goes to residues with the label: p(f | layer, head).
 --   background: Share of the residues of these proteins that carry the label.
---   ratio: The first over the second; 1 is no preference.
+--   ratio: p over background; 1 means no preference.
 --   shuffled: What p is if the attention of each residue is shuffled over the residues of its protein.
 --   wilson_low: Lower end of the Wilson interval of p, 95 % over all reported heads at once (Bonferroni), as published;
 --     like `z` it takes edges as independent and is far too narrow. It takes the background as known, and `z` takes it
@@ -31,7 +31,7 @@
 --   proteins_log10_p: Logarithm to base 10 of its two-sided p value times the number of reported heads (Bonferroni), 0
 --     at most; in every form.
 --   confidence: Level of the interval: 1 - 0.05 / number of reported heads, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why a row has no interval and no p value; empty if it has them.
 --   z: Two-proportion z of p against the background, as published. It takes edges as independent, which those of a
 --     protein are not: another question than that of `proteins_t`, and on random labels it rejects far too often.
 --   log10_p: Logarithm to base 10 of the two-sided p value of z, times the number of reported heads (Bonferroni), 0 at

@@ -1,33 +1,33 @@
 -- title: Labelled residues against others of their letter, head by head
 -- topic: Annotation
 -- needs: labels, head_features, features
--- answers: A head that tells letters apart tells apart what is made of few letters. Here residues with a label, such as
---   histidines that bind zinc or first methionines, are compared with the residues of their letter without it, in the
---   same protein: which heads give them more? The attention of the head to <cls>, which no residue receives, stands
---   beside it. A probe that knows amino acids is needed, and a label whose residues are all of the letter: a protein
---   with one of another letter is left out.
+-- answers: A head that recognises letters also seems to recognise any label that is made of few letters. Here
+--   residues with a label, such as histidines that bind zinc or first methionines, are compared with residues of the
+--   same letter without the label, in the same protein: which heads give them more? A column has the attention of the
+--   head to <cls>, which no residue receives. This needs a probe that knows amino acids, and a label whose residues
+--   all have the letter: a protein where one has another letter is left out.
 -- parameters:
 --   label text of labels.label = Active site: A label of the probe: a type of feature.
 --   residue text = C: Letter of the labelled residues.
 --   proteins proteins = all: Ids to count over.
 -- columns:
---   n_proteins: Proteins with residues of both kinds, one for each sequence.
+--   n_proteins: Proteins with residues of both kinds; each sequence counts once.
 --   n_labelled: Their residues with the label.
---   n_others: Their residues of the letter without it.
---   label_received: What a residue with the label receives from the head, over the mean of all residues of its protein;
---     mean over proteins.
---   others_received: The same of the letter's residues without the label.
---   difference: The first less the second; without an effect it is 0.
---   difference_low: Lower end of its interval with proteins as the independent units, at the level `confidence`, by
+--   n_others: Their residues of the letter without the label.
+--   label_received: What a residue with the label receives from the head, over the mean of all residues of its
+--     protein; mean over proteins.
+--   others_received: The same for residues of the letter without the label.
+--   difference: label_received less others_received; 0 without an effect.
+--   difference_low: Lower end of its interval, with proteins as the independent units, at the level `confidence`, by
 --     Student's t. It leaves out 0 if and only if log10_p is below -1.3.
 --   difference_high: Upper end.
 --   t: Student's t of the difference, by the same error.
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of heads (Bonferroni), 0 at most.
 --   confidence: Level of the interval: 1 - 0.05 / number of heads, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, where there is none.
---   cls_share: Attention of the head to <cls>, mean over these proteins.
+--   note: Why a row has no interval and no p value; empty if it has them.
+--   cls_share: Attention of the head to <cls>; mean over these proteins.
 -- grain: layer, head
--- source: Letters as what heads of random weights tell apart: Vig et al. 2021; interval and test: Student's t.
+-- source: Vig et al. 2021, who show that heads of random weights recognise letters; interval and test: Student's t.
 WITH letters AS (
     -- Proteins with the label, and whether it lies on the letter alone.
     SELECT p.sequence_id, f.accession, bool_and(p.sequence[position] = upper($residue)) AS is_of_letter
@@ -41,7 +41,7 @@ WITH letters AS (
     GROUP BY p.sequence_id, f.accession
 ),
 
--- A sequence under several accessions counts once: as the first of those that carry the label.
+-- A sequence with several accessions counts once: under the first accession that carries the label.
 carriers AS (
     SELECT min(l.accession) AS accession
     FROM letters AS l SEMI JOIN labels AS p ON p.accession = l.accession AND p.label = $label
@@ -57,7 +57,7 @@ counts AS (
     WHERE s.label = $label AND a.label = concat('aa:', upper($residue)) AND a.n_labelled > s.n_labelled
 ),
 
--- Of each head what the two kinds receive, in means of a residue of the protein.
+-- For each head, what the two kinds receive, in units of the mean over residues of the protein.
 of_proteins AS (
     SELECT c.accession, s.layer, s.head, c.n_labelled, c.n_others,
            s.mass / c.n_labelled / nullif(r.mass / c.length, 0) AS label_received,

@@ -25,7 +25,7 @@
 --   proteins_log10_p: Logarithm to base 10 of its two-sided p value times the number of layers of the label
 --     (Bonferroni), 0 at most.
 --   confidence: Level of the interval: 1 - 0.05 / number of layers of the label, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why a row has no interval and no p value; empty if it has them.
 --   centre: Centre of gravity of the label over all layers: sum of layer times mean of p over the sum of these means.
 --   centre_low: Lower end of its 95 % interval, by a jackknife over proteins and Student's t. It is not tested.
 --   centre_high: Upper end.

@@ -2,8 +2,8 @@
 -- topic: Annotation
 -- needs: fits
 -- answers: How well can a label be read off each layer of the model, from attention, from the output of the layer, or
---   from both, on families that the probe was not fitted on? Beside each stands what it must be compared with. A
---   probe finds what can be read off; that the model uses it, it does not say.
+--   from both, on families that the probe was not fitted on? Each row also has the numbers that it must be compared
+--   with. A probe finds what can be read off; it does not show that the model uses it.
 -- parameters:
 --   labels texts of fits.label = all: Types of features, tracks as `track:` and their name, and `contacts`.
 --   inputs texts of fits.input = all: What the probe reads.

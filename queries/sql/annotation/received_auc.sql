@@ -1,9 +1,9 @@
--- title: How well attention received tells a feature, layer by layer
+-- title: How well attention received predicts a feature, layer by layer
 -- topic: Annotation
 -- needs: features
--- answers: Do residues of a feature receive more attention than the others, and in which layers? AUC is the chance that
---   a residue with the feature receives more than one without; 0.5 is none. Over the proteins with the feature, each
---   sequence once, as in `sites_at_features`.
+-- answers: Do residues of a feature receive more attention than others, and in which layers? AUC is the chance that a
+--   residue with the feature receives more than one without it; 0.5 means no difference. Counted over the proteins
+--   with the feature, each sequence once, as in `sites_at_features`.
 -- parameters:
 --   type text of features.type = Active site: Type of feature.
 --   proteins proteins = all: Ids to count over.
@@ -18,12 +18,12 @@
 --   t: Student's t of the mean AUC less 0.5, by the same error.
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of layers (Bonferroni), 0 at most.
 --   confidence: Level of the interval: 1 - 0.05 / number of layers, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why a row has no interval and no p value; empty if it has them.
 --   auc_pooled: AUC over all residues at once, by attention received over the mean of the protein.
 -- grain: layer
 -- source: Mann and Whitney 1947: ties count half; interval and test over proteins: Student's t.
 WITH carriers AS (
-    -- A sequence under several accessions counts once: as the first of those that carry it.
+    -- A sequence with several accessions counts once: under the first accession that carries the feature.
     SELECT any_value(type) AS type, min(accession) AS accession, any_value(length) AS length
     FROM features JOIN proteins AS p USING (accession)
     WHERE type = $type AND p.status = 'ok'

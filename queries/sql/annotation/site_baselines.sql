@@ -1,10 +1,11 @@
 -- title: High-attention sites against simpler choices of residues
 -- topic: Annotation
 -- needs: features
--- answers: Do high-attention sites find a feature better than chance, than residues of the same letters, or than those
---   that receive most attention in the last layer, or in any other? A layer chooses as many residues of a protein as
---   this has sites. Each sequence counts once, as in `sites_at_features`. The best of many layers is chosen with
---   hindsight: believe it on other proteins first. An atlas without the table `head_max_sites` has no row of those.
+-- answers: Do high-attention sites find a feature better than chance, than residues of the same letters, or than the
+--   residues that receive most attention in the last layer, or in any other layer? A layer chooses as many residues
+--   of a protein as the protein has sites. Each sequence counts once, as in `sites_at_features`. The best of many
+--   layers is chosen with hindsight: check it on other proteins first. An atlas without the table `head_max_sites`
+--   has no row for these sites.
 -- parameters:
 --   types texts of features.type = Active site,Binding site: Types of feature.
 --   within ints 0..1000 = 0: Residues along the sequence by which a choice may miss; 0 is the residue itself.
@@ -12,39 +13,42 @@
 -- columns:
 --   type: Type of feature.
 --   within: Residues along the sequence by which a choice may miss.
---   method: `high-attention sites`; `head-max sites`: called alike, from the largest head and not the mean; `last
---     layer, top n`: the residues that receive most in it; `any layer, top n`: the same of another layer; `all layers,
---     top n`: those of all layers together, which are more; `random`: what as many residues of a protein as it has
---     sites hit on average, anywhere; `random of the same letters`: of residues with the letters of the sites.
---   layer: Layer that chooses, 0-based; empty where it is none, or each protein's own.
---   n_proteins: Proteins with the feature, one for each sequence; also those without a site.
+--   method: `high-attention sites`; `head-max sites`: called by the same rule, from the largest head instead of the
+--     mean; `last layer, top n`: the residues that receive most in the last layer; `any layer, top n`: the same for
+--     another layer; `all layers, top n`: those of all layers together, which are more residues; `random`: what as
+--     many residues of a protein as it has sites hit on average, anywhere; `random of the same letters`: the same for
+--     residues with the letters of the sites.
+--   layer: Layer that chooses, 0-based; empty if no layer does, or if it is each protein's own layer.
+--   n_proteins: Proteins with the feature, also those without a site; each sequence counts once.
 --   n_sites: Residues chosen.
 --   n_labelled: Residues of these proteins that carry the feature.
---   n_hits: Those at the feature, or within reach of it; of the random choices the mean.
---   precision: Share of the chosen that are hits.
---   recall: Share of the residues with the feature that have a chosen one within reach; not known of the same letters.
+--   n_hits: Chosen residues at the feature, or within reach of it; for the random choices, their mean.
+--   precision: Share of the chosen residues that are hits.
+--   recall: Share of the residues with the feature that have a chosen residue within reach; unknown for random
+--     residues of the same letters.
 --   expected: Hits of as many residues anywhere in each protein.
---   sd: Standard deviation of these; of the same letters that of its own hits.
+--   sd: Standard deviation of these hits; for random residues of the same letters, that of their own hits.
 --   background: Precision of as many residues anywhere in each protein.
---   enrichment: Precision over this background; 1 is by chance.
---   enrichment_low: Lower end of its interval, with proteins as the independent units: jackknife over proteins, or what
---     chance alone gives where that is wider, by Student's t. Its level is `confidence`.
+--   enrichment: Precision over this background; 1 by chance.
+--   enrichment_low: Lower end of its interval, with proteins as the independent units, by Student's t: jackknife over
+--     proteins, or the spread by chance alone if that is wider. Its level is `confidence`.
 --   enrichment_high: Upper end.
---   difference_low: Lower end of the interval of the enrichment of the high-attention sites less this one, at the same
---     level, by the same jackknife; above 0 where the sites are better. It is not tested.
+--   difference_low: Lower end of the interval of a difference: the enrichment of the high-attention sites less that
+--     of this choice, at the same level, by the same jackknife. Above 0, the sites are better. The difference is not
+--     tested.
 --   difference_high: Upper end.
 --   t: Student's t of the enrichment against 1, by the same error as the interval.
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of tests in this answer (Bonferroni), 0 at
 --     most. It is below -1.3 if and only if the interval leaves out 1.
 --   confidence: Level of the intervals: 1 - 0.05 / number of tests, so that all hold at once with 95 %.
---   note: Why a choice that could be tested has no interval and no p value, where it has none.
+--   note: Why a choice that could be tested has no interval and no p value; empty if it has them.
 -- grain: type, within, method, layer
 -- source: Nayar, Tartici and Altman 2025 for the sites; hypergeometric mean and variance, summed over proteins;
 --   jackknife over proteins: Tukey 1958, Cochran 1977, 6.15, with Student's t. Ties break by position, as in the rule
 --   of the sites; attention received is read as stored, in 16 bits.
 WITH of_proteins AS (FROM choice_hits($types, $within::INTEGER[], $proteins)),
 
--- What there is to find, whatever chooses.
+-- What there is to find, for every choice alike.
 type_counts AS (
     SELECT type, count(DISTINCT accession) AS n_proteins, count(*) AS n_labelled
     FROM featured_residues($types, $proteins)
@@ -59,7 +63,7 @@ totals AS (
     GROUP BY method, layer, type, within
 ),
 
--- By how much the enrichment of a choice changes without a protein.
+-- The change of the enrichment of a choice without each protein.
 protein_changes AS (
     SELECT p.method, p.layer, p.type, p.within, p.accession,
            change_without(p.n_hits, p.expected, t.n_hits, t.expected) AS change
@@ -67,7 +71,7 @@ protein_changes AS (
     ON t.method = p.method AND t.layer IS NOT DISTINCT FROM p.layer AND t.type = p.type AND t.within = p.within
 ),
 
--- The same of the sites themselves, with which every other choice is compared.
+-- The same for the high-attention sites, with which every other choice is compared.
 site_changes AS (
     SELECT type, within, accession, change FROM protein_changes WHERE method = 'high-attention sites'
 ),
@@ -76,8 +80,8 @@ site_totals AS (
     SELECT type, within, sum(change ^ 2) AS squares FROM site_changes GROUP BY type, within
 ),
 
--- The same of the difference between the sites and a choice. Proteins of which a rule chooses nothing have no row here
--- and change the sites alone: what they add to the sum of squares is in `site_totals`.
+-- The same for the difference between the sites and a choice. Proteins in which a choice has no residue have no row
+-- here, and change only the sites: what they add to the sum of squares is in `site_totals`.
 changes AS (
     SELECT p.method, p.layer, p.type, p.within, sum(p.change ^ 2) AS squares,
            sum((s.change - p.change) ^ 2 - s.change ^ 2) AS extra_squares

@@ -35,7 +35,7 @@
 --   matched_high: Upper end.
 --   matched_log10_p: As `log10_p`, for the matched enrichment against 1.
 --   confidence: Level of the intervals: 1 - 0.05 / number of rows with sites, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why a row has no interval and no p value; empty if it has them.
 -- grain: type, within
 -- source: Nayar, Tartici and Altman 2025 for the sites; jackknife over proteins: Tukey 1958, Cochran 1977, 6.15, with
 --   Student's t; variance by chance: hypergeometric.

@@ -1,46 +1,48 @@
--- title: How a track goes along with attention received, layer by layer
+-- title: How a track correlates with attention received, layer by layer
 -- topic: Annotation
 -- needs: tracks
--- answers: Do residues of a high value receive much attention, and is it more than their letters and their places in
---   the sequence would give? Spearman's correlation over the residues of a protein that have a value, then the mean
---   over proteins, each sequence once, under the first accession with the track. Where several files give a residue a
---   value, it is their mean. The baselines by letter and by place are those of the other proteins counted: fitted on
---   the residues they are compared with, they would go along with a track by chance. One protein alone has none.
---   Homologues are not independent: with `units=families`, proteins that families connect are one unit, which counts
---   once and whose baselines are those of other families.
+-- answers: Do residues with a high value receive much attention, and more than their letters and their places in the
+--   sequence would give? Spearman's correlation over the residues of a protein that have a value, then the mean over
+--   proteins; each sequence counts once, under the first accession that has the track. If several files give a value
+--   for a residue, their mean counts. The baselines by letter and by place are fitted on the other proteins: fitted
+--   on the same residues, they would correlate with a track by chance. A single protein has no baselines. Homologues
+--   are not independent: with `units=families`, proteins that families connect are one unit, which counts once and
+--   whose baselines come from other families.
 -- parameters:
 --   tracks texts of tracks.name = all: Tracks.
 --   proteins proteins = all: Ids to count over.
---   min_residues int 3.. = 10: Fewest residues with a value, of a protein that is counted.
---   units text proteins|families = proteins: The independent units. `families`: proteins of a family, and those
---     connected only through other families, are one; a protein of no family is one by itself.
---   databases texts of families.database = all: Whose families connect proteins; for `units=families`.
+--   min_residues int 3.. = 10: Fewest residues with a value in a protein that counts.
+--   units text proteins|families = proteins: The independent units. `families`: proteins of a family, and proteins
+--     that are connected only through other families, are one unit; a protein without a family is a unit by itself.
+--   databases texts of families.database = all: Databases of the families that connect proteins, for
+--     `units=families`.
 -- columns:
 --   name: Name of the track.
---   n_proteins: Proteins counted: those where the values and what the residues receive both vary.
---   n_units: Independent units that they are: as many, or with `units=families` groups of connected families.
+--   n_proteins: Proteins that count: those in which the values vary and what residues receive varies.
+--   n_units: Independent units: the proteins, or with `units=families` groups of connected families.
 --   n_residues: Their residues with a value.
---   correlation: Mean over units of the rank correlation of the track with attention received; of a unit of several
---     proteins, their mean.
+--   correlation: Rank correlation of the track with attention received; mean over units, where a unit of several
+--     proteins has their mean.
 --   low: Lower end of its interval with units as independent, at the level `confidence`, by Student's t. It leaves out
 --     0 if and only if log10_p is below -1.3.
 --   high: Upper end.
 --   log10_p: Logarithm to base 10 of the two-sided p value of the correlation times the number of layers of the track
 --     (Bonferroni), 0 at most.
---   by_letter: The same mean, of the track with what the letter of a residue receives on average: the mean rank of its
---     letter over the residues of the proteins of all other units. What the letters alone give; about 0 where they give
---     nothing. Residues whose letter no other unit has are left out. Empty where one unit alone is counted, as are the
---     other baselines.
---   by_place: The same of the place: the mean rank, over all other units, of residues as far from the same end, in
+--   by_letter: The same mean, for the track with what the letter of a residue receives on average: the mean rank of
+--     its letter over the residues of the proteins of all other units. It shows what the letters alone give, about 0
+--     if nothing. Residues whose letter no other unit has are left out. Empty for a single unit, as are the other
+--     baselines.
+--   by_place: The same for the place: the mean rank, over all other units, of residues as far from the same end, in
 --     doublings (1, 2-3, 4-7, and so on).
---   beyond_letter: Correlation of the track with the rank less the mean rank of its letter: what is left of it.
---   beyond_both: Correlation with what is left when the means of letters, then those of places are taken away; both
+--   beyond_letter: Correlation of the track with the rank less the mean rank of the letter: what letters do not
+--     explain.
+--   beyond_both: Correlation with what is left after the means of letters, then those of places are subtracted; both
 --     are fitted on the other units.
 --   beyond_low: Lower end of the interval of beyond_both, by the same construction as `low`.
 --   beyond_high: Upper end.
 --   confidence: Level of the intervals: 1 - 0.05 / number of layers of the track, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, of the correlation or of beyond_both, or no baseline, where there is
---     none.
+--   note: Why a row has no interval and no p value, for the correlation or for beyond_both, or no baselines; empty if
+--     it has all.
 -- grain: name, layer
 -- source: Spearman 1904; ties have their mean rank. The baselines are semipartial correlations on ranks; the interval
 --   and the test over units are Student's t, and take units as independent. Homologues are not: where many proteins
@@ -67,7 +69,7 @@ units AS (
     WHERE $units = 'proteins'
 ),
 
--- Several sources may have a value for one residue: their mean.
+-- If several sources have a value for a residue, their mean.
 track_values AS (
     SELECT name, accession, position, any_value(residue) AS residue, avg(value) AS value,
            any_value(length) AS length
@@ -83,7 +85,7 @@ proteins_counted AS (
     HAVING count(*) >= $min_residues AND min(value) < max(value)
 ),
 
--- Ranks from the lowest, ties with their mean rank, over the number of residues: alike in proteins of every length.
+-- Ranks from the lowest, ties with their mean rank, over the number of residues, to compare proteins of any length.
 -- A place is the end that is nearer, by its sign, and the distance to it in doublings.
 track_ranks AS (
     SELECT name, accession, position, residue, n,
@@ -94,7 +96,7 @@ track_ranks AS (
     WINDOW protein AS (PARTITION BY name, accession ORDER BY track_values.value)
 ),
 
--- A profile that does not vary has no ranks, and is no part of any baseline.
+-- A profile that does not vary has no ranks, and is not part of any baseline.
 ranked AS (
     SELECT t.name, t.accession, u.unit, p.layer, t.residue, t.place, t.value,
            CASE WHEN min(p.received) OVER whole < max(p.received) OVER whole
@@ -155,7 +157,7 @@ of_proteins AS (
     GROUP BY name, layer, unit, accession
 ),
 
--- Of a unit of several proteins the mean counts, once.
+-- For a unit of several proteins, their mean counts.
 of_units AS (
     SELECT name, layer, unit, count(r) AS n_proteins, coalesce(sum(n) FILTER (r IS NOT NULL), 0) AS n_residues,
            avg(r) AS r, avg(r_letter) AS r_letter, avg(r_place) AS r_place, avg(r_beyond_letter) AS r_beyond_letter,
@@ -187,7 +189,7 @@ tests AS (
 notes AS (
     SELECT *, nullif(concat_ws('; ', why_untested(n_units, df, error),
                                CASE WHEN n_units = 1 THEN 'baselines need another protein'
-                                    -- Fewer units may have baselines: another one needs their letters and places.
+                                    -- Fewer units may have baselines: another unit must have their letters and places.
                                     WHEN test.log10_p IS NOT NULL
                                     THEN 'beyond_both: ' || why_untested(n_beyond, beyond_df, beyond_error)
                                     END), '') AS note

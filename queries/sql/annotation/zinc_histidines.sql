@@ -2,30 +2,32 @@
 -- topic: Annotation
 -- needs: features
 -- answers: Do the histidines of metal sites receive more attention than other histidines, layer by layer? Both kinds
---   are of one letter and of one protein, so that neither letter nor protein can tell them apart: 0.5 is the null by
---   letters. What a histidine receives because it is one is told beside it, by those that bind nothing. Sites that
---   UniProt does not know count as other histidines. `zinc_second_shell` asks of what stands around them, where
---   structures are annotated.
+--   have the same letter and are in the same protein, so that neither letter nor protein can tell them apart: 0.5 is
+--   the null. What a histidine receives as a histidine is shown by those that bind nothing. Sites that UniProt does
+--   not know count as other histidines. `zinc_second_shell` asks about the residues around them, if structures are
+--   annotated.
 -- parameters:
 --   ligand text = Zn(2+): What the site binds, as UniProt names it.
 --   residue text = H: Letter of the residues that are compared.
 --   proteins proteins = all: Ids to count over.
 -- columns:
---   n_proteins: Proteins with residues of both kinds, one for each sequence.
+--   n_proteins: Proteins with residues of both kinds; each sequence counts once.
 --   n_sites: Their residues of the letter that bind the ligand.
 --   n_others: Their residues of the letter that do not.
---   sites_received: What the first receive over the mean of their protein; mean over proteins.
---   others_received: The same of the second.
---   auc: Chance that one of the first receives more than one of the second of its protein; mean over proteins.
+--   sites_received: What residues that bind the ligand receive over the mean of their protein; mean over proteins.
+--   others_received: The same for residues of the letter that do not bind it.
+--   auc: Chance that a residue that binds the ligand receives more than another of the letter in its protein; mean
+--     over proteins.
 --   auc_low: Lower end of its interval with proteins as the independent units, at the level `confidence`, by Student's
 --     t. It leaves out 0.5 if and only if log10_p is below -1.3.
 --   auc_high: Upper end.
 --   t: Student's t of the mean AUC less 0.5, by the same error.
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of layers (Bonferroni), 0 at most.
 --   confidence: Level of the interval: 1 - 0.05 / number of layers, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, where there is none.
---   auc_residues: AUC of the first against the residues of all other letters.
---   auc_letter: AUC of the second against the residues of all other letters: what the letter alone gives.
+--   note: Why a row has no interval and no p value; empty if it has them.
+--   auc_residues: AUC of residues that bind the ligand against the residues of all other letters.
+--   auc_letter: AUC of residues of the letter that do not bind it against the residues of all other letters: what the
+--     letter alone gives.
 -- grain: layer
 -- source: Mann and Whitney 1947: ties count half; UniProt's binding sites; interval and test over proteins: Student's
 --   t.

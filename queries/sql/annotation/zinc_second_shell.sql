@@ -2,36 +2,37 @@
 -- topic: Annotation
 -- needs: features, coordinates, links
 -- answers: Do histidines of metal sites attend to carboxylates of the second shell more than to other carboxylates of
---   their protein, layer by layer? The second shell is Asp and Glu that bind no metal themselves and are near the
---   histidine, by C-beta: an atlas has neither the metal nor side chains beyond it. Near residues receive more whatever
---   they do: what histidines that bind nothing give to carboxylates as near stands beside it, the null by contact.
+--   their protein, layer by layer? The second shell is every Asp and Glu that binds no metal itself and is near the
+--   histidine, by C-beta: an atlas has neither the metal nor the atoms of side chains beyond C-beta. Near residues
+--   receive more in any case, so the null is what histidines that bind nothing give to carboxylates that are as near.
 --   Attention is that of `links`, the strongest weights; a pair without a link counts as 0.
 -- parameters:
 --   ligand text = Zn(2+): What the site binds, as UniProt names it.
 --   residue text = H: Letter of the residues that attend.
---   distance float 0.. = 10: Distance between the C-betas up to which a carboxylate is of the second shell, angstrom: a
---     hydrogen bond of histidine and glutamate reaches so far.
+--   distance float 0.. = 10: Distance between the C-betas up to which a carboxylate is in the second shell, angstrom:
+--     about as far as a hydrogen bond of histidine and glutamate reaches.
 --   apart int 1.. = 6: Fewest residues that both are apart along the sequence.
 --   proteins proteins = all: Ids to count over.
 -- columns:
---   n_proteins: Proteins with a structure in which a site has carboxylates of both kinds, one for each sequence.
+--   n_proteins: Proteins with a structure in which a site has carboxylates of both kinds; each sequence counts once.
 --   n_pairs: Pairs of a residue that binds the ligand and a carboxylate of its second shell.
---   n_linked: Of these, with a link in the layer.
---   near: Attention by links of the layer's heads to one of the second shell; mean over the pairs of a protein, then
---     over proteins.
---   far: The same to the other carboxylates of the protein: the background.
---   ratio: The first over the second.
---   difference: The first less the second.
---   difference_low: Lower end of its interval with proteins as the independent units, at the level `confidence`, by
+--   n_linked: Pairs among them with a link in the layer.
+--   near: Attention of the layer's heads, by links, to a carboxylate of the second shell; mean over the pairs of a
+--     protein, then over proteins.
+--   far: The same for the other carboxylates of the protein: the background.
+--   ratio: near over far.
+--   difference: near less far.
+--   difference_low: Lower end of its interval, with proteins as the independent units, at the level `confidence`, by
 --     Student's t. It leaves out 0 if and only if log10_p is below -1.3.
 --   difference_high: Upper end.
 --   t: Student's t of the mean difference.
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of layers (Bonferroni), 0 at most.
 --   confidence: Level of the interval: 1 - 0.05 / number of layers, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, where there is none.
---   others_near: Attention that residues of the letter that do not bind the ligand give to carboxylates as near.
---   others_far: The same to carboxylates that are not.
---   others_ratio: The first over the second: what nearness alone gives.
+--   note: Why a row has no interval and no p value; empty if it has them.
+--   others_near: Attention that residues of the letter that do not bind the ligand give to carboxylates that are as
+--     near.
+--   others_far: The same for carboxylates that are farther.
+--   others_ratio: others_near over others_far: what nearness alone gives.
 -- grain: layer
 -- source: UniProt's binding sites; interval and test over proteins: Student's t; docs/zinc-histidines.md.
 WITH binding AS (
@@ -43,7 +44,7 @@ WITH binding AS (
                OR starts_with(description, $ligand || ';'))
 ),
 
--- Of each sequence the chain that shows most of it.
+-- For each sequence, the chain that shows most of it.
 places AS MATERIALIZED (
     SELECT s.accession, s.position, s.x, s.y, s.z, p.sequence[s.position] AS letter, b.position IS NOT NULL AS is_site
     FROM structure_places('cb', $proteins) AS s

@@ -5,7 +5,7 @@
 --   does the attention on the protein converge where it does for most of the family?
 -- parameters:
 --   proteins proteins: Ids.
---   databases texts of families.database = all: Whose families, such as `Pfam`.
+--   databases texts of families.database = all: Databases of the families, such as `Pfam`.
 -- columns:
 --   n_proteins: Proteins of the atlas in the family.
 --   n_sequences: Their distinct sequences.

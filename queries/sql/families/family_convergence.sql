@@ -1,12 +1,12 @@
 -- title: Layers of convergence that mark families, counted over clusters
 -- topic: Families
 -- needs: families
--- answers: Which layers does a family converge in more often than the rest of the atlas does, if sequences that are
---   nearly the same count once? As `family_layers`, but every layer has a row, and the independent units are clusters
---   within the family, such as those at 80 % identity, which are read as families of the database `clusters`. Where
---   the atlas has none of it, only sequences that are the same in every letter count once, and `clustering` says so.
+-- answers: In which layers does a family converge more often than the rest of the atlas, if sequences that are nearly
+--   the same count once? As `family_layers`, but with a row for every layer, and with clusters within the family as
+--   the independent units, such as those at 80 % identity. Clusters are read as families of the database `clusters`.
+--   If the atlas has none, only identical sequences count once, and `clustering` says so.
 -- parameters:
---   database text of families.database = Pfam: Whose families.
+--   database text of families.database = Pfam: Database of the families.
 --   families texts of families.family = all: Families to show.
 --   clusters text = cluster80: Database of the table `families` that has the clusters.
 --   min_clusters int 1.. = 5: Fewest clusters of a family.
@@ -15,24 +15,24 @@
 --   clustering: The database of clusters, or `exact duplicates only`.
 --   layer: Layer of convergence, 0-based: every layer in which a cluster of the family converges.
 --   n_sequences: Distinct sequences of the family with a layer of convergence.
---   n_clusters: Clusters that they are in; a sequence without a cluster is one by itself. A cluster is counted in the
---     layer of most of its sequences in the family, the first among equals.
+--   n_clusters: Clusters that they are in; a sequence without a cluster is a cluster by itself. A cluster counts in
+--     the layer of most of its sequences in the family; among equals, in the first.
 --   n_at_layer: Clusters that converge in the layer.
---   share: Their share of the clusters of the family.
---   share_low: Lower end of its 95 % Wilson interval, with clusters as the independent units, of a layer named
---     beforehand; empty for fewer than five. `log10_p` answers another question: it allows for the choice among layers
---     and families.
+--   share: n_at_layer over n_clusters.
+--   share_low: Lower end of its 95 % Wilson interval, with clusters as the independent units, for a layer that was
+--     named beforehand; empty for fewer than five. `log10_p` answers another question: it corrects for the choice
+--     among layers and families.
 --   share_high: Upper end.
 --   share_of_sequences: Share of the distinct sequences of the family that converge in the layer.
 --   background: Share of the clusters without a sequence of the family that converge in the layer.
---   ratio: The share over the background.
---   log10_p: Logarithm to base 10 of the chance that so many clusters, drawn from all, converge in this layer so often
---     or more, times the number of layers of the atlas and of families (Bonferroni), 0 at most; empty for fewer than
---     five clusters.
+--   ratio: share over background.
+--   log10_p: Logarithm to base 10 of the chance that as many clusters, drawn from all, converge in this layer as
+--     often or more often, times the number of layers of the atlas and of families (Bonferroni), 0 at most; empty for
+--     fewer than five clusters.
 -- grain: family, layer
 -- source: Nayar, Tartici and Altman 2025; Wilson 1927; hypergeometric tail (Fisher's exact test, one-sided).
 WITH cluster_names AS (
-    -- The cluster of each sequence; of several, the first by name.
+    -- The cluster of each sequence; if it has several, the first by name.
     SELECT p.sequence_id, min(family) AS cluster
     FROM families AS f JOIN proteins AS p USING (accession)
     WHERE lower(database) = lower($clusters) AND p.sequence_id IS NOT NULL
@@ -72,7 +72,7 @@ layers_in_families AS (
     GROUP BY family, cluster
 ),
 
--- The same over all sequences of the atlas, whatever their family.
+-- The same over all sequences of the atlas, of any family.
 layers_of_clusters AS (
     SELECT cluster, arg_min(layer, (-n, layer)) AS layer
     FROM (SELECT cluster, layer, count(*) AS n FROM fitted GROUP BY cluster, layer)

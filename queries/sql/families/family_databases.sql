@@ -1,4 +1,4 @@
--- title: Whose families there are
+-- title: The databases of the families
 -- topic: Families
 -- needs: families
 -- answers: Which databases assign families to the proteins of the atlas, and to how many? Over computed proteins; a

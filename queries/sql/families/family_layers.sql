@@ -5,7 +5,7 @@
 --   often than other sequences of the atlas do? Each distinct sequence counts once. Sequences of a family are
 --   homologues, not independent draws: the p value takes them as independent.
 -- parameters:
---   database text of families.database = Pfam: Whose families.
+--   database text of families.database = Pfam: Database of the families.
 --   families texts of families.family = all: Families to show.
 --   min_size int 1.. = 5: Fewest distinct sequences of a family.
 --   proteins proteins = all: Ids to count over, background included.
@@ -43,7 +43,7 @@ assigned AS (
           AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
 ),
 
--- Sequences are told apart by their MD5 here: those that were not computed have no number.
+-- The MD5 identifies sequences here, because those that were not computed have no number.
 sizes AS (
     SELECT family, min(name) AS name, count(DISTINCT accession) AS n_proteins, count(DISTINCT md5) AS n_sequences
     FROM assigned

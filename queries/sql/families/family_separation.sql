@@ -1,28 +1,28 @@
 -- title: Whether high-attention sites tell families apart
 -- topic: Families
 -- needs: families
--- answers: Are the sites of two proteins of a family more alike than those of proteins of two families, and is that so
---   of random residues as well? A protein is the set of its sites, a site the attention it receives in each layer over
---   the largest of that layer, to two decimals. Two sets are as alike as the mean of two means: of the best cosine to a
---   site of the other, over the sites of each. A sequence under several accessions counts once, and one without a site
---   not at all. Read the AUC and the gain: both have a known value where a family is a random choice of sequences, 0.5
---   and 0, and an interval whose unit is the sequence. The p value of the KS test, as published, takes pairs of
---   proteins as independent and is far too small; the silhouette has no such value, so that those of two methods cannot
---   be compared. Homologues are not independent either. The mean profile, the composition and, once
---   `attlas embed` has added it, the mean-pooled embedding are the baselines.
+-- answers: Are the sites of two proteins of a family more alike than those of proteins of two families, and is that
+--   so for random residues as well? A protein is the set of its sites; a site is the attention it receives in each
+--   layer, over the largest of that layer, to two decimals. The similarity of two sets is the mean of two means: of
+--   the best cosine to a site of the other set, over the sites of each set. A sequence with several accessions counts
+--   once, and a sequence without a site not at all. Read the AUC and the gain: if a family is a random choice of
+--   sequences, they are 0.5 and 0, and both have an interval whose unit is the sequence. The p value of the KS test,
+--   as published, treats pairs of proteins as independent and is far too small. The silhouette has no such known
+--   value, so the silhouettes of two methods cannot be compared. Homologues are not independent either. The baselines
+--   are the mean profile, the composition and, once `attlas embed` has added it, the mean-pooled embedding.
 -- parameters:
---   database text of families.database = Pfam: The database whose families are compared.
---   families texts of families.family = all: Families to report; the others stay in as what they are compared with.
---   per text family|size|all = family: A row for each family, or the mean over the families of a size or over all.
+--   database text of families.database = Pfam: Database of the families that are compared.
+--   families texts of families.family = all: Families to report; the others stay in the comparison.
+--   per text family|size|all = family: A row for each family, or the mean over the families of a size, or over all.
 --   method text every|sites|random|letters|profile|composition|embedding = every: What a protein is represented by.
 --   against text families|rest = families: What a family is compared with. `families`: each other family, the nearest
---     for the silhouette; a sequence of several is counted in the largest, the first by name among equals. `rest`:
---     all other sequences with sites as one, whatever they belong to.
+--     for the silhouette; a sequence of several families counts in the largest of them, among equals in the first by
+--     name. `rest`: all other sequences with sites as one group, whatever their families.
 --   min_size int 2.. = 5: Smallest family, in sequences with sites.
 --   max_size int 2.. = 100000: Largest family, in sequences with sites.
---   max_members int 2.. = 100: Most sequences taken of a family; which, is drawn by a hash.
---   max_proteins int 4.. = 2000: Most sequences compared, for the work grows with their square. Families are taken
---     whole, those to report first and else in the order of a hash; for `rest`, other sequences fill up.
+--   max_members int 2.. = 100: Most sequences taken of a family; a hash decides which.
+--   max_proteins int 4.. = 2000: Most sequences compared, because the work grows with their square. Families are
+--     taken whole, first those to report, then others in the order of a hash; for `rest`, other sequences are added.
 --   proteins proteins = all: Ids to draw from.
 --   seed int 0.. = 0: Another number draws other residues and, where there are too many, other sequences and families.
 -- columns:
@@ -33,44 +33,45 @@
 --     `composition`: one vector, the counts of the 20 amino acids. `embedding`: one vector, the mean of the hidden
 --     states over all residues, of the last layer that has it in `vectors`.
 --   n_families: Families in this row.
---   n_sequences: Sequences with sites of the family, those counted with a larger family included; mean over families.
+--   n_sequences: Sequences of the family with sites, also those that count in a larger family; mean over families.
 --   n_members: Sequences that represent the family in the comparison; mean over families.
 --   n_others: Sequences they are compared with; mean over families.
 --   within: Mean similarity of two members.
 --   between: Mean similarity of a member to a sequence outside of the family.
---   silhouette: Mean over members of how much nearer they are to their own than to the nearest other family, or to the
---     rest: -1 to 1. With many other families, the nearest of them is near by chance: below 0 is no surprise.
---   silhouette_low: Lower end of its 95 % interval, of this row alone, by Student's t. The unit is the member; where
---     families are pooled, the family. Empty for fewer than five units, or where all have one value.
+--   silhouette: How much nearer a member is to its own family than to the nearest other family, or to the rest: -1 to
+--     1; mean over members. With many other families, one of them is near by chance: a value below 0 is no surprise.
+--   silhouette_low: Lower end of its 95 % interval, for this row alone, by Student's t. The unit is the member; if
+--     families are pooled, the family. Empty for fewer than five units, or if all have one value.
 --   silhouette_high: Upper end of that interval.
 --   ks: Largest difference of the distributions of similarity within and between (Kolmogorov-Smirnov).
 --   log10_p: Logarithm to base 10 of its asymptotic two-sided p value times the number of families reported
---     (Bonferroni), 0 at most. Where the statistic is 1, for the next smaller one that so many pairs can give.
+--     (Bonferroni), 0 at most. If the statistic is 1, the p value is that of the next smaller value that so many
+--     pairs can give.
 --   n_separated: Families whose AUC, in a row of the family alone, has an interval above 0.5.
 --   auc: Chance that a member is more like another member than like one of the others, ties counted half; mean over
---     members. For random families 0.5 in the mean, whatever their number.
+--     members. For random families it is 0.5 on average, for any number of them.
 --   auc_low: Lower end of its interval by Student's t, of 95 % over all rows of the method at once (Bonferroni). The
---     unit is the member, left out in turn (jackknife), with the others as they are; where families are pooled, the
---     family. Empty for fewer than five units, or where all have one value.
+--     unit is the member, left out in turn (jackknife), with the others as they are; if families are pooled, the
+--     family. Empty for fewer than five units, or if all have one value.
 --   auc_high: Upper end of that interval.
 --   auc_t: AUC less 0.5 over its standard error; empty where there is no interval.
 --   auc_log10_p: Logarithm to base 10 of its two-sided p value times the number of rows of the method with one
 --     (Bonferroni), 0 at most. Below -1.30 (p = 0.05) exactly where the interval leaves out 0.5.
---   gain: AUC less the AUC of the same members by `letters`; for random families 0 in the mean. Empty for `letters`
---     itself, and if that was not asked.
+--   gain: AUC less the AUC of the same members by `letters`; for random families 0 on average. Empty for `letters`
+--     itself, and if `letters` is not among the methods.
 --   gain_low: Lower end of its interval, of the same kind as that of the AUC.
 --   gain_high: Upper end of that interval.
 --   n_compared: Sequences in the comparison, of all families.
 --   n_compared_families: Families in the comparison.
---   n_left_out: Families of the size asked for that are not in it: of fewer than `min_size` after what is counted with
---     larger ones, or beyond `max_proteins`.
+--   n_left_out: Families of the wanted size that are not in the comparison: they have fewer than `min_size` sequences
+--     after those that count in larger families, or are beyond `max_proteins`.
 -- grain: family, method
 -- source: Nayar, Tartici and Altman 2025 for the representation; Rousseeuw 1987 (silhouette); Simard and L'Ecuyer 2011
 --   (tail of the KS statistic) and Vrbik 2018 (its middle), n = n1 n2 / (n1 + n2); Mann and Whitney 1947; Efron and
 --   Stein 1981 (jackknife); Student 1908.
 WITH searched AS (FROM sequences_with_sites($proteins)),
 
--- The families of the size asked for, with all their sequences.
+-- The families of the wanted size, with all their sequences.
 carriers AS (
     SELECT f.family, s.sequence_id, any_value(s.md5) AS md5, min(f.name) AS name,
            count(*) OVER (PARTITION BY f.family) AS n_sequences
@@ -93,7 +94,7 @@ member_sequences AS (
     GROUP BY sequence_id
 ),
 
--- All sequences compared. Distances are to clusters: to each other family, or to the rest as one.
+-- All sequences compared. Distances are to clusters: each other family, or the rest as one cluster.
 pool AS (
     SELECT sequence_id, s.accession, coalesce(m.is_reported, false) AS is_reported,
            CASE $against WHEN 'families' THEN m.family_number ELSE 0 END AS cluster
@@ -109,7 +110,7 @@ vectors AS (
     FROM protein_vectors((SELECT list(accession) FROM pool), $method, $seed) AS v JOIN pool AS p USING (accession)
 ),
 
--- In millionths, as whole numbers: ties are ties, and sums do not depend on their order.
+-- Whole numbers of millionths: so equal values are equal, and sums do not depend on their order.
 similarities AS (
     SELECT method, a.sequence_id AS member, b.sequence_id AS other,
            round(1e6 * set_similarity(a.vectors, b.vectors))::INTEGER AS millionths
@@ -139,7 +140,7 @@ pairs AS (
     WHERE f.is_member IS DISTINCT FROM false
 ),
 
--- How much is compared, and how many families there are of the size asked for.
+-- How much is compared, and how many families of the wanted size there are.
 extent AS (
     SELECT (SELECT count(*) FROM pool) AS n_compared,
            (SELECT count(DISTINCT family) FROM members) AS n_compared_families,
@@ -172,7 +173,7 @@ auc_errors AS (
     GROUP BY r.family_number, r.method
 ),
 
--- The published test takes the pairs as independent; a pair of members is in `n_own` twice.
+-- The published test treats pairs as independent; `n_own` counts every pair of members twice.
 ks_tests AS (
     SELECT family_number, method, ks,
            ks_log10_tail(CASE WHEN n_others > 0 THEN least(ks, 1 - 1 / (n_own / 2 + n_others)) END,
@@ -180,14 +181,14 @@ ks_tests AS (
     FROM ks_distances('pairs') JOIN comparisons USING (family_number, method)
 ),
 
--- Names and sizes, by the number that stands for a family in the sums.
+-- Names and sizes, by the number of a family in the sums.
 families_compared AS (
     SELECT m.family_number, c.family, min(c.name) AS name, any_value(c.n_sequences) AS n_sequences
     FROM carriers AS c JOIN members AS m USING (family)
     GROUP BY m.family_number, c.family
 ),
 
--- All that is known of a family by each method, and whether its AUC is clear of one half.
+-- All numbers of a family by each method, and whether its AUC is significantly above one half.
 family_statistics AS (
     SELECT c.*, n.family, n.name, n.n_sequences, a.auc, e.auc_error, a.auc - l.auc AS gain, e.gain_error, k.ks,
            bonferroni(k.ks_log10_p, count(k.ks_log10_p) OVER (PARTITION BY method)) AS log10_p,
@@ -219,7 +220,7 @@ rows AS (
     GROUP BY row_name, method
 ),
 
--- Interval and test of the AUC are one statement: both by Student's t, both corrected for all rows of the method.
+-- Interval and test of the AUC agree: both by Student's t, both corrected for all rows of the method.
 tested AS (
     SELECT *, (auc - 0.5) / auc_error AS auc_t,
            count(auc_error) OVER (PARTITION BY method) AS n_tests,
@@ -230,7 +231,7 @@ tested AS (
     FROM rows
 ),
 
--- Families by the silhouette of the first method asked for, sizes from small to large.
+-- Families are ordered by the silhouette of the first method, sizes from small to large.
 ordered AS (
     SELECT *, CASE $per WHEN 'family' THEN -first_value(silhouette) OVER (PARTITION BY row_name ORDER BY method)
                      ELSE min(smallest) OVER (PARTITION BY row_name) END AS family_order

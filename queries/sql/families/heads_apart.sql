@@ -1,18 +1,19 @@
 -- title: Heads that differ most between two sets of proteins
 -- topic: Families
--- answers: Which heads behave differently on my proteins than on the others, and in which statistic? Counted over
---   distinct sequences of ten residues or more; a sequence of the first set is not in the second. Several
---   statistics depend on length: compare sets of like lengths, or the difference is that.
+-- answers: Which heads behave differently on my proteins than on others, and in which statistic? Counted over
+--   distinct sequences of ten residues or more; a sequence of the first set is not in the second. Several statistics
+--   depend on length: compare sets of similar lengths, or the difference only shows the lengths.
 -- parameters:
 --   proteins proteins: Ids of the first set.
---   other_proteins proteins = all: Ids of the second set; all others of the atlas by default.
+--   other_proteins proteins = all: Ids of the second set; by default all other proteins of the atlas.
 -- columns:
---   statistic: Which column of `heads`; edges are counted per residue.
+--   statistic: Column of `heads`; edges are counted per residue.
 --   mean: Mean over the first set.
 --   mean_against: Mean over the second set.
---   effect: Difference in standard deviations within the sets, Cohen's d; of a set of one, those of the other set.
---   t: Difference over its standard error: Welch's t; empty for a set of one, and of fewer than five
---     sequences mostly chance.
+--   effect: Difference of the means in standard deviations within the sets, Cohen's d. If a set is a single sequence,
+--     the deviation is that of the other set.
+--   t: Difference over its standard error, Welch's t. Empty for a set of one sequence; for fewer than five sequences
+--     it is mostly chance.
 --   n_sequences: Sequences of the first set.
 --   n_against: Sequences of the second set.
 -- example: proteins=P07550,P08100,P14416,P29274

@@ -4,7 +4,7 @@
 -- answers: In proteins of repeats, which heads attend from a residue to the aligned one of the repeat before or after?
 --   Give the proteins of one kind of repeat, and the length of the repeat as the period.
 -- parameters:
---   period int 1.. = 28: Distance along the chain, residues; one that the probe was told by `--period`.
+--   period int 1.. = 28: Distance along the chain, residues; one of the periods that were probed with `--period`.
 --   proteins proteins = all: Ids to average over.
 -- columns:
 --   n_sequences: Distinct sequences longer than the period.

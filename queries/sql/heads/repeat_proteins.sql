@@ -5,12 +5,12 @@
 --   those probed? The head is the one with the largest weight beyond the background in the other proteins, so that no
 --   protein chooses the head that judges it; homologues, as the many TPR proteins are, do choose for one another.
 -- parameters:
---   min_at_period int 1.. = 1: Fewest neighbouring copies of a protein that stand at its period.
+--   min_at_period int 1.. = 1: Fewest neighbouring copies of a protein that are one period apart.
 --   proteins proteins = all: Ids to count over, background included.
 -- columns:
 --   n_copies: Repeats of the protein in UniProt.
 --   period: Commonest distance from one to the next, the shortest among equals, residues.
---   n_at_period: Neighbouring repeats that stand at it.
+--   n_at_period: Neighbouring repeats that are one period apart.
 --   layer: Layer of the head, 0-based.
 --   head: The head with the largest weight beyond the background in the other proteins.
 --   weight: Weight of a residue to those one period before and after it, mean of both.

@@ -9,7 +9,7 @@
 --   share_high: Upper end of that interval.
 --   median_length: Their length, median, residues.
 --   mean_sites: Their sites, mean.
---   note: Why there is no interval, where there is none.
+--   note: Why a row has no interval; empty if it has one.
 -- grain: layer
 -- source: Nayar, Tartici and Altman 2025; Wilson 1927 for the interval.
 WITH by_layer AS (

@@ -1,32 +1,33 @@
--- title: What the first residue receives, with the share of <cls> beside it
+-- title: What the first residue receives, and the share of <cls>
 -- topic: Layers
--- answers: Does attention rest on the N terminus, in which layers, and is it more than a methionine receives elsewhere?
---   A head may mark where the chain begins by its attention to <cls>: that share is told apart and goes into no other
---   column, since what residues receive is compared with what all residues of the protein receive in that layer.
---   Counted over distinct sequences that begin with M and have another M after position 5.
+-- answers: Does attention rest on the N terminus, in which layers, and is it more than a methionine receives
+--   elsewhere? A head may mark the beginning of the chain by its attention to <cls>. That share has its own column
+--   and is in no other, because what residues receive is compared with what all residues of the protein receive in
+--   that layer. Counted over distinct sequences that begin with M and have another M after position 5.
 -- parameters:
 --   proteins proteins = all: Ids to count over.
 -- columns:
 --   n_sequences: Distinct sequences that are counted.
 --   n_methionines: Their methionines after position 5.
 --   cls_share: Attention of residues to <cls>, mean over heads and sequences.
---   head: The head of the layer that gives <cls> most.
---   cls_share_of_head: What it gives, mean over sequences.
+--   head: The head of the layer that gives most to <cls>.
+--   cls_share_of_head: What this head gives to <cls>; mean over sequences.
 --   first: What position 1 receives over the mean of its protein in the layer; mean over sequences.
---   first_five: The same of positions 1 to 5.
---   methionines: The same of the methionines after position 5.
---   auc: Chance that position 1 receives more than one of these methionines of its protein; mean over sequences. It is
---     far from 0.5 in models before training, too, at differences of a hundredth: `first` tells the size.
+--   first_five: The same for positions 1 to 5.
+--   methionines: The same for the methionines after position 5.
+--   auc: Chance that position 1 receives more than one of these methionines of its protein; mean over sequences. It
+--     is far from 0.5 in models before training, too, where the differences are a hundredth: `first` says how large
+--     they are.
 --   auc_low: Lower end of its interval with sequences as the independent units, at the level `confidence`, by Student's
 --     t. It leaves out 0.5 if and only if log10_p is below -1.3.
 --   auc_high: Upper end.
 --   t: Student's t of the mean AUC less 0.5, by the same error.
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of layers (Bonferroni), 0 at most.
 --   confidence: Level of the interval: 1 - 0.05 / number of layers, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, where there is none.
---   auc_of_five: AUC of positions 2 to 5 against the residues after them, whatever the letters; mean over sequences.
---   r_cls: Correlation over sequences of `first` and the sequence's share of <cls> in the layer (Pearson); lengths
---     change both, so it tells no cause.
+--   note: Why a row has no interval and no p value; empty if it has them.
+--   auc_of_five: AUC of positions 2 to 5 against the residues after them, of any letter; mean over sequences.
+--   r_cls: Correlation over sequences of `first` with the share of <cls> of the sequence in the layer (Pearson).
+--     Length changes both, so it does not show a cause.
 -- grain: layer
 -- source: <cls> as a register of position: arXiv 2605.16331; Mann and Whitney 1947: ties count half; interval and test
 --   over sequences: Student's t.
@@ -50,7 +51,7 @@ relative AS (
     FROM profiles
 ),
 
--- Mean ranks of the residues after the first; equal ones share theirs.
+-- Mean ranks of the residues after the first; equal values share their mean rank.
 ranked AS (
     SELECT accession, layer, position <= 5 AS is_begin,
            (rank() OVER protein + count(*) OVER protein) / 2 AS mean_rank

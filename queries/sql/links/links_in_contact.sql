@@ -3,8 +3,8 @@
 -- needs: links, coordinates
 -- answers: Which links join residues that touch in a structure, and which heads make such links? A contact is nearer
 --   than 8 angstrom, 6 or more residues apart. Distinct sequences with a structure, each in the chain that shows most
---   of it. Links are a choice of the strongest attention (`attlas links`) and not independent: the share of a head
---   stands beside the background and is not tested; `head_contact_precision` tests all edges.
+--   of it. Links are a choice of the strongest attention (`attlas links`) and not independent: the share of a head is
+--   given with the background and is not tested; `head_contact_precision` tests all edges.
 -- parameters:
 --   atom text ca|cb = cb: C-alpha, or C-beta (of glycine C-alpha).
 --   apart int 6.. = 6: Fewest residues that both are apart along the sequence.
@@ -13,14 +13,14 @@
 --   proteins proteins = all: Ids to list, background included.
 --   n int 1.. = 100: Links to list, the strongest.
 -- columns:
---   residues: Letters and positions of both, that which attends first.
+--   residues: Letters and positions of both residues; the one that attends comes first.
 --   separation: How far apart they are along the sequence.
---   distance: Between the atoms, angstrom.
+--   distance: Distance between the atoms, angstrom.
 --   source: File of the structure.
---   n_links: Links of the head so far apart, of residues with coordinates, over all these proteins.
---   n_in_contact: Of these, in contact.
---   share: The second over the first.
---   background: Share of contacts among all pairs of residues so far apart, in the same structures.
+--   n_links: Links of the head between residues that are as far apart and have coordinates, over all these proteins.
+--   n_in_contact: Links among them whose residues are in contact.
+--   share: n_in_contact over n_links.
+--   background: Share of contacts among all pairs of residues that are as far apart, in the same structures.
 --   n_edges: All edges of the head on the proteins with a structure, attention of 0.3 or more, near ones included.
 -- grain: accession, layer, head, i, j
 -- source: Vig et al. 2021 (ICLR) for contacts of heads; a contact as in Rao et al. 2020.

@@ -27,7 +27,7 @@
 --   shuffled_t: Student's t of the value less the shuffled one, pair by pair.
 --   shuffled_log10_p: As log10_p.
 --   confidence: Level of the interval: 1 - 0.05 / number of rows of the form.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why a row has no interval and no p value; empty if it has them.
 -- grain: form, layer, head
 -- source: Mann and Whitney 1947: ties count half; interval and test: jackknife over groups (Tukey 1958; Cochran 1977,
 --   6.15) with Student's t.
@@ -39,7 +39,7 @@ WITH judged AS (
     WHERE kind IN ('given', 'shuffled') AND (head IS NULL) = ($maps = 'layers') AND of_dimers(is_homodimer, $dimers)
 ),
 
--- Each pair beside its own shuffled null.
+-- Each pair with its own shuffled null.
 comparisons AS (
     SELECT g.form, {'layer': g.layer, 'head': g.head} AS key, g.homology_group, g.part.value AS value,
            g.part.chance AS chance, s.part.value AS shuffled

@@ -31,7 +31,7 @@
 --   shuffled_high: Upper end.
 --   shuffled_log10_p: As log10_p, of auc less shuffled.
 --   confidence: Level of the intervals: 1 - 0.05 / number of rows of the form.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why a row has no interval and no p value; empty if it has them.
 -- grain: form, layer, head
 -- source: Mann and Whitney 1947; errors over groups: Obuchowski, Biometrics 1997, with Student's t. Swapped partners
 --   are not proven not to bind.

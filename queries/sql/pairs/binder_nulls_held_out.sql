@@ -27,7 +27,7 @@
 --   high: Upper end.
 --   log10_p: Logarithm to base 10 of the two-sided p value of auc less 0.5.
 --   given_log10_p: The same of the AUC of the given pairs less that of the null; empty for kind given.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why a row has no interval and no p value; empty if it has them.
 -- grain: form, kind
 -- source: Mann and Whitney 1947; errors over groups: Obuchowski, Biometrics 1997, with Student's t. Folds as in the
 --   strictest scheme of Park and Marcotte 2012.

@@ -2,9 +2,9 @@
 -- topic: Pairs
 -- needs: pair_choices
 -- answers: Do heads that find contacts on a few pairs find them on others? In each split of the pairs, heads are
---   chosen by their mean AUROC on pairs of some homology groups and judged on pairs of all others; beside it the
---   value by chance, and the same heads on the nulls. Partners that are swapped are judged on interface residues
---   alone.
+--   chosen by their mean AUROC on pairs of some homology groups and judged on pairs of all other groups. Rows also
+--   have the value by chance, and that of the same heads on the nulls. Swapped partners are judged on interface
+--   residues alone.
 -- parameters:
 --   dimers text heteromers|homodimers|all = heteromers: Pairs that judge; homodimers never choose heads.
 -- columns:
@@ -24,7 +24,7 @@
 --   shuffled_log10_p: The same of the value less the shuffled one, pair by pair.
 --   swapped: Mean with swapped partners, over the splits in which neither pair's group has chosen the heads.
 --   confidence: Level of the interval: 1 - 0.05 / number of rows of the form.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why a row has no interval and no p value; empty if it has them.
 -- grain: form, n_heads, measure
 -- source: Heads by mean AUROC on ten pairs, 20 splits by homology group; jackknife over groups (Tukey 1958; Cochran
 --   1977, 6.15) with Student's t.
@@ -34,7 +34,7 @@ WITH judged AS (
     WHERE of_dimers(is_homodimer, $dimers)
 ),
 
--- Each pair beside its own shuffled null.
+-- Each pair with its own shuffled null.
 comparisons AS (
     SELECT g.form, {'n_heads': g.n_heads, 'measure': g.measure} AS key, g.homology_group, g.value, g.chance,
            s.value AS shuffled

@@ -1,30 +1,30 @@
 -- title: Contacts within a protein that a homodimer's cross block repeats
 -- topic: Pairs
 -- needs: pair_contacts, partner_contacts, coordinates
--- answers: Of the contacts that the contact head predicts between two copies of a protein, how many are contacts
---   within one copy, seen again, and how many are contacts between the copies? What is within and not between is no
---   evidence of an interface, however probable the model finds it. The density of each kind of contact stands beside
---   it.
+-- answers: How many of the contacts that the contact head predicts between two copies of a protein only repeat
+--   contacts within one copy, and how many are contacts between the copies? A contact within and not between is not
+--   evidence of an interface, even if the model finds it probable. For comparison, the density of each kind of
+--   contact is given.
 -- empty: No pair of a sequence with itself has contacts predicted, and contacts between two copies in a structure.
 -- parameters:
---   apart int 0.. = 6: Fewest residues that both are apart along the sequence. Those below 6 are no contacts within;
---     with 0 the best are often each residue and its own counterpart in the other copy.
+--   apart int 0.. = 6: Fewest residues along the sequence between the two. Residues nearer than 6 are no contacts
+--     within; with 0 the best pairs are often each residue and its own counterpart in the other copy.
 -- columns:
---   contact: `within` one copy, as its chain with most residues shows it, and not between two; `across`, between two
+--   contact: `within`: within one copy, in its chain with most residues, and not between two; `across`: between two
 --     copies in any structure, and not within; `both`; or `none`.
---   n_pairs: Pairs of a sequence with itself that hold such pairs of residues.
---   n_best: The best L/10 pairs of residues of each of them, L being its residues in the structure; fewer where the
---     atlas holds fewer.
---   n_contacts: Of these, contacts of this kind.
---   share: Mean over pairs of the second over the first.
+--   n_pairs: Pairs of a sequence with itself that have such pairs of residues.
+--   n_best: The best L/10 pairs of residues of each of them, where L is the number of its residues in the structure;
+--     fewer if the atlas has fewer.
+--   n_contacts: Contacts of this kind among them.
+--   share: Share of this kind among the best pairs of residues; mean over pairs.
 --   low: Lower end of its interval at the level `confidence`, with pairs as independent units, by Student's t. It
 --     leaves out `chance` if and only if log10_p is below -1.3.
 --   high: Upper end.
---   chance: Mean over pairs of the share of this kind among all pairs of residues in the structure, so far apart.
+--   chance: Share of this kind among all pairs of residues in the structure that are as far apart; mean over pairs.
 --   log10_p: Logarithm to base 10 of the two-sided p value of the share less chance times the number of rows of the
 --     form (Bonferroni), 0 at most.
 --   confidence: Level of the interval: 1 - 0.05 / number of rows of the form.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why a row has no interval and no p value; empty if it has them.
 -- grain: form, contact
 -- source: A contact is a pair of C-betas closer than 8 angstrom, within a chain at least six residues apart; interval
 --   and test: jackknife over pairs (Tukey 1958) with Student's t.
@@ -52,7 +52,7 @@ atoms AS (
     WHERE sequence_id IN (SELECT sequence_id FROM predicted) AND sequence_id IN (SELECT sequence_id FROM across)
 ),
 
--- Of each sequence the chain with most residues.
+-- For each sequence, the chain with most residues.
 chains AS (
     SELECT *
     FROM (SELECT sequence_id, accession, source, chain, count(*) AS n_residues

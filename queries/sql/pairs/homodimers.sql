@@ -1,22 +1,22 @@
--- title: How much of the map within leaks across a homodimer, by head
+-- title: How much of the map within a homodimer repeats across, by head
 -- topic: Pairs
 -- needs: pair_heads
--- answers: Where both proteins of a pair have the same sequence, does a head attend across as it does within? Then
---   its contacts across are those within, seen again, and no evidence of an interface. Beside it the attention
---   across of heteromers.
+-- answers: If both proteins of a pair have the same sequence, does a head attend across as it does within? Then its
+--   contacts across only repeat those within, and are not evidence of an interface. The attention across of
+--   heteromers is given for comparison.
 -- columns:
 --   n_pairs: Pairs of a sequence with itself.
---   mirror: Mean over them of the correlation of the map across with the map within, residue by residue.
+--   mirror: Correlation of the map across with the map within, residue by residue; mean over these pairs.
 --   low: Lower end of its interval at the level `confidence`, with pairs as independent units, by Student's t. It
 --     leaves out 0 if and only if log10_p is below -1.3.
 --   high: Upper end.
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of rows of the form (Bonferroni), 0 at
 --     most.
 --   confidence: Level of the interval: 1 - 0.05 / number of rows of the form.
---   note: Why there is no interval and no p value, where there is none.
---   across_share: Mean share of attention to the other protein, of these pairs.
---   n_heteromers: Pairs of two sequences.
---   heteromers_across_share: The same share of these.
+--   note: Why a row has no interval and no p value; empty if it has them.
+--   across_share: Share of attention to the other protein; mean over these pairs.
+--   n_heteromers: Pairs of two different sequences.
+--   heteromers_across_share: Share of attention to the other protein in heteromers.
 -- grain: form, layer, head
 -- source: Pearson's correlation; interval and test: jackknife over pairs (Tukey 1958) with Student's t.
 WITH mirrors AS (

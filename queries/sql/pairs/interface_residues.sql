@@ -1,15 +1,14 @@
--- title: How well attention received across tells interface residues
+-- title: How well attention received across predicts interface residues
 -- topic: Pairs
 -- needs: pair_head_contacts
 -- answers: Does a residue at the interface receive more from the other protein than residues elsewhere, in which
---   layer
---   and head? Beside it the nulls: with the partner swapped for that of another pair, and with shuffled letters. What
---   the swapped partners give as well is no answer to the partner: surface residues, for example, are told apart by
---     any.
+--   layer and head? The nulls are the same with the partner swapped for that of another pair, and with shuffled
+--   letters. What swapped partners give as well is not a response to the partner: for example, any partner may tell
+--   surface residues from others.
 -- parameters:
 --   measure text auroc|auprc = auroc: What is averaged over proteins.
 --   maps text heads|layers = heads: Every head, or the mean map of the heads of each layer.
---   dimers text heteromers|homodimers|all = heteromers: Homodimers stand apart.
+--   dimers text heteromers|homodimers|all = heteromers: Pairs that count; homodimers are listed separately.
 -- columns:
 --   n_groups: Homology groups of the pairs; they are the independent units.
 --   n_chains: Proteins of pairs that have residues of both kinds: two a pair at most.
@@ -25,7 +24,7 @@
 --   shuffled: Mean over the same proteins with shuffled letters.
 --   shuffled_log10_p: The same of the value less the shuffled one.
 --   confidence: Level of the interval: 1 - 0.05 / number of rows of the form.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why a row has no interval and no p value; empty if it has them.
 -- grain: form, layer, head
 -- source: Mann and Whitney 1947: ties count half; interval and test: jackknife over groups (Tukey 1958; Cochran 1977,
 --   6.15) with Student's t. Swapped partners are not proven not to bind.

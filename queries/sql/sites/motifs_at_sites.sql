@@ -18,7 +18,7 @@
 --     than five sequences with the motif.
 --   ratio: Share over that of all residues that could be the site of a motif of this length.
 --   examples: Accessions of such sites, five at most.
---   note: Why there is no interval, where there is none.
+--   note: Why a row has no interval; empty if it has one.
 -- grain: motif
 -- source: Wilson 1927 for the interval.
 WITH searched AS (FROM searched_sequences($proteins)),
@@ -30,7 +30,7 @@ site_words AS (
     WHERE s.position > $before AND s.position + $after <= c.length
 ),
 
--- Sites that stand in each word.
+-- Sites in each word.
 at_sites AS (
     SELECT word, count(*) AS k, count(DISTINCT accession) AS n_sequences,
            list(DISTINCT accession ORDER BY accession)[:5] AS examples

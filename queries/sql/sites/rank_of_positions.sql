@@ -1,4 +1,4 @@
--- title: Where residues of interest stand in the attention
+-- title: Where residues of interest rank in the attention
 -- topic: Sites
 -- answers: Does attention gather on the residues I know, such as an active site? Their rank in the layer of
 --   convergence, and the layer in which each ranks best.

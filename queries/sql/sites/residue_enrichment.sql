@@ -11,12 +11,12 @@
 --   n_sequences: Sequences with such a site.
 --   n_residues: Residues of this letter.
 --   share_of_sites: Share of all sites that are this letter.
---   share_of_residues: Share of all residues that are: the background.
---   ratio: The first over the second; 1 is no enrichment.
+--   share_of_residues: Share of all residues that are this letter: the background.
+--   ratio: share_of_sites over share_of_residues; 1 means no enrichment.
 --   ratio_low: Lower end of its interval: Wilson on the share of sites, the background taken as known; empty for fewer
 --     than five sequences with sites.
 --   ratio_high: Upper end of that interval.
---   note: Why there is no interval, where there is none.
+--   note: Why a row has no interval; empty if it has one.
 -- grain: residue
 -- decomposes: sum
 -- source: Wilson 1927 for the interval; background on the same proteins as in Vig et al. 2021.

@@ -1,7 +1,6 @@
 -- title: Residue letters before and after a site
 -- topic: Sites
--- answers: Which amino acids stand at which distance from a site more often than anywhere in the same sequences?
---   Counted over distinct sequences; the most certain enrichment first. The site itself is `residue_enrichment`.
+-- answers: Which amino acids are at which distance from a site more often than anywhere in the same sequences?
 -- parameters:
 --   reach int 1..1000 = 5: Largest distance from the site, residues.
 --   proteins proteins = all: Ids to count over, background included.
@@ -10,13 +9,13 @@
 --   from_site: Residues after the site; negative before it.
 --   n: Sites with this letter at this distance.
 --   n_sites: Sites that have a residue at this distance.
---   share: The first over the second.
+--   share: n over n_sites.
 --   share_of_residues: Share of all residues that are this letter: the background.
 --   ratio: Share over background; 1 is no enrichment.
 --   ratio_low: Lower end of its interval: Wilson on the share, the background taken as known; empty for fewer than five
 --     sequences with a site that has a residue at this distance.
 --   ratio_high: Upper end of that interval.
---   note: Why there is no interval, where there is none.
+--   note: Why a row has no interval; empty if it has one.
 -- grain: from_site, residue
 -- decomposes: sum
 -- source: Wilson 1927 for the interval.

@@ -10,7 +10,8 @@
 --   second: Letter of the other site.
 --   n_pairs: Pairs of sites with these letters.
 --   n_sequences: Sequences with such a pair.
---   expected: Pairs if the second letter did not depend on the first, by how often each stands there in all pairs.
+--   expected: Pairs if the second letter did not depend on the first, from how often each letter is there in all
+--     pairs.
 --   ratio: Pairs over those expected.
 --   median_separation: Residues from one to the other, median.
 --   commonest_separation: The commonest separation, the smallest among equals.

@@ -14,7 +14,7 @@
 --   share_high: Upper end of that interval.
 --   ratio: Share over that of all residues; 1 is as often as anywhere.
 --   commonest: The commonest letter of these sites; the first of the alphabet among equals.
---   note: Why there is no interval, where there is none.
+--   note: Why a row has no interval; empty if it has one.
 -- grain: terminus, from_end
 -- source: Wilson 1927 for the interval.
 WITH searched AS (SELECT sequence_id, length FROM sequences WHERE layer IS NOT NULL),

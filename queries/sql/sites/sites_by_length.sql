@@ -13,7 +13,7 @@
 --   share_without: Share of sequences in which no residue stood above the elbow.
 --   share_low: Lower end of its 95 % Wilson interval; empty for fewer than five sequences.
 --   share_high: Upper end of that interval.
---   note: Why there is no interval, where there is none.
+--   note: Why a row has no interval; empty if it has one.
 -- grain: from_length
 -- source: Nayar, Tartici and Altman 2025 for the sites; Wilson 1927 for the interval.
 WITH classed AS (

@@ -1,11 +1,11 @@
--- title: Proteins nearest to one by their vectors
+-- title: Proteins with the vectors nearest to those of a protein
 -- topic: Vectors
 -- needs: vectors
--- answers: Which proteins does the model represent as it does this one? Mean-pooled hidden states bring homologues
---   together, but also proteins of like composition: compare the cosine with that of the compositions beside it. All
---   vectors of a model point much the same way, so that a cosine of 0.9 may be that of two proteins at random: read
---   `mean_of_all`. One accession per distinct sequence; the sequence asked for is left out. A layer in which nothing
---   can be compared has one row, which says why.
+-- answers: Which proteins does the model represent in a similar way as this one? Mean-pooled hidden states bring
+--   homologues together, but also proteins of similar composition: compare the cosine with that of the compositions,
+--   which each row has. All vectors of a model point in much the same direction, so that two random proteins may have
+--   a cosine of 0.9: read `mean_of_all`. There is one accession per distinct sequence; the sequence of the question
+--   is left out. A layer in which nothing can be compared has one row, which says why.
 -- parameters:
 --   protein protein: An id.
 --   kind text of vectors.kind = mean: Which vector: `mean` over all residues, `segment0` to `segment9` over tenths of

@@ -1,28 +1,28 @@
 -- title: Annotated regions at the most attended segments of pairs
 -- topic: Vectors
 -- needs: pair_segments, features
--- answers: Do the segments of two proteins that are attended to most lie on annotated regions more often than as many
---   segments drawn at random? Each protein is cut into ten segments. The published analysis has the share alone; here
---   stands what chance gives beside it: for each pair the hypergeometric distribution of as many of its segments.
---   Long features touch most segments, so that a share near 1 may be chance. Pairs that share a protein are not
---   independent, and the p value takes them as if they were. The attention is that of the language model on both
---   sequences, not that of ESM2_AMP's own encoder: an analogue.
+-- answers: Do the most attended segments of two proteins lie on annotated regions more often than segments drawn at
+--   random? Each protein is cut into ten segments. The published analysis has only the share; here the share by
+--   chance is added: for each pair the hypergeometric distribution of as many of its segments. Long features touch
+--   most segments, so a share near 1 may be chance. Pairs that share a protein are not independent, but the p value
+--   treats them as if they were. The attention is that of the language model on both sequences, not that of
+--   ESM2_AMP's own encoder: this is an analogue.
 -- parameters:
 --   types texts of features.type = all: Types of features, such as `Domain`.
 --   layers ints = all: Layers to list, from 0.
---   n int 1..19 = 3: Segments of a pair that are looked at, the most attended.
+--   n int 1..19 = 3: Number of most attended segments that are taken in a pair.
 --   queries text all|within|across = all: Whose attention counts: that of all segments, of those of the same protein,
 --     or of those of the partner.
 -- columns:
---   n_pairs: Pairs in which a segment touches such a feature and another does not.
---   n_segments: Segments looked at, of all these pairs.
---   n_touching: Of these, segments that touch a feature of the type.
---   share: The second over the first.
---   expected: The share of as many segments of each pair drawn at random.
+--   n_pairs: Pairs in which one segment touches such a feature and another does not.
+--   n_segments: Segments taken, in all these pairs.
+--   n_touching: Segments among them that touch a feature of the type.
+--   share: n_touching over n_segments.
+--   expected: The share if as many segments of each pair were drawn at random.
 --   enrichment: Share over expected.
 --   z: Difference in standard deviations of chance.
 --   log10_p: Logarithm to base 10 of the two-sided p value by the normal distribution, times the number of rows
---     (Bonferroni), 0 at most; for few pairs too small.
+--     (Bonferroni), 0 at most; for few pairs it is too small.
 -- example: n=3
 -- grain: form, layer, type
 -- source: Sun et al. 2025 (ESM2_AMP) for the analysis, whose code looks at the 3 most attended of 20 segments.
@@ -35,7 +35,7 @@ WITH received AS (
     GROUP BY pair_id, form, layer, key_segment
 ),
 
--- The first and the last residue of each segment; the first of the ten have a residue more.
+-- The first and the last residue of each segment; the first of the ten segments may have one residue more.
 places AS (
     SELECT DISTINCT r.pair_id, r.key_segment, p.accession AS protein, key_segment % 10 AS number, p.length,
            p.length // 10 * number + least(number, p.length % 10) + 1 AS first_residue,
@@ -44,7 +44,7 @@ places AS (
     JOIN proteins AS p ON p.accession = CASE WHEN r.key_segment < 10 THEN r.accession ELSE r.partner END
 ),
 
--- By what a residue of the segment receives: segments of a longer protein have more residues.
+-- Segments are ordered by what a residue of them receives, because segments of a longer protein have more residues.
 chosen AS (
     SELECT r.pair_id, r.form, r.layer, r.key_segment,
            row_number() OVER (

@@ -65,12 +65,17 @@ def table(tmp_path: Path, *lines: str, header: str = HEADER, name: str = "t.csv"
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_format_stores_the_same_rows(paths: AtlasPaths, tmp_path: Path, name: str) -> None:
-    found, _, manifest = annotate(paths, written(tmp_path, name, SOURCES[name]))
+    source_import, _, manifest = annotate(paths, written(tmp_path, name, SOURCES[name]))
     names = ("accession", "type", "begin", "end", "description", "evidence")
     assert [tuple(row[column] for column in names) for row in rows(paths)] == EXPECTED
     assert {row["source"] for row in rows(paths)} == {name}
-    assert (found.format, found.n_records, found.n_features, found.n_proteins) == (FORMAT_OF[name], 3, 3, 1)
-    assert found.by_type == {"Active site": 1, "Binding site": 1, "Mutagenesis": 1}
+    assert (source_import.format, source_import.n_records, source_import.n_features, source_import.n_proteins) == (
+        FORMAT_OF[name],
+        3,
+        3,
+        1,
+    )
+    assert source_import.by_type == {"Active site": 1, "Binding site": 1, "Mutagenesis": 1}
     assert (manifest.version, find_problems(paths, manifest)) == (2, [])
 
 
@@ -99,8 +104,10 @@ def test_the_reading_room_sees_the_features(paths: AtlasPaths, tmp_path: Path) -
 
 def test_an_accession_may_be_written_as_databases_write_it(paths: AtlasPaths, tmp_path: Path) -> None:
     names = ["sp|Q00001|SHORT_HUMAN", "UniProtKB:Q00001", "Q00001.3", " Q00001 "]
-    found, _, _ = annotate(paths, table(tmp_path, *(f"{name},{i},{i},a" for i, name in enumerate(names, start=1))))
-    assert (found.n_features, {row["accession"] for row in rows(paths)}) == (4, {"Q00001"})
+    source_import, _, _ = annotate(
+        paths, table(tmp_path, *(f"{name},{i},{i},a" for i, name in enumerate(names, start=1)))
+    )
+    assert (source_import.n_features, {row["accession"] for row in rows(paths)}) == (4, {"Q00001"})
 
 
 @pytest.mark.parametrize(
@@ -184,7 +191,7 @@ REASONS = {
 def test_a_record_that_does_not_fit_is_named_with_its_reason(
     paths: AtlasPaths, tmp_path: Path, line: str, attlas: Callable
 ) -> None:
-    reason, said = REASONS[line]
+    reason, detail = REASONS[line]
     source = table(tmp_path, "Q00001,1,20,good", line)
     outcome = attlas("annotate", paths.root, source, "--json")
     assert outcome.code == 0
@@ -192,17 +199,19 @@ def test_a_record_that_does_not_fit_is_named_with_its_reason(
     assert values["rejected"] == {reason: 1}
     assert (values["n_records"], values["n_features"], values["n_rejected"]) == (2, 1, 1)
     assert f"left out, {reason}: 1 record{'' if line.startswith(',') else ' of 1 protein'}\n" in outcome.err
-    assert said in outcome.err
+    assert detail in outcome.err
     assert [(row["begin"], row["end"], row["type"]) for row in rows(paths)] == [(1, 20, "good")]
 
 
 def test_all_kinds_together_are_counted_and_none_is_lost(paths: AtlasPaths, tmp_path: Path) -> None:
-    found, rejects, _ = annotate(paths, table(tmp_path, "Q00001,1,20,good", *REASONS), rejected=tmp_path / "left.tsv")
+    source_import, rejects, _ = annotate(
+        paths, table(tmp_path, "Q00001,1,20,good", *REASONS), rejected=tmp_path / "left.tsv"
+    )
     expected: dict[str, int] = {}
     for reason, _ in REASONS.values():
         expected[reason] = expected.get(reason, 0) + 1
-    assert found.rejected == expected
-    assert found.n_records == found.n_features + found.n_rejected == 1 + len(REASONS)
+    assert source_import.rejected == expected
+    assert source_import.n_records == source_import.n_features + source_import.n_rejected == 1 + len(REASONS)
     with (tmp_path / "left.tsv").open(newline="") as file:
         left = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     assert [row["reason"] for row in left] == [reason for reason, _ in REASONS.values()]
@@ -256,15 +265,15 @@ def test_whatever_a_table_says_of_the_sequence_is_checked(
 ) -> None:
     (protein,) = (row for row in pq.read_table(paths.proteins).to_pylist() if row["accession"] == "Q00001")
     lines = [f"Q00001,1,right,{right.format(**protein)}", f"Q00001,1,wrong,{wrong}", "Q00001,1,silent,"]
-    found, _, _ = annotate(paths, table(tmp_path, *lines, header=f"accession,position,label,{column}\n"))
-    assert found.rejected == {reason: 1}
+    source_import, _, _ = annotate(paths, table(tmp_path, *lines, header=f"accession,position,label,{column}\n"))
+    assert source_import.rejected == {reason: 1}
     assert [row["type"] for row in rows(paths)] == ["right", "silent"]
 
 
 def test_what_is_reported_twice_is_stored_once_with_the_evidence_of_both(paths: AtlasPaths, tmp_path: Path) -> None:
     lines = ["Q00001,1,1,a,ECO:0000269", "Q00001,2,2,a,", "Q00001,1,1,a,ECO:0000255"]
-    found, rejects, _ = annotate(paths, table(tmp_path, *lines, header="accession,begin,end,type,evidence\n"))
-    assert found.rejected == {"given before": 1}
+    source_import, rejects, _ = annotate(paths, table(tmp_path, *lines, header="accession,begin,end,type,evidence\n"))
+    assert source_import.rejected == {"given before": 1}
     assert rejects.examples["given before"][0][0].record.line == 4
     assert [(row["begin"], row["evidence"]) for row in rows(paths)] == [(1, "ECO:0000255; ECO:0000269"), (2, None)]
 
@@ -293,8 +302,8 @@ def test_the_labels_that_no_feature_may_have_are_those_that_the_probe_makes(path
     made = {label.name for label in label_protein("Q00001", SHORT, [], is_by_letter=True)}
     assert len(made) == len(set(SHORT)) + 1
     lines = ["Q00001,1,1,Residue", "Q00001,1,1,AA:M", *(f"Q00001,1,1,{label}" for label in sorted(made))]
-    found, _, _ = annotate(paths, table(tmp_path, *lines))
-    assert found.rejected == {"type is a label of the probe's own": len(made)}
+    source_import, _, _ = annotate(paths, table(tmp_path, *lines))
+    assert source_import.rejected == {"type is a label of the probe's own": len(made)}
     assert {row["type"] for row in rows(paths)} == {"Residue", "AA:M"}
 
 
@@ -322,13 +331,13 @@ def test_a_newer_file_of_the_same_name_takes_the_place_of_the_earlier(paths: Atl
 def test_what_an_earlier_source_of_the_name_had_is_reported_to_be_gone(
     paths: AtlasPaths, tmp_path: Path, attlas: Callable
 ) -> None:
-    one, other = tmp_path / "one", tmp_path / "other"
-    one.mkdir()
-    other.mkdir()
-    first = attlas("annotate", paths.root, table(one, "Q00001,1,1,a", "Q00001,2,2,a"))
-    again = attlas("annotate", paths.root, one / "t.csv")
-    assert (first.err, again.err) == ("", "")
-    second = attlas("annotate", paths.root, table(other, "Q00001,3,3,b"), "--json")
+    folder, other_folder = tmp_path / "one", tmp_path / "other"
+    folder.mkdir()
+    other_folder.mkdir()
+    outcome_before = attlas("annotate", paths.root, table(folder, "Q00001,1,1,a", "Q00001,2,2,a"))
+    again = attlas("annotate", paths.root, folder / "t.csv")
+    assert (outcome_before.err, again.err) == ("", "")
+    second = attlas("annotate", paths.root, table(other_folder, "Q00001,3,3,b"), "--json")
     assert second.err == "attlas: Replaced 2 features that an earlier import of t.csv had added.\n"
     assert json.loads(second.out)["replaced"] == [{"source": "t.csv", "table": "features", "n_rows": 2}]
 
@@ -338,14 +347,14 @@ def test_labels_that_were_probed_before_are_reported_to_be_of_the_features_befor
 ) -> None:
     annotate(paths, table(tmp_path, "Q00001,1,1,a"))
     assert attlas("probe", paths.root, "--workers", "0").code == 0
-    said = (
+    note = (
         "labels, head_features and head_max_sites were computed from other features than the atlas has now: "
         "`attlas probe DIR` renews them"
     )
-    assert said not in attlas("annotate", paths.root, tmp_path / "t.csv").err
-    assert said in attlas("annotate", paths.root, table(tmp_path, "Q00001,2,2,b")).err
+    assert note not in attlas("annotate", paths.root, tmp_path / "t.csv").err
+    assert note in attlas("annotate", paths.root, table(tmp_path, "Q00001,2,2,b")).err
     families = written(tmp_path, "f.csv", "accession,family\nQ00001,PF00069\n")
-    assert said not in attlas("annotate", paths.root, families).err
+    assert note not in attlas("annotate", paths.root, families).err
 
 
 def test_names_that_differ_only_in_signs_are_two_sources(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -366,7 +375,7 @@ def test_the_receipt_tells_what_became_of_the_source(paths: AtlasPaths, tmp_path
     (file,) = Manifest.read(paths).of_table(FEATURES)
     assert (values["source"], values["sha256"]) == ("t.csv", file_sha256(source))
     assert values["rejected"] == {"id not in the atlas": 1}
-    assert [each["sha256"] for each in values["files"]] == [file.sha256]
+    assert [entry["sha256"] for entry in values["files"]] == [file.sha256]
 
 
 def test_nothing_that_was_built_is_touched(built: Path, paths: AtlasPaths, tmp_path: Path) -> None:
@@ -448,13 +457,13 @@ def test_what_is_left_out_is_not_written_over_the_source_or_into_the_atlas(paths
     source = table(tmp_path, "Q00001,1,1,a", "X1,1,1,a")
     (tmp_path / "link.csv").symlink_to(source)
     before = contents(paths.root), source.read_text()
-    for rejected, found in (
+    for rejected, target_kind in (
         (source, "the source"),
         (tmp_path / "link.csv", "the source"),
         (paths.manifest, "a part of the atlas"),
         (tmp_path, "a folder"),
     ):
-        with pytest.raises(InputError, match=rf"--rejected cannot be (.|\n)*found: +{found}"):
+        with pytest.raises(InputError, match=rf"--rejected cannot be (.|\n)*found: +{target_kind}"):
             annotate(paths, source, rejected=rejected)
     assert (contents(paths.root), source.read_text()) == before
 
@@ -503,7 +512,7 @@ def test_an_unknown_format_is_answered_with_those_there_are(paths: AtlasPaths, t
 def test_the_command_reports_in_words(paths: AtlasPaths, tmp_path: Path, attlas: Callable) -> None:
     outcome = attlas("annotate", paths.root, written(tmp_path, "c.xml", XML))
     assert (outcome.code, outcome.err) == (0, "")
-    first, *kinds = outcome.out.splitlines()
-    assert first.endswith("3 features of 1 protein from c.xml (uniprot-xml); 0 of 3 records left out")
+    heading, *kinds = outcome.out.splitlines()
+    assert heading.endswith("3 features of 1 protein from c.xml (uniprot-xml); 0 of 3 records left out")
     assert [line.split() for line in kinds] == [["Active", "site", "1"], ["Binding", "site", "1"], ["Mutagenesis", "1"]]
     assert attlas("verify", paths.root).code == 0

@@ -75,8 +75,8 @@ def paths(built: Path, tmp_path: Path) -> AtlasPaths:
     return AtlasPaths(tmp_path / "atlas")
 
 
-def read(paths: AtlasPaths, source: Path, **said: object) -> Import:
-    return writing.annotate(paths, AnnotationSource(source, **said))[0]
+def read(paths: AtlasPaths, source: Path, **options: object) -> Import:
+    return writing.annotate(paths, AnnotationSource(source, **options))[0]
 
 
 def rows(paths: AtlasPaths, table: Table = FAMILIES) -> list[dict]:
@@ -114,10 +114,10 @@ def test_a_table_of_families_may_be_written_in_any_usual_way(
 ) -> None:
     source = written(tmp_path, name, text)
     assert format_of(source) == "families"
-    found = read(paths, source).report
+    report = read(paths, source).report
     assert families(paths) == [("P0DP23", *expected)]
-    assert (found.format, found.n_families, found.n_features, found.n_records) == ("families", 1, 0, 1)
-    assert found.by_database == {expected[0]: 1}
+    assert (report.format, report.n_families, report.n_features, report.n_records) == ("families", 1, 0, 1)
+    assert report.by_database == {expected[0]: 1}
     assert {row["source"] for row in rows(paths)} == {name}
 
 
@@ -153,9 +153,9 @@ def test_the_caller_may_say_whose_families_they_are(paths: AtlasPaths, tmp_path:
     ],
 )
 def test_without_a_header_columns_of_identifiers_are_families(paths: AtlasPaths, tmp_path: Path, text: str) -> None:
-    found = read(paths, written(tmp_path, "t.txt", text)).report
+    report = read(paths, written(tmp_path, "t.txt", text)).report
     assert families(paths) == [("P0DP23", "Pfam", "PF00069", None), ("P0DP23", "Pfam", "PF07714", None)]
-    assert (found.n_records, found.rejected) == (2, {})
+    assert (report.n_records, report.rejected) == (2, {})
 
 
 def test_rows_without_a_header_may_differ_in_their_columns_and_none_is_dropped(
@@ -171,9 +171,9 @@ def test_rows_without_a_header_may_differ_in_their_columns_and_none_is_dropped(
     ]
     outcome = attlas("annotate", paths.root, written(tmp_path, "t.csv", "\n".join(lines) + "\n"), "--json")
     assert json.loads(outcome.out)["rejected"] == {"line cannot be read": 3}
-    said = "4 columns where there should be an accession, then identifiers, or a family and its name"
-    assert f"- Q00002 (line 4): {said}" in outcome.err
-    assert f"- Q00002 (line 5): {said}" in outcome.err
+    detail = "4 columns where there should be an accession, then identifiers, or a family and its name"
+    assert f"- Q00002 (line 4): {detail}" in outcome.err
+    assert f"- Q00002 (line 5): {detail}" in outcome.err
     assert sorted(families(paths)) == [
         ("P0DP23", "Pfam", "PF00001", None),
         ("P0DP24", "Pfam", "PF00002", "Protein kinase"),
@@ -185,9 +185,9 @@ def test_rows_without_a_header_may_differ_in_their_columns_and_none_is_dropped(
 
 
 def test_a_row_that_ends_before_its_accession_is_named(paths: AtlasPaths, tmp_path: Path) -> None:
-    found = read(paths, written(tmp_path, "t.tsv", "Pfam\tEntry\nPF00001\tP0DP23\nPF00002\n"))
+    report = read(paths, written(tmp_path, "t.tsv", "Pfam\tEntry\nPF00001\tP0DP23\nPF00002\n"))
     assert families(paths) == [("P0DP23", "Pfam", "PF00001", None)]
-    assert found.report.rejected == {"line cannot be read": 1}
+    assert report.report.rejected == {"line cannot be read": 1}
 
 
 def test_words_that_no_database_has_need_a_header_or_the_name_of_the_format(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_each_row_that_does_not_fit_is_named_with_its_reason(
         "given before": 1,
     }
     assert (values["n_records"], values["n_families"]) == (11, 1)
-    for said in (
+    for reason in (
         "- X99999 Pfam PF00001 (line 3)",
         "- Q00003 Pfam PF00001 (line 4): skipped: stop `*` inside the sequence",
         "- Q00001 Pfam PF00001 (line 5): version 2 in the source, 3 in the atlas",
@@ -240,7 +240,7 @@ def test_each_row_that_does_not_fit_is_named_with_its_reason(
         "- P0DP24 (line 11): 4 columns where there should be 2",
         "- Pfam PF00001 (line 12): the record has no accession",
     ):
-        assert said in outcome.err
+        assert reason in outcome.err
 
 
 def test_a_table_of_one_column_is_no_table_of_families(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -275,9 +275,9 @@ def with_lines(text: str) -> str:
 def test_xml_and_flat_file_give_the_same_families_beside_the_features(
     paths: AtlasPaths, tmp_path: Path, name: str, text: str
 ) -> None:
-    found = read(paths, written(tmp_path, name, text)).report
+    report = read(paths, written(tmp_path, name, text)).report
     assert families(paths) == OF_CALMODULIN
-    assert (found.n_features, found.n_families, found.n_records, found.n_rejected) == (3, 3, 6, 0)
+    assert (report.n_features, report.n_families, report.n_records, report.n_rejected) == (3, 3, 6, 0)
     manifest = Manifest.read(paths)
     assert (manifest.version, find_problems(paths, manifest)) == (2, [])
 
@@ -287,8 +287,10 @@ def test_biopython_finds_the_same_references_in_the_flat_file(paths: AtlasPaths,
     read(paths, source)
     with source.open() as handle:
         (entry,) = SwissProt.parse(handle)
-    theirs = {(row[0], row[1]) for row in entry.cross_references if row[0] in ("Pfam", "InterPro", "Gene3D")}
-    assert {(database, family) for _, database, family, _ in families(paths)} == theirs
+    biopython_references = {
+        (row[0], row[1]) for row in entry.cross_references if row[0] in ("Pfam", "InterPro", "Gene3D")
+    }
+    assert {(database, family) for _, database, family, _ in families(paths)} == biopython_references
 
 
 def test_rows_of_xml_are_as_many_as_a_regular_expression_finds(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -296,13 +298,13 @@ def test_rows_of_xml_are_as_many_as_a_regular_expression_finds(paths: AtlasPaths
     entry = XML[XML.index("<entry") : XML.index("</uniprot>")]
     body = ""
     for accession, named in proteins.items():
-        references = "".join(f'  <dbReference type="Pfam" id="{each}"/>\n' for each in named)
+        references = "".join(f'  <dbReference type="Pfam" id="{id}"/>\n' for id in named)
         text = entry.replace("P0DP23", accession).replace("P02593", "X1")
         body += text.replace('  <feature type="active site"', references + '  <feature type="active site"', 1)
     text = XML[: XML.index("<entry")] + body + "</uniprot>"
-    found = read(paths, written(tmp_path, "two.xml", text)).report
+    report = read(paths, written(tmp_path, "two.xml", text)).report
     pattern = r'^  <dbReference type="(Pfam|InterPro|PROSITE)" id='
-    assert found.by_database == dict(Counter(re.findall(pattern, text, re.MULTILINE))) == {"Pfam": 3}
+    assert report.by_database == dict(Counter(re.findall(pattern, text, re.MULTILINE))) == {"Pfam": 3}
 
 
 def test_references_of_evidence_and_ligands_are_not_the_proteins(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -324,8 +326,8 @@ def test_families_of_another_sequence_are_rejected_with_the_features(
 def test_a_source_of_families_alone_is_welcome(paths: AtlasPaths, tmp_path: Path) -> None:
     text = with_lines(FLAT)
     text = "".join(line + "\n" for line in text.splitlines() if not line.startswith("FT"))
-    found = read(paths, written(tmp_path, "c.txt", text)).report
-    assert (found.n_features, found.n_families) == (0, 3)
+    report = read(paths, written(tmp_path, "c.txt", text)).report
+    assert (report.n_features, report.n_families) == (0, 3)
     assert [file.table for file in Manifest.read(paths).files if file.table in ("features", "families")] == ["families"]
 
 
@@ -352,7 +354,7 @@ def test_matches_of_interproscan_are_features_and_families(paths: AtlasPaths, tm
         {3: "ProSiteProfiles", 4: "PS50222", 5: "EF_HAND_2", 11: "IPR002048", 12: "EF_hand_dom"},
         {3: "Coils", 4: "Coil", 5: "Coil", 11: "-", 12: "-"},
     )
-    found = read(paths, interproscan(paths, tmp_path, *matches)).report
+    report = read(paths, interproscan(paths, tmp_path, *matches)).report
     assert families(paths) == [
         ("P0DP23", "Gene3D", "1.10.238.10", None),
         ("P0DP23", "InterPro", "IPR002048", "EF_hand_dom"),
@@ -361,14 +363,14 @@ def test_matches_of_interproscan_are_features_and_families(paths: AtlasPaths, tm
         ("P0DP23", "Pfam", "PF13499", "EF-hand domain pair"),
         ("P0DP23", "SUPFAM", "SSF47473", "EF-hand"),
     ]
-    assert (found.n_records, found.n_features, found.n_families, found.n_rejected) == (6, 6, 6, 0)
+    assert (report.n_records, report.n_features, report.n_families, report.n_rejected) == (6, 6, 6, 0)
 
 
 def test_a_match_that_is_rejected_assigns_no_family(paths: AtlasPaths, tmp_path: Path) -> None:
     matches = ({}, {4: "PF00002", 7: "99"}, {4: "PF00003", 9: "F"}, {0: "X1", 4: "PF00004"})
-    found = read(paths, interproscan(paths, tmp_path, *matches)).report
+    report = read(paths, interproscan(paths, tmp_path, *matches)).report
     assert [family for _, database, family, _ in families(paths) if database == "Pfam"] == ["PF13499"]
-    assert (found.n_records, found.n_features, found.n_rejected) == (4, 1, 3)
+    assert (report.n_records, report.n_features, report.n_rejected) == (4, 1, 3)
 
 
 # --- the tables together ---
@@ -422,8 +424,8 @@ def test_a_kill_with_other_options_on_the_same_source_leaves_every_file_as_the_m
             read(paths, source, database="theirs")
     assert families(paths) == old
     assert [text for text in find_problems(paths, Manifest.read(paths)) if "not in the manifest" not in text] == []
-    found = read(paths, source, database="theirs").report
-    assert [tuple(one) for one in found.replaced] == [("t.tsv", "families", 1)]
+    report = read(paths, source, database="theirs").report
+    assert [tuple(file) for file in report.replaced] == [("t.tsv", "families", 1)]
     assert families(paths) == [("P0DP23", "theirs", "PF00069", None)]
     before = paths.manifest.read_bytes()
     assert read(paths, source, database="theirs").report.replaced == ()
@@ -458,8 +460,8 @@ def test_a_receipt_of_the_time_of_features_alone_is_cleared_with_its_file(paths:
 
 def test_the_command_prints_the_rows_of_each_table(paths: AtlasPaths, tmp_path: Path, attlas: Callable) -> None:
     outcome = attlas("annotate", paths.root, written(tmp_path, "c.xml", with_references(XML)))
-    first, *lines = outcome.out.splitlines()
-    assert first.endswith(
+    heading, *lines = outcome.out.splitlines()
+    assert heading.endswith(
         "3 features and 3 family assignments of 1 protein from c.xml (uniprot-xml); 0 of 6 records left out"
     )
     assert [line.split() for line in lines] == [
@@ -496,12 +498,12 @@ def test_words_and_identifiers_that_are_none_are_not_guessed_at() -> None:
 
 def test_a_csv_of_families_may_quote_names_over_lines_and_a_huge_field_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "f.csv", 'accession,family,name\nP1,PF00080,"Copper, zinc\nSOD"\nP2,PF00069,x\n')
-    found = [
+    report = [
         (entry.accessions[0], family.name, family.line)
         for entry in family_table.read(path)
         for family in entry.families
     ]
-    assert found == [("P1", "Copper, zinc SOD", 2), ("P2", "x", 4)]
+    assert report == [("P1", "Copper, zinc SOD", 2), ("P2", "x", 4)]
     path = written(tmp_path, "g.csv", f"accession,family\nP1,PF00080\nP2,{'a' * 200_000}\n")
     with pytest.raises(InputError, match=r"g.csv is no such table(.|\n)*line 3: field larger"):
         list(family_table.read(path))

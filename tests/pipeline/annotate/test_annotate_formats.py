@@ -48,34 +48,34 @@ def test_xml_and_flat_file_claim_the_sequence_its_checksum_and_version(tmp_path:
 
 
 def test_biopython_reads_the_same_features_out_of_the_flat_file(tmp_path: Path) -> None:
-    (theirs,) = SwissProt.parse(io.StringIO(FLAT))
+    (biopython_entry,) = SwissProt.parse(io.StringIO(FLAT))
     (entry,) = entries(written(tmp_path, "c.txt", FLAT))
-    assert entry.accessions == tuple(theirs.accessions)
-    assert entry.claim.sequence == theirs.sequence
-    assert (entry.claim.length, entry.claim.crc64) == (theirs.seqinfo[0], theirs.seqinfo[2])
-    assert entry.claim.version == theirs.sequence_update[1]
+    assert entry.accessions == tuple(biopython_entry.accessions)
+    assert entry.claim.sequence == biopython_entry.sequence
+    assert (entry.claim.length, entry.claim.crc64) == (biopython_entry.seqinfo[0], biopython_entry.seqinfo[2])
+    assert entry.claim.version == biopython_entry.sequence_update[1]
     assert [(r.type, int(r.begin) - 1, int(r.end)) for r in entry.features] == [
-        (type_word(f.type), f.location.start, f.location.end) for f in theirs.features
+        (type_word(f.type), f.location.start, f.location.end) for f in biopython_entry.features
     ]
-    assert entry.features[0].description == theirs.features[0].qualifiers["note"]
+    assert entry.features[0].description == biopython_entry.features[0].qualifiers["note"]
 
 
 def test_biopython_reads_the_same_places_out_of_the_xml(tmp_path: Path) -> None:
-    (theirs,) = SeqIO.parse(io.BytesIO(XML.replace("https://", "http://").encode()), "uniprot-xml")
+    (record,) = SeqIO.parse(io.BytesIO(XML.replace("https://", "http://").encode()), "uniprot-xml")
     (entry,) = entries(written(tmp_path, "c.xml", XML))
-    assert entry.claim.sequence == str(theirs.seq)
+    assert entry.claim.sequence == str(record.seq)
     assert [(r.type, int(r.begin) - 1, int(r.end)) for r in entry.features] == [
-        (type_word(f.type), f.location.start, f.location.end) for f in theirs.features
+        (type_word(f.type), f.location.start, f.location.end) for f in record.features
     ]
 
 
 def test_the_flat_file_of_before_2019_is_read_too(tmp_path: Path) -> None:
-    found = records(written(tmp_path, "old.txt", OLD_FLAT))
-    assert [values(record) for record in found] == [
+    features = records(written(tmp_path, "old.txt", OLD_FLAT))
+    assert [values(record) for record in features] == [
         ("Active site", "21", "21", "Proton acceptor", "ECO:0000255; ECO:0000269"),
         ("Site", "<1", "5", "Cut", None),
     ]
-    assert [record.line for record in found] == [3, 5]
+    assert [record.line for record in features] == [3, 5]
 
 
 def test_fuzzy_and_isoform_positions_keep_their_signs_in_xml_and_flat_file(tmp_path: Path) -> None:
@@ -84,8 +84,8 @@ def test_fuzzy_and_isoform_positions_keep_their_signs_in_xml_and_flat_file(tmp_p
         location.replace(" {}", ""),
         '<location><begin status="unknown"/><end position="9" status="less than"/></location>',
     ).replace('<location><position position="40"/>', '<location sequence="P0DP23-2"><position position="40"/>')
-    found = records(written(tmp_path, "c.xml", text))
-    assert [(r.begin, r.end, r.isoform) for r in found] == [
+    features = records(written(tmp_path, "c.xml", text))
+    assert [(r.begin, r.end, r.isoform) for r in features] == [
         ("21", "21", None),
         ("?", "<9", None),
         ("40", "40", "P0DP23-2"),
@@ -95,8 +95,8 @@ def test_fuzzy_and_isoform_positions_keep_their_signs_in_xml_and_flat_file(tmp_p
         .replace("ACT_SITE        21", "ACT_SITE        ?")
         .replace("MUTAGEN         40", "MUTAGEN         P0DP23-2:40")
     )
-    found = records(written(tmp_path, "c.txt", text))
-    assert [(r.begin, r.end, r.isoform) for r in found] == [
+    features = records(written(tmp_path, "c.txt", text))
+    assert [(r.begin, r.end, r.isoform) for r in features] == [
         ("?", "?", None),
         ("?12", ">30", None),
         ("40", "40", "P0DP23-2"),
@@ -113,8 +113,8 @@ def test_variants_in_xml_are_described_as_in_the_flat_file(tmp_path: Path) -> No
     place = '<location><position position="3"/></location></feature>'
     missing = f'<feature type="splice variant" description="In isoform 2.">{place}'
     body = variant.format("sequence variant") + place + missing + "<evidence"
-    found = records(written(tmp_path, "c.xml", XML.replace("<evidence", body, 1)))
-    assert [(r.type, r.description) for r in found[3:]] == [
+    features = records(written(tmp_path, "c.xml", XML.replace("<evidence", body, 1)))
+    assert [(r.type, r.description) for r in features[3:]] == [
         ("Natural variant", "R -> H (In dbSNP.)"),
         ("Alternative sequence", "Missing (In isoform 2.)"),
     ]
@@ -128,20 +128,20 @@ def test_gff3_of_others_is_decoded_and_its_sequences_are_claimed(tmp_path: Path)
         "Q2\tx\ttoo\tfew\n"
         "##FASTA\n>Q2 second\nMKV\nLAA\n"
     )
-    first, second, third = entries(written(tmp_path, "o.gff3", text))
-    assert (first.accessions, first.claim) == (("sp|Q1",), SequenceClaim())
-    assert values(first.features[0]) == ("Active site", "5", "5", "N;1", None)
-    assert (second.claim, second.features[0].begin) == (SequenceClaim(sequence="MKVLAA"), "?1")
-    assert (second.features[0].type, second.features[0].description) == ("protein_match", "Kinase")
-    assert third.features[0].problem == Problem(Reason.UNREADABLE_LINE, "4 columns where GFF3 has 9")
-    assert third.features[0].line == 4
+    entry_1, entry_2, entry_3 = entries(written(tmp_path, "o.gff3", text))
+    assert (entry_1.accessions, entry_1.claim) == (("sp|Q1",), SequenceClaim())
+    assert values(entry_1.features[0]) == ("Active site", "5", "5", "N;1", None)
+    assert (entry_2.claim, entry_2.features[0].begin) == (SequenceClaim(sequence="MKVLAA"), "?1")
+    assert (entry_2.features[0].type, entry_2.features[0].description) == ("protein_match", "Kinase")
+    assert entry_3.features[0].problem == Problem(Reason.UNREADABLE_LINE, "4 columns where GFF3 has 9")
+    assert entry_3.features[0].line == 4
 
 
 def test_only_a_region_that_begins_at_1_tells_the_length(tmp_path: Path) -> None:
     regions = "##sequence-region P1 5 20\n##sequence-region P2 1 20\n##sequence-region P3 0 20\n"
     rows = "".join(f"P{i}\tx\tsite\t6\t6\t.\t.\t.\tID={i}\n" for i in (1, 2, 3))
-    found = entries(written(tmp_path, "r.gff3", f"##gff-version 3\n{regions}{rows}"))
-    assert [entry.claim.length for entry in found] == [None, 20, None]
+    matches = entries(written(tmp_path, "r.gff3", f"##gff-version 3\n{regions}{rows}"))
+    assert [entry.claim.length for entry in matches] == [None, 20, None]
 
 
 def test_a_row_of_gff3_may_end_with_a_tab_as_uniprot_writes_it(tmp_path: Path) -> None:
@@ -163,14 +163,14 @@ def test_interproscan_tables_claim_md5_and_length(tmp_path: Path) -> None:
     text = "".join("\t".join(row) + "\n" for row in (INTERPROSCAN, coils, false, INTERPROSCAN[:5]))
     path = written(tmp_path, "i.tsv", text)
     assert format_of(path) == "interproscan"
-    found = entries(path)
-    assert found[0].claim == SequenceClaim(md5="0" * 32, length=60)
-    first, second, third, fourth = (entry.features[0] for entry in found)
+    matches = entries(path)
+    assert matches[0].claim == SequenceClaim(md5="0" * 32, length=60)
+    feature_1, feature_2, feature_3, feature_4 = (entry.features[0] for entry in matches)
     described_as = "PF13499 EF-hand domain pair; IPR011992 EF-hand domain pair"
-    assert values(first) == ("Pfam", "10", "50", described_as, None)
-    assert (second.type, second.description) == ("Coiled coil", "Coil")
-    assert third.problem == Problem(Reason.UNCONFIRMED_MATCH, "its status is F")
-    assert fourth.problem == Problem(Reason.UNREADABLE_LINE, "5 columns where InterProScan has at least 11")
+    assert values(feature_1) == ("Pfam", "10", "50", described_as, None)
+    assert (feature_2.type, feature_2.description) == ("Coiled coil", "Coil")
+    assert feature_3.problem == Problem(Reason.UNCONFIRMED_MATCH, "its status is F")
+    assert feature_4.problem == Problem(Reason.UNREADABLE_LINE, "5 columns where InterProScan has at least 11")
 
 
 @pytest.mark.parametrize(
@@ -193,9 +193,9 @@ def test_a_table_of_labels_may_be_written_in_any_usual_way(tmp_path: Path, text:
 
 def test_rows_of_a_table_know_their_lines_even_behind_texts_of_several(tmp_path: Path) -> None:
     text = 'accession,position,label,note\nP1,1,a,"two\nlines"\n\nP1,2,b\nP1,3,c,\n'
-    found = records(written(tmp_path, "l.csv", text))
-    assert [(r.line, r.description) for r in found] == [(2, "two lines"), (5, ""), (6, "")]
-    assert found[1].problem == Problem(Reason.UNREADABLE_LINE, "3 columns where its header has 4")
+    features = records(written(tmp_path, "l.csv", text))
+    assert [(r.line, r.description) for r in features] == [(2, "two lines"), (5, ""), (6, "")]
+    assert features[1].problem == Problem(Reason.UNREADABLE_LINE, "3 columns where its header has 4")
 
 
 def test_a_table_may_claim_a_checksum_and_a_residue(tmp_path: Path) -> None:
@@ -300,8 +300,8 @@ def test_a_quote_that_is_not_closed_swallows_no_row(tmp_path: Path) -> None:
     header, rows = "accession,position,label,note\n", 'P1,1,a,x\nP1,2,a,"open\nP1,3,a,x\nP1,4,a,x\n'
     with pytest.raises(InputError, match=r"is no such table(.|\n)*line 3: unexpected end of data"):
         entries(written(tmp_path, "l.csv", header + rows))
-    found = records(written(tmp_path, "l.tsv", (header + rows).replace(",", "\t")))
-    assert [(r.begin, r.description) for r in found] == [("1", "x"), ("2", '"open'), ("3", "x"), ("4", "x")]
+    features = records(written(tmp_path, "l.tsv", (header + rows).replace(",", "\t")))
+    assert [(r.begin, r.description) for r in features] == [("1", "x"), ("2", '"open'), ("3", "x"), ("4", "x")]
 
 
 def test_quotes_of_a_table_of_tabs_are_those_that_a_writer_put_around_a_field(tmp_path: Path) -> None:

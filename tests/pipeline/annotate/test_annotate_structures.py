@@ -40,8 +40,8 @@ def paths(built: Path, tmp_path: Path) -> AtlasPaths:
     return AtlasPaths(tmp_path / "atlas")
 
 
-def read(paths: AtlasPaths, source: Path, **said: object) -> Import:
-    return annotate(paths, AnnotationSource(source, **said))[0]
+def read(paths: AtlasPaths, source: Path, **options: object) -> Import:
+    return annotate(paths, AnnotationSource(source, **options))[0]
 
 
 def rows(paths: AtlasPaths, table: Table) -> list[dict]:
@@ -50,8 +50,8 @@ def rows(paths: AtlasPaths, table: Table) -> list[dict]:
 
 
 def features(paths: AtlasPaths, kind: str) -> list[tuple]:
-    found = [row for row in rows(paths, FEATURES) if row["type"] == kind]
-    return [(row["accession"], row["begin"], row["end"], row["description"]) for row in found]
+    features_of_kind = [row for row in rows(paths, FEATURES) if row["type"] == kind]
+    return [(row["accession"], row["begin"], row["end"], row["description"]) for row in features_of_kind]
 
 
 def reasons(reading: Import, reason: str) -> list[str]:
@@ -74,7 +74,7 @@ def lipase_atoms(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 
 def test_coordinates_are_those_that_biopython_reads(paths: AtlasPaths, lipase_atoms: dict) -> None:
-    found = read(paths, LIPASE_FILE).report
+    report = read(paths, LIPASE_FILE).report
     expected = {
         (chain, residue.id[1] + OFFSET): (
             residue["CA"].coord,
@@ -85,7 +85,7 @@ def test_coordinates_are_those_that_biopython_reads(paths: AtlasPaths, lipase_at
     }
     stored = {(row["chain"], row["position"]): row for row in rows(paths, COORDINATES)}
     assert stored.keys() == expected.keys()
-    assert (found.n_coordinates, found.n_chains, found.n_structures, found.format) == (358, 2, 1, "mmcif")
+    assert (report.n_coordinates, report.n_chains, report.n_structures, report.format) == (358, 2, 1, "mmcif")
     for key, (ca, cb) in expected.items():
         np.testing.assert_allclose([stored[key][f"ca_{axis}"] for axis in "xyz"], ca, atol=1e-3)
         np.testing.assert_allclose([stored[key][f"cb_{axis}"] for axis in "xyz"], cb, atol=1e-3)
@@ -104,14 +104,14 @@ def test_helices_and_strands_are_those_written_in_the_file(paths: AtlasPaths) ->
     conf = r"^HELX_P +\S+ +\d+ +\w+ (\w) \d+ +\? \w+ \w \d+ +\? \w+ \w (\d+) +\w+ \w (\d+) +(\d+) "
     words = {"1": "alpha helix", "5": "3-10 helix"}
     helices = [
-        ("P37957", int(first) + OFFSET, int(last) + OFFSET, f"chain {chain}, {words[kind]}")
-        for chain, first, last, kind in re.findall(conf, text, re.MULTILINE)
+        ("P37957", int(begin) + OFFSET, int(end) + OFFSET, f"chain {chain}, {words[kind]}")
+        for chain, begin, end, kind in re.findall(conf, text, re.MULTILINE)
     ]
     block = text[text.index("_struct_sheet_range.sheet_id") :]
     row = r"^(\w) \d+ +\w+ \w \d+ +\? \w+ \w \d+ +\? \w+ (\w) (\d+) +\w+ \w (\d+) *$"
     strands = {
-        ("P37957", int(first) + OFFSET, int(last) + OFFSET, f"chain {chain}, sheet {name}")
-        for name, chain, first, last in re.findall(row, block[: block.index("\n# \n")], re.MULTILINE)
+        ("P37957", int(begin) + OFFSET, int(end) + OFFSET, f"chain {chain}, sheet {name}")
+        for name, chain, begin, end in re.findall(row, block[: block.index("\n# \n")], re.MULTILINE)
     }
     read(paths, LIPASE_FILE)
     assert len(helices) == 20
@@ -125,11 +125,11 @@ def heavy(residue: object) -> np.ndarray:
     return np.array([atom.coord for atom in residue if atom.element != "H"])
 
 
-def brute_interface(one: list, other: list) -> set[int]:
+def brute_interface(chain: list, partner: list) -> set[int]:
     """Return the numbers of residues of the first chain with an atom nearer than 5 angstrom to the second."""
-    theirs = np.concatenate([heavy(residue) for residue in other])
-    near = (np.linalg.norm(heavy(residue)[:, None] - theirs[None], axis=2).min() < 5.0 for residue in one)
-    return {residue.id[1] for residue, is_near in zip(one, near, strict=True) if is_near}
+    partner_atoms = np.concatenate([heavy(residue) for residue in partner])
+    near = (np.linalg.norm(heavy(residue)[:, None] - partner_atoms[None], axis=2).min() < 5.0 for residue in chain)
+    return {residue.id[1] for residue, is_near in zip(chain, near, strict=True) if is_near}
 
 
 def positions(ranges: list[tuple]) -> set[int]:
@@ -141,9 +141,9 @@ def pushed_together(folder: Path) -> Path:
     structure = gemmi.read_structure(str(LIPASE_FILE))
     structure.assemblies.clear()
     chains = structure[0]
-    ours, theirs = (np.array([atom.pos.tolist() for r in chain for atom in r]) for chain in chains)
-    way = (ours.mean(0) - theirs.mean(0)) / np.linalg.norm(ours.mean(0) - theirs.mean(0))
-    step = next(d for d in range(60) if min_distance(ours, theirs + d * way) < 1.5)
+    atoms, partner_atoms = (np.array([atom.pos.tolist() for r in chain for atom in r]) for chain in chains)
+    way = (atoms.mean(0) - partner_atoms.mean(0)) / np.linalg.norm(atoms.mean(0) - partner_atoms.mean(0))
+    step = next(d for d in range(60) if min_distance(atoms, partner_atoms + d * way) < 1.5)
     for residue in chains[1]:
         for atom in residue:
             atom.pos = gemmi.Position(*(np.array(atom.pos.tolist()) + step * way))
@@ -152,8 +152,8 @@ def pushed_together(folder: Path) -> Path:
     return folder / "pushed.cif"
 
 
-def min_distance(ours: np.ndarray, theirs: np.ndarray) -> float:
-    return min(np.linalg.norm(ours - point, axis=1).min() for point in theirs)
+def min_distance(atoms: np.ndarray, partner_atoms: np.ndarray) -> float:
+    return min(np.linalg.norm(atoms - point, axis=1).min() for point in partner_atoms)
 
 
 def test_interfaces_as_deposited_are_those_of_all_pairs_of_atoms(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -162,9 +162,9 @@ def test_interfaces_as_deposited_are_those_of_all_pairs_of_atoms(paths: AtlasPat
     model = MMCIFParser(QUIET=True).get_structure("x", source)[0]
     atoms = {chain.id: [residue for residue in chain if residue.id[0] == " "] for chain in model}
     ranges = features(paths, "Interface")
-    for one, other in (("A", "B"), ("B", "A")):
-        expected = {number + OFFSET for number in brute_interface(atoms[one], atoms[other])}
-        mine = [row for row in ranges if row[3] == f"chain {one} with chain {other}"]
+    for chain, partner in (("A", "B"), ("B", "A")):
+        expected = {number + OFFSET for number in brute_interface(atoms[chain], atoms[partner])}
+        mine = [row for row in ranges if row[3] == f"chain {chain} with chain {partner}"]
         assert len(expected) > 5
         assert positions(mine) == expected
         ends = [(begin, end) for _, begin, end, _ in mine]
@@ -240,11 +240,11 @@ def test_a_computed_model_is_known_by_modelcif_and_has_no_experiments_evidence(
     loop.add_row([structure.entities[0].name, "UNP", "Q00001"])
     conf = ["conf_type_id", "beg_auth_asym_id", "beg_auth_seq_id", "end_auth_asym_id", "end_auth_seq_id"]
     loop = document[0].init_loop("_struct_conf.", conf)
-    for kind, first, last in (
+    for kind, begin, end in (
         ("HELX_RH_AL_P", 2, 5), ("HELX_RH_3T_P", 6, 8), ("HELX_LH_PP_P", 9, 10),
         ("STRN", 11, 13), ("TURN_TY1_P", 14, 15), ("BEND", 16, 16),
     ):  # fmt: skip
-        loop.add_row([kind, "A", str(first), "A", str(last)])
+        loop.add_row([kind, "A", str(begin), "A", str(end)])
     document.write_file(str(tmp_path / "AF-Q00001-F1.cif"))
     reading = read(paths, tmp_path / "AF-Q00001-F1.cif")
     assert [(r["type"], r["begin"], r["end"], r["description"], r["evidence"]) for r in rows(paths, FEATURES)] == [
@@ -271,7 +271,7 @@ def test_the_caller_may_say_which_protein_and_which_chain(paths: AtlasPaths, tmp
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("options", "message"),
     [
         ({"accessions": ("X99999",)}, "No structure can be laid onto X99999: id not in the atlas"),
         ({"accessions": ("Q00003",)}, r"No structure can be laid onto Q00003: protein not computed(.|\n)*skipped"),
@@ -282,11 +282,11 @@ def test_the_caller_may_say_which_protein_and_which_chain(paths: AtlasPaths, tmp
     ],
 )
 def test_what_the_caller_says_and_is_not_so_is_refused(
-    paths: AtlasPaths, tmp_path: Path, said: dict, message: str
+    paths: AtlasPaths, tmp_path: Path, options: dict, message: str
 ) -> None:
     source = written(tmp_path, "c.pdb", pdb([Chain("A", SHORT)]))
     with pytest.raises(InputError, match=message):
-        read(paths, source, **said)
+        read(paths, source, **options)
     assert rows(paths, COORDINATES) == []
 
 
@@ -356,8 +356,8 @@ def test_a_mutant_keeps_its_coordinates_and_says_what_it_is(paths: AtlasPaths, t
     reading = read(paths, written(tmp_path, "c.pdb", text))
     row = rows(paths, COORDINATES)[20]
     assert (row["position"], row["residue"], row["observed"], row["ca_x"]) == (21, "D", "W", 76.0)
-    said = remarks(reading, "another residue than the protein's, kept as observed")
-    assert said == ["P0DP23 chain A of c.pdb D21 is TRP 21"]
+    lines = remarks(reading, "another residue than the protein's, kept as observed")
+    assert lines == ["P0DP23 chain A of c.pdb D21 is TRP 21"]
 
 
 def test_numbers_insertion_codes_gaps_and_selenomethionine_do_not_shift_anything(
@@ -598,9 +598,9 @@ def test_what_is_named_as_a_structure_but_is_no_file_is_named(paths: AtlasPaths,
 
 def test_a_protein_asked_for_whose_chain_is_not_there_is_named(paths: AtlasPaths) -> None:
     reading = read(paths, LIPASE_FILE, accessions=("P37957", "P0DP23"))
-    (said,) = reasons(reading, "not the sequence of the protein")
-    assert said.startswith("P0DP23 of 1r4z.cif.gz")
-    assert "letters the same" in said
+    (reason,) = reasons(reading, "not the sequence of the protein")
+    assert reason.startswith("P0DP23 of 1r4z.cif.gz")
+    assert "letters the same" in reason
     assert (reading.report.n_chains, reading.report.n_records) == (2, 3)
 
 
@@ -609,17 +609,17 @@ def test_a_coordinate_that_is_no_number_is_none(paths: AtlasPaths, tmp_path: Pat
     structure[0]["A"][0].find_atom("CA", "*").pos = gemmi.Position(float("nan"), 0, 0)
     structure.make_mmcif_document().write_file(str(tmp_path / "x.cif"))
     read(paths, tmp_path / "x.cif", accessions=("P37957",), chain="A")
-    first, second = sorted(rows(paths, COORDINATES), key=lambda row: row["position"])[:2]
-    assert (first["ca_x"], first["ca_y"], first["ca_z"]) == (None, None, None)
-    assert None not in (first["cb_x"], second["ca_x"])
+    row, next_row = sorted(rows(paths, COORDINATES), key=lambda row: row["position"])[:2]
+    assert (row["ca_x"], row["ca_y"], row["ca_z"]) == (None, None, None)
+    assert None not in (row["cb_x"], next_row["ca_x"])
 
 
 def test_secondary_structure_without_the_authors_numbers_is_counted(paths: AtlasPaths, tmp_path: Path) -> None:
     text = gzip.decompress(LIPASE_FILE.read_bytes()).decode()
     lacking = text.replace("_struct_conf.beg_auth_seq_id", "_struct_conf.beg_seq_of_ours")
     reading = read(paths, written(tmp_path, "x.cif", lacking))
-    (said,) = remarks(reading, "secondary structure of other kinds, not stored")
-    assert said == "x.cif 20 of struct_conf without the author's numbers"
+    (remark,) = remarks(reading, "secondary structure of other kinds, not stored")
+    assert remark == "x.cif 20 of struct_conf without the author's numbers"
     assert (features(paths, "Helix"), len(features(paths, "Beta strand"))) == ([], 12)
 
 

@@ -17,7 +17,7 @@ from attlas.pipeline.annotate import AnnotationSource, Series
 from attlas.pipeline.annotate.check import COLUMNS, Proteins
 from attlas.pipeline.annotate.values import blocks, spill, table_rows
 from attlas.pipeline.annotate.values.read import import_series
-from attlas.pipeline.annotate.values.spill import open_scratch
+from attlas.pipeline.scratch import open_scratch
 from attlas.schema import TRACKS, VARIANTS, EnvironmentFault, Table
 
 IDS = ["Q00001", "P0DP23", "P0DP24", "X99999", "X99998", "Q00003", "", "sp|Q00001|SHORT_HUMAN", "Q00001-2", " Q00001 "]
@@ -66,7 +66,7 @@ def read(path: Path, format: str, table: Table, proteins: Proteins, *, accession
     accessions = () if accession is None else (accession,)
     source = AnnotationSource(path, format=format, accessions=accessions, series=Series(table, "score"))
     rejected = Account()
-    with open_scratch(path.parent / "scratch") as scratch:
+    with open_scratch(path.parent / "scratch", purpose="values") as scratch:
         imported = import_series(source, source.series, proteins, rejected, scratch)
     shown = {kind: [item for item, _ in examples] for kind, examples in rejected.examples.items()}
     rows = getattr(imported.rows, table.name).to_pylist()

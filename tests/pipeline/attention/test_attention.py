@@ -38,18 +38,18 @@ def alone(reduce, q, k, v, *, scaling=1.0):
     return replace(answer, heads=answer.heads[0])
 
 
-def assert_agrees(ours: PackAttention, q, k, v, *, scaling, relative=1e-5):
+def assert_agrees(reduction: PackAttention, q, k, v, *, scaling, relative=1e-5):
     attention = maps(q, k, scaling=scaling)
     expected = statistics(attention, THETA)
-    np.testing.assert_allclose(ours.output.double().numpy(), attention @ v.double().numpy(), atol=2e-4, rtol=1e-4)
+    np.testing.assert_allclose(reduction.output.double().numpy(), attention @ v.double().numpy(), atol=2e-4, rtol=1e-4)
     profile = received(attention)
-    np.testing.assert_allclose(ours.received.double().numpy(), profile, atol=relative * profile.max())
+    np.testing.assert_allclose(reduction.received.double().numpy(), profile, atol=relative * profile.max())
     for i, name in enumerate(STATISTICS):
         if name == "n_edges":
             continue
-        difference = np.abs(ours.heads[:, i].double().numpy() - expected[:, i])
+        difference = np.abs(reduction.heads[:, i].double().numpy() - expected[:, i])
         assert (difference <= relative * np.maximum(1, np.abs(expected[:, i]))).all(), (name, difference.max())
-    assert_edges(ours.heads[:, N_EDGES].numpy(), attention)
+    assert_edges(reduction.heads[:, N_EDGES].numpy(), attention)
 
 
 def assert_edges(n_edges, attention):
@@ -96,9 +96,9 @@ def test_a_sequence_of_one_repeated_residue_spreads_its_attention_evenly(n_resid
     n_tokens = n_residues + 2
     q = k = torch.ones(2, n_tokens, 16)
     v = torch.randn(2, n_tokens, 16, generator=torch.Generator().manual_seed(1))
-    ours = alone(reduce_tiled, q, k, v, scaling=1.0)
-    torch.testing.assert_close(ours.received, torch.full((n_residues,), n_residues / n_tokens))
-    entropy = ours.heads[:, STATISTICS.index("entropy")]
+    reduction = alone(reduce_tiled, q, k, v, scaling=1.0)
+    torch.testing.assert_close(reduction.received, torch.full((n_residues,), n_residues / n_tokens))
+    entropy = reduction.heads[:, STATISTICS.index("entropy")]
     torch.testing.assert_close(entropy, torch.full((2,), float(np.log(n_tokens))), atol=1e-4, rtol=0)
 
 
@@ -106,12 +106,12 @@ def test_a_sequence_of_one_repeated_residue_spreads_its_attention_evenly(n_resid
 def test_extreme_scores_stay_finite_and_right(magnitude):
     """Weights underflow to zero and rows become one-hot: 0 * log 0 and lost maxima would show here."""
     q, k, v = random_layer(140, n_heads=3, dim=16, sharpness=magnitude, seed=5)
-    ours = alone(reduce_tiled, q, k, v, scaling=1.0)
-    assert torch.isfinite(ours.heads).all()
-    assert torch.isfinite(ours.received).all()
+    reduction = alone(reduce_tiled, q, k, v, scaling=1.0)
+    assert torch.isfinite(reduction.heads).all()
+    assert torch.isfinite(reduction.received).all()
     expected = statistics(maps(q, k, scaling=1.0), THETA)
     # float32 scores of thousands carry an error of 1e-3, which is what the weights then have.
-    np.testing.assert_allclose(ours.heads.double().numpy(), expected, rtol=5e-3, atol=5e-3)
+    np.testing.assert_allclose(reduction.heads.double().numpy(), expected, rtol=5e-3, atol=5e-3)
 
 
 def test_a_head_that_sees_only_special_tokens_has_no_share_for_residues():
@@ -138,11 +138,11 @@ def test_shares_of_a_head_sum_to_one():
 
 def test_half_precision_inputs_are_reduced_in_float32():
     q, k, v = random_layer(90, dtype=torch.bfloat16, seed=7)
-    ours = alone(reduce_tiled, q, k, v, scaling=0.25)
-    assert ours.output.dtype == torch.bfloat16
-    assert ours.heads.dtype == ours.received.dtype == torch.float32
+    reduction = alone(reduce_tiled, q, k, v, scaling=0.25)
+    assert reduction.output.dtype == torch.bfloat16
+    assert reduction.heads.dtype == reduction.received.dtype == torch.float32
     wide = alone(reduce_plain, q.double(), k.double(), v.double(), scaling=0.25)
-    torch.testing.assert_close(ours.heads.double(), wide.heads, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(reduction.heads.double(), wide.heads, atol=1e-4, rtol=1e-4)
 
 
 def test_the_tiled_path_leaves_its_inputs_as_they_are():
@@ -155,11 +155,11 @@ def test_the_tiled_path_leaves_its_inputs_as_they_are():
 def test_the_tiled_path_gives_the_same_bits_again_after_other_lengths():
     """Buffers are kept between calls: what a longer sequence left in them must not show."""
     short = random_layer(50, n_heads=20, seed=1)
-    first = alone(reduce_tiled, *short, scaling=1.0)
+    earlier = alone(reduce_tiled, *short, scaling=1.0)
     alone(reduce_tiled, *random_layer(700, n_heads=20, sharpness=5, seed=2), scaling=1.0)
     again = alone(reduce_tiled, *short, scaling=1.0)
-    assert torch.equal(first.heads, again.heads)
-    assert torch.equal(first.received, again.received)
+    assert torch.equal(earlier.heads, again.heads)
+    assert torch.equal(earlier.received, again.received)
 
 
 @given(n_heads=st.integers(1, 64), n_tokens=st.integers(3, 70_000))
@@ -193,9 +193,9 @@ def test_scores_that_are_no_numbers_come_out_as_such():
     for bad in (float("nan"), float("inf")):
         q, k, v = random_layer(60, n_heads=2)
         q[1, 30, 0] = bad
-        ours = alone(reduce_tiled, q, k, v)
-        assert torch.isfinite(ours.heads[0]).all()
-        assert not torch.isfinite(ours.heads[1]).all(), bad
+        reduction = alone(reduce_tiled, q, k, v)
+        assert torch.isfinite(reduction.heads[0]).all()
+        assert not torch.isfinite(reduction.heads[1]).all(), bad
 
 
 def test_without_values_the_statistics_are_the_same_and_there_is_no_output():

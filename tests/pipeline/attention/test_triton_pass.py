@@ -69,12 +69,12 @@ def wide(values):
     return values.double().cpu().numpy()
 
 
-def assert_agrees(ours: PackAttention, pack, q, k, v, *, scaling, relative=1e-5, output=1e-5):
-    assert ours.heads.dtype == ours.received.dtype == torch.float32
-    assert ours.heads.shape == (len(pack.n_tokens), len(q), len(STATISTICS))
-    assert ours.received.shape == (sum(pack.n_residues),)
-    profiles = ours.received.split(pack.n_residues)
-    for tokens, profile, heads in zip(pack.slices, profiles, wide(ours.heads), strict=True):
+def assert_agrees(reduction: PackAttention, pack, q, k, v, *, scaling, relative=1e-5, output=1e-5):
+    assert reduction.heads.dtype == reduction.received.dtype == torch.float32
+    assert reduction.heads.shape == (len(pack.n_tokens), len(q), len(STATISTICS))
+    assert reduction.received.shape == (sum(pack.n_residues),)
+    profiles = reduction.received.split(pack.n_residues)
+    for tokens, profile, heads in zip(pack.slices, profiles, wide(reduction.heads), strict=True):
         attention = maps(q[:, tokens], k[:, tokens], scaling=scaling)
         expected = statistics(attention, THETA)
         ideal = received(attention)
@@ -86,7 +86,7 @@ def assert_agrees(ours: PackAttention, pack, q, k, v, *, scaling, relative=1e-5,
         assert_edges(heads[:, N_EDGES], attention, relative)
         if v is not None:
             ideal = attention @ wide(v[:, tokens])
-            np.testing.assert_allclose(wide(ours.output[:, tokens]), ideal, atol=output, rtol=output)
+            np.testing.assert_allclose(wide(reduction.output[:, tokens]), ideal, atol=output, rtol=output)
 
 
 def assert_edges(n_edges, attention, relative):
@@ -104,10 +104,10 @@ def test_the_statistics_come_in_the_order_of_the_oracle():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
 def test_every_head_dimension_and_dtype_agrees_with_float64_numpy(dim, dtype):
     pack, q, k, v = random_pack([75, 4], n_heads=1, dim=dim, sharpness=1.5, seed=dim, dtype=dtype)
-    ours = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=dim**-0.5), theta=THETA)
-    assert ours.output.dtype == dtype
+    attention = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=dim**-0.5), theta=THETA)
+    assert attention.output.dtype == dtype
     rounding = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 3e-3}[dtype]
-    assert_agrees(ours, pack, q, k, v, scaling=dim**-0.5, output=rounding)
+    assert_agrees(attention, pack, q, k, v, scaling=dim**-0.5, output=rounding)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.float16, marks=pytest.mark.thorough)], ids=str)
@@ -115,8 +115,8 @@ def test_sequences_around_the_edges_of_blocks_agree_with_float64_numpy(dtype):
     kept, walked = triton_pass._choose_blocks(torch.empty(1, 1, 16, dtype=dtype), "columns")[:2]
     lengths = [3, 4, kept + walked, *(edge + off for edge in (walked, kept) for off in (-1, 0, 1, 2)), 2 * kept + 1]
     pack, q, k, v = random_pack(lengths, n_heads=1, sharpness=1.5, seed=1, dtype=dtype)
-    ours = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
-    assert_agrees(ours, pack, q, k, v, scaling=0.5, output=1e-5 if dtype == torch.float32 else 3e-3)
+    attention = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
+    assert_agrees(attention, pack, q, k, v, scaling=0.5, output=1e-5 if dtype == torch.float32 else 3e-3)
 
 
 @pytest.mark.thorough
@@ -130,8 +130,8 @@ def test_sequences_around_the_edges_of_blocks_agree_with_float64_numpy(dtype):
 )
 def test_any_ragged_pack_agrees_with_float64_numpy(n_tokens, n_heads, dim, sharpness, seed):
     pack, q, k, v = random_pack(n_tokens, n_heads=n_heads, dim=dim, sharpness=sharpness, seed=seed)
-    ours = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=dim**-0.5), theta=THETA)
-    assert_agrees(ours, pack, q, k, v, scaling=dim**-0.5, relative=5e-5, output=1e-4)
+    attention = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=dim**-0.5), theta=THETA)
+    assert_agrees(attention, pack, q, k, v, scaling=dim**-0.5, relative=5e-5, output=1e-4)
 
 
 @pytest.mark.thorough
@@ -151,19 +151,19 @@ def test_an_attention_along_the_diagonal_agrees_with_float64_numpy():
     k = torch.stack([position, position**2], 1)  # q k = -(i - j)^2 / 2 + i^2 / 2, of which softmax forgets the end
     q, k = (torch.nn.functional.pad(part, (0, 14)).float().to(DEVICE)[None] for part in (q, k))
     for scaling in (1 / 2, 1 / 30, 1 / 500):
-        ours = reduce_triton(LayerInputs(q, k, k, pack=pack, scaling=scaling), theta=THETA)
+        attention = reduce_triton(LayerInputs(q, k, k, pack=pack, scaling=scaling), theta=THETA)
         # Scores of thousands in float32.
-        assert_agrees(ours, pack, q, k, None, scaling=scaling, relative=3e-3)
+        assert_agrees(attention, pack, q, k, None, scaling=scaling, relative=3e-3)
 
 
 @pytest.mark.parametrize("dim", each_nth_by_default([16, 20, 64], 2))
 def test_products_of_halves_agree_with_float64_numpy(dim):
     """Under the interpreter the products of halves are emulated, three of float32 that hold bfloat16 numbers."""
     pack, q, k, v = random_pack([75, 4], n_heads=1, dim=dim, sharpness=1.5, seed=dim)
-    ours = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=dim**-0.5), theta=THETA, products=SPLIT)
-    assert_agrees(ours, pack, q, k, v, scaling=dim**-0.5, relative=1e-4, output=1e-4)
+    attention = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=dim**-0.5), theta=THETA, products=SPLIT)
+    assert_agrees(attention, pack, q, k, v, scaling=dim**-0.5, relative=1e-4, output=1e-4)
     plain = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=dim**-0.5), theta=THETA)
-    assert not torch.equal(ours.received, plain.received)
+    assert not torch.equal(attention.received, plain.received)
 
 
 def test_weights_at_scores_of_ten_thousand_are_as_exact_as_the_scores():
@@ -172,20 +172,20 @@ def test_weights_at_scores_of_ten_thousand_are_as_exact_as_the_scores():
     q, k = torch.zeros(2, 1, sum(pack.n_tokens), 16, device=DEVICE)
     q[..., 0] = k[..., 0] = 100
     q[..., 1], k[..., 1] = 1, torch.arange(sum(pack.n_tokens), device=DEVICE) % 4
-    ours = reduce_triton(LayerInputs(q, k, k, pack=pack, scaling=1.0), theta=THETA)
-    assert_agrees(ours, pack, q, k, None, scaling=1.0, relative=5e-6)
+    attention = reduce_triton(LayerInputs(q, k, k, pack=pack, scaling=1.0), theta=THETA)
+    assert_agrees(attention, pack, q, k, None, scaling=1.0, relative=5e-6)
 
 
 @pytest.mark.parametrize("magnitude", [50.0, pytest.param(300.0, marks=pytest.mark.thorough)])
 def test_extreme_scores_stay_finite_and_right(magnitude):
     """Weights underflow to zero and rows become one-hot: 0 * log 0 and lost maxima would show here."""
     pack, q, k, v = random_pack([140, 9], n_heads=2, sharpness=magnitude, seed=5)
-    ours = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
-    assert torch.isfinite(ours.heads).all()
-    assert torch.isfinite(ours.received).all()
-    assert (ours.heads[..., STATISTICS.index("max_attention")] <= 1).all()
+    attention = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
+    assert torch.isfinite(attention.heads).all()
+    assert torch.isfinite(attention.received).all()
+    assert (attention.heads[..., STATISTICS.index("max_attention")] <= 1).all()
     # float32 scores of thousands carry an error of 1e-3, which is what the weights then have.
-    assert_agrees(ours, pack, q, k, v, scaling=1.0, relative=5e-3, output=2e-2)
+    assert_agrees(attention, pack, q, k, v, scaling=1.0, relative=5e-3, output=2e-2)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
@@ -193,19 +193,19 @@ def test_rows_that_see_one_key_only_have_no_entropy_and_no_nan(dtype):
     n_tokens = 70
     pack = Pack((n_tokens,), DEVICE)
     q = k = torch.eye(n_tokens, 128, device=DEVICE, dtype=dtype)[None] * 100
-    ours = reduce_triton(LayerInputs(q, k, q, pack=pack, scaling=1.0), theta=THETA)
+    attention = reduce_triton(LayerInputs(q, k, q, pack=pack, scaling=1.0), theta=THETA)
     expected = dict.fromkeys(STATISTICS, 0.0) | {"self_share": 1, "max_attention": 1, "n_edges": 68}
     expected["received_max_share"] = 1 / 68
-    np.testing.assert_allclose(wide(ours.heads)[0, 0], list(expected.values()), atol=1e-6)
-    np.testing.assert_allclose(wide(ours.received), 1, atol=1e-6)
+    np.testing.assert_allclose(wide(attention.heads)[0, 0], list(expected.values()), atol=1e-6)
+    np.testing.assert_allclose(wide(attention.received), 1, atol=1e-6)
 
 
 def test_a_head_that_sees_only_special_tokens_has_no_share_for_residues():
     q = torch.full((1, 40, 16), 30.0, device=DEVICE)
     k = torch.full((1, 40, 16), -30.0, device=DEVICE)
     k[:, 0] = 30.0
-    ours = reduce_triton(LayerInputs(q, k, k, pack=Pack((40,), DEVICE), scaling=1.0), theta=THETA)
-    heads = dict(zip(STATISTICS, ours.heads[0, 0].tolist(), strict=True))
+    attention = reduce_triton(LayerInputs(q, k, k, pack=Pack((40,), DEVICE), scaling=1.0), theta=THETA)
+    heads = dict(zip(STATISTICS, attention.heads[0, 0].tolist(), strict=True))
     assert heads == dict.fromkeys(STATISTICS, 0.0) | {"cls_share": 1.0}
 
 
@@ -214,32 +214,36 @@ def test_a_sequence_of_one_repeated_residue_spreads_its_attention_evenly(n_resid
     n_tokens = n_residues + 2
     pack = Pack((n_tokens,), DEVICE)
     q = torch.ones(2, n_tokens, 16, device=DEVICE)
-    ours = reduce_triton(LayerInputs(q, q, q, pack=pack, scaling=1.0), theta=THETA)
-    np.testing.assert_allclose(wide(ours.received), n_residues / n_tokens, rtol=1e-5)
-    np.testing.assert_allclose(wide(ours.heads[..., ENTROPY]), np.log(n_tokens), rtol=1e-5)
-    assert_agrees(ours, pack, q, q, q, scaling=1.0)
+    attention = reduce_triton(LayerInputs(q, q, q, pack=pack, scaling=1.0), theta=THETA)
+    np.testing.assert_allclose(wide(attention.received), n_residues / n_tokens, rtol=1e-5)
+    np.testing.assert_allclose(wide(attention.heads[..., ENTROPY]), np.log(n_tokens), rtol=1e-5)
+    assert_agrees(attention, pack, q, q, q, scaling=1.0)
 
 
 @pytest.mark.thorough
 def test_the_last_layer_needs_no_values():
     pack, q, k, v = random_pack([70, 131])
     whole = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
-    ours = reduce_triton(LayerInputs(q, k, None, pack=pack, scaling=0.5), theta=THETA)
-    assert ours.output is None
-    torch.testing.assert_close(ours.heads, whole.heads)
-    torch.testing.assert_close(ours.received, whole.received)
+    attention = reduce_triton(LayerInputs(q, k, None, pack=pack, scaling=0.5), theta=THETA)
+    assert attention.output is None
+    torch.testing.assert_close(attention.heads, whole.heads)
+    torch.testing.assert_close(attention.received, whole.received)
 
 
 @pytest.mark.thorough
 def test_the_same_pack_gives_the_same_bits_and_leaves_its_inputs_as_they_are():
     pack, q, k, v = random_pack([3, 70, 5, 131], sharpness=2.0)
     before = [part.clone() for part in (q, k, v)]
-    first = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
+    earlier = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
     reduce_triton(LayerInputs(*random_pack([200])[1:], pack=Pack((200,), DEVICE), scaling=0.5), theta=THETA)
     again = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
-    for one, other in ((first.output, again.output), (first.heads, again.heads), (first.received, again.received)):
-        assert torch.equal(one, other)
-    assert all(torch.equal(one, other) for one, other in zip((q, k, v), before, strict=True))
+    for values, other in (
+        (earlier.output, again.output),
+        (earlier.heads, again.heads),
+        (earlier.received, again.received),
+    ):
+        assert torch.equal(values, other)
+    assert all(torch.equal(values, other) for values, other in zip((q, k, v), before, strict=True))
 
 
 @pytest.mark.thorough
@@ -263,11 +267,11 @@ def test_an_overflow_spoils_its_own_sequence_and_no_other(poison):
     clean = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
     for part in (q, k, v):
         part[:, 75] = poison
-    ours = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
-    assert not torch.isfinite(ours.heads[1]).any()
-    assert torch.equal(ours.heads[[0, 2]], clean.heads[[0, 2]])
-    assert torch.equal(ours.received[:68], clean.received[:68])
-    assert torch.equal(ours.received[106:], clean.received[106:])
+    attention = reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.5), theta=THETA)
+    assert not torch.isfinite(attention.heads[1]).any()
+    assert torch.equal(attention.heads[[0, 2]], clean.heads[[0, 2]])
+    assert torch.equal(attention.received[:68], clean.received[:68])
+    assert torch.equal(attention.received[106:], clean.received[106:])
 
 
 @pytest.mark.parametrize("error", [pytest.param(np.log(2), marks=pytest.mark.thorough), -np.log(2), 0.02])
@@ -312,16 +316,16 @@ def test_column_sums_are_the_softmax_masses_of_the_transposed_call():
     -lse rides along as one more dimension. The first pass so checks the second."""
     pack, q, k, _ = random_pack([3, 70, 131], n_heads=3)
     lse = log_sum_exp(q, k, pack)
-    one = torch.ones_like(lse)[..., None]
-    transposed = (torch.cat([k, one], 2), torch.cat([q, -lse[..., None]], 2))
+    ones = torch.ones_like(lse)[..., None]
+    transposed = (torch.cat([k, ones], 2), torch.cat([q, -lse[..., None]], 2))
     log_columns = log_sum_exp(*map(triton_pass._widen, transposed), pack)
     ends = torch.cat([pack.offsets[:-1], pack.offsets[1:] - 1]).tolist()
     columns = log_columns.exp()
     for tokens in pack.slices:  # those rows that no statistic counts
         for i in (i for i in ends if tokens.start <= i < tokens.stop):
             columns[:, tokens] -= ((q[:, i, None] * k[:, tokens]).sum(-1) - lse[:, i, None]).exp()
-    ours = reduce_triton(LayerInputs(q, k, None, pack=pack, scaling=1.0), theta=THETA)
-    torch.testing.assert_close(ours.received, columns.mean(0)[pack.residues], rtol=1e-4, atol=1e-5)
+    attention = reduce_triton(LayerInputs(q, k, None, pack=pack, scaling=1.0), theta=THETA)
+    torch.testing.assert_close(attention.received, columns.mean(0)[pack.residues], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.thorough
@@ -332,18 +336,18 @@ def test_views_in_any_layout_are_read_right():
     tokens_first = [part.transpose(0, 1) for part in fused.unbind(1)]
     dims_first = [part.transpose(1, 2).contiguous().transpose(1, 2) for part in (q, k, v)]
     for views in (tokens_first, dims_first, [q, tokens_first[1], dims_first[2]], [tokens_first[0], k, v]):
-        ours = reduce_triton(LayerInputs(*views, pack=pack, scaling=0.5), theta=THETA)
-        assert torch.equal(ours.heads, plain.heads)
-        assert torch.equal(ours.received, plain.received)
-        assert torch.equal(ours.output, plain.output)
+        attention = reduce_triton(LayerInputs(*views, pack=pack, scaling=0.5), theta=THETA)
+        assert torch.equal(attention.heads, plain.heads)
+        assert torch.equal(attention.received, plain.received)
+        assert torch.equal(attention.output, plain.output)
 
 
 def test_the_threshold_counts_edges_from_itself_on():
     """Two keys of equal score share a row: weights of exactly one half, or one fourth with four."""
     q = torch.zeros(1, 4, 16, device=DEVICE)
     for theta, n_edges in ((0.25, 4), (np.nextafter(np.float32(0.25), np.float32(1)).item(), 0), (0.2, 4)):
-        ours = reduce_triton(LayerInputs(q, q, q, pack=Pack((4,), DEVICE), scaling=1.0), theta=theta)
-        assert ours.heads[0, 0, N_EDGES] == n_edges
+        attention = reduce_triton(LayerInputs(q, q, q, pack=Pack((4,), DEVICE), scaling=1.0), theta=theta)
+        assert attention.heads[0, 0, N_EDGES] == n_edges
 
 
 @pytest.mark.parametrize(("dtype", "dim"), [(torch.float64, 16), (torch.float32, 129)])
@@ -356,7 +360,7 @@ def test_what_the_kernels_do_not_take_is_refused_by_name(dtype, dim):
 @given(n_tokens=st.lists(st.integers(3, 900), min_size=1, max_size=30), kept=st.sampled_from([32, 64, 128]))
 def test_a_schedule_gives_every_token_one_place_and_starts_with_the_longest(n_tokens, kept):
     schedule = make_schedule(Pack(tuple(n_tokens), torch.device("cpu")), kept)
-    tiles = [(p, first) for p, n in enumerate(n_tokens) for first in range(0, n, kept)]
+    tiles = [(p, first_token) for p, n in enumerate(n_tokens) for first_token in range(0, n, kept)]
     assert sorted(map(tuple, schedule.tiles.tolist())) == tiles
     lengths = [n_tokens[p] for p, _ in schedule.tiles.tolist()]
     assert lengths == sorted(lengths, reverse=True)

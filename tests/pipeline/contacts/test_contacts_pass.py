@@ -79,12 +79,12 @@ def rows_of(out: Path, query: str) -> list[dict]:
 @pytest.fixture(scope="module")
 def proteins() -> dict[str, str]:
     """A lipase with a structure, and five shorter proteins, one of them of seven residues."""
-    found = {
+    sequences = {
         protein.accession: protein.sequence
         for protein in read_proteome(str(ROOT / "examples" / "proteins.fasta")).proteins
     }
-    short = sorted(found, key=lambda accession: len(found[accession]))[:4]
-    return {LIPASE: found[LIPASE], "SEVEN": "MKTAYIA", **{accession: found[accession] for accession in short}}
+    short = sorted(sequences, key=lambda accession: len(sequences[accession]))[:4]
+    return {LIPASE: sequences[LIPASE], "SEVEN": "MKTAYIA", **{accession: sequences[accession] for accession in short}}
 
 
 @pytest.fixture(scope="module")
@@ -102,20 +102,20 @@ def test_the_stored_pairs_are_the_best_of_transformers_own_prediction(real: Path
     tokens = EsmTokenizer.from_pretrained(weights)(list(proteins.values()), return_tensors="pt", padding=True)
     with torch.inference_mode():
         maps = model.predict_contacts(tokens["input_ids"], tokens["attention_mask"]).numpy()
-    for (accession, sequence), theirs in zip(proteins.items(), maps, strict=True):
+    for (accession, sequence), eager_map in zip(proteins.items(), maps, strict=True):
         n = len(sequence)
         rows = rows_of(real, f"SELECT i, j, probability FROM contacts WHERE accession = '{accession}' ORDER BY i, j")
         i, j = (np.array([row[name] for row in rows], int) - 1 for name in "ij")
-        ours = np.array([row["probability"] for row in rows])
-        np.testing.assert_allclose(ours, theirs[i, j], rtol=0, atol=1e-4)
-        for first, last in LIMITS.values():
-            own = (j - i >= first) & (j - i <= last)
-            upper = np.triu(np.ones((n, n), bool), first) & ~np.triu(np.ones((n, n), bool), min(last, n) + 1)
-            assert own.sum() >= min(upper.sum(), 2 * n)
+        probabilities = np.array([row["probability"] for row in rows])
+        np.testing.assert_allclose(probabilities, eager_map[i, j], rtol=0, atol=1e-4)
+        for nearest, farthest in LIMITS.values():
+            is_in_range = (j - i >= nearest) & (j - i <= farthest)
+            upper = np.triu(np.ones((n, n), bool), nearest) & ~np.triu(np.ones((n, n), bool), min(farthest, n) + 1)
+            assert is_in_range.sum() >= min(upper.sum(), 2 * n)
             left = upper.copy()
-            left[i[own], j[own]] = False
+            left[i[is_in_range], j[is_in_range]] = False
             if left.any():
-                assert theirs[:n, :n][left].max() < min(ours[own].min() + 1e-4, 0.3 + 1e-4)
+                assert eager_map[:n, :n][left].max() < min(probabilities[is_in_range].min() + 1e-4, 0.3 + 1e-4)
 
 
 def lipase_places(real: Path, chain: str, atom: str) -> np.ndarray:
@@ -127,17 +127,17 @@ def lipase_places(real: Path, chain: str, atom: str) -> np.ndarray:
 
 @pytest.mark.thorough
 def test_single_heads_against_a_real_structure_are_those_counted_by_hand(real: Path, weights: Path, proteins) -> None:
-    found = {
+    stored = {
         (row["chain"], row["layer"], row["head"]): row
         for row in rows_of(real, f"FROM head_contacts WHERE accession = '{LIPASE}'")
     }
-    assert {key[0] for key in found} == {"A", "B"}
-    assert len(found) == 2 * 6 * 20
+    assert {key[0] for key in stored} == {"A", "B"}
+    assert len(stored) == 2 * 6 * 20
     for chain, heads in (("A", range(3, 20, 8)), ("B", (10,))):
         places = lipase_places(real, chain, "ca")
         for layer, attention in enumerate(eager_layers(weights, proteins[LIPASE])):
             for head in heads:
-                row, expected = found[chain, layer, head], head_sums(attention[head], places, 0.3)
+                row, expected = stored[chain, layer, head], head_sums(attention[head], places, 0.3)
                 for name in ("n_edges", "n_contact_edges"):
                     assert abs(row[name] - expected[name]) <= expected["near"]
                 for name in ("n_pairs", "n_contact_pairs", "n_top", "n_long_pairs", "n_long_contacts"):
@@ -149,7 +149,7 @@ def test_single_heads_against_a_real_structure_are_those_counted_by_hand(real: P
                 last = ranked[expected["n_top"] - 1]
                 near = (np.abs(ranked - last) < 1e-6 + 1e-5 * abs(last)).sum() - 1
                 assert abs(row["n_top_contacts"] - expected["n_top_contacts"]) <= near
-    assert max(row["n_top_contacts"] / row["n_top"] for row in found.values()) > 0.3
+    assert max(row["n_top_contacts"] / row["n_top"] for row in stored.values()) > 0.3
 
 
 @pytest.mark.thorough
@@ -199,9 +199,9 @@ def small(tmp_path: Path, tiny_esm: Path) -> Path:
 
 
 def test_without_structures_only_the_probabilities_are_told(small: Path) -> None:
-    found = run(small)
-    assert (found.n_chains, found.failed, found.longer) == (0, (), ())
-    assert not found.manifest.of_table(HEAD_CONTACTS)
+    outcome = run(small)
+    assert (outcome.n_chains, outcome.failed, outcome.longer) == (0, (), ())
+    assert not outcome.manifest.of_table(HEAD_CONTACTS)
     assert_whole(small)
     counts = {
         row["accession"]: row["n"]
@@ -230,9 +230,9 @@ def test_a_chain_without_a_long_range_pair_and_tiny_ones_have_rows_of_nothing(sm
 
 def test_asked_again_nothing_changes(small: Path) -> None:
     add_coordinates(small, {("A1", "x.cif", "A"): folded(34, seed=1)})
-    first = run(small)
+    earlier = run(small)
     before = digests(small)
-    assert run(small, progress=refuse) == first
+    assert run(small, progress=refuse) == earlier
     assert digests(small) == before
 
 
@@ -260,12 +260,12 @@ def test_new_structures_leave_the_probabilities_as_they_are(small: Path) -> None
 def test_another_floor_or_atom_takes_the_place_of_its_own_table_alone(small: Path) -> None:
     add_coordinates(small, {("A1", "x.cif", "A"): folded(34, seed=1)}, cb=np.array([9.0, 0, 0]))
     run(small)
-    first = digests(small)
+    earlier = digests(small)
     run(small, floor=0.01)
-    assert {p for p in first if "head_contacts/" in p} < set(digests(small))
-    assert {p for p in first if p.startswith("contacts/")}.isdisjoint(digests(small))
+    assert {p for p in earlier if "head_contacts/" in p} < set(digests(small))
+    assert {p for p in earlier if p.startswith("contacts/")}.isdisjoint(digests(small))
     run(small, floor=0.01, atom="cb")
-    assert {p for p in first if "head_contacts/" in p}.isdisjoint(digests(small))
+    assert {p for p in earlier if "head_contacts/" in p}.isdisjoint(digests(small))
     assert_whole(small)
 
 
@@ -322,10 +322,10 @@ def test_a_killed_command_goes_on_with_workers_and_ends_as_one_in_this_process(
 
 
 @pytest.mark.parametrize(
-    ("options", "said"), [({"floor": 0.0}, "floor"), ({"floor": 1.5}, "floor"), ({"atom": "n"}, "atom")]
+    ("options", "message"), [({"floor": 0.0}, "floor"), ({"floor": 1.5}, "floor"), ({"atom": "n"}, "atom")]
 )
-def test_what_cannot_be_asked_is_refused(small: Path, options: dict, said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_what_cannot_be_asked_is_refused(small: Path, options: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         run(small, **options)
 
 
@@ -342,7 +342,7 @@ def headless(tmp_path: Path, tiny_esm: Path) -> Path:
     model.mkdir()
     for path in tiny_esm.iterdir():
         (model / path.name).write_bytes(path.read_bytes())
-    kept = {name: some for name, some in load_file(tiny_esm / "model.safetensors").items() if "contact" not in name}
+    kept = {name: tensor for name, tensor in load_file(tiny_esm / "model.safetensors").items() if "contact" not in name}
     save_file(kept, model / "model.safetensors", metadata={"format": "pt"})
     build_here(write_fasta(tmp_path / "p.fasta", {"A1": SEQUENCE}), tmp_path / "atlas", model)
     return tmp_path / "atlas"
@@ -413,7 +413,10 @@ def test_what_is_not_finite_is_named_and_the_others_go_on(small: Path, monkeypat
     true = contact_head.ReduceToContacts.probabilities
 
     def spoiled(self) -> list[np.ndarray]:
-        return [some * np.nan if len(some) == len(SEQUENCE) else some for some in true(self)]
+        return [
+            probabilities * np.nan if len(probabilities) == len(SEQUENCE) else probabilities
+            for probabilities in true(self)
+        ]
 
     monkeypatch.setattr(contact_head.ReduceToContacts, "probabilities", spoiled)
     outcome = attlas("contacts", small, "--workers", 0)

@@ -43,13 +43,13 @@ def test_packed_sequences_give_the_same_answers_as_one_at_a_time(encoder):
 
 
 def test_a_sequence_answers_alike_wherever_it_stands_in_a_pack(encoder):
-    first, _, last = encoder.encode([UBIQUITIN, CALMODULIN, UBIQUITIN])
-    np.testing.assert_allclose(first.received, last.received, rtol=1e-5, atol=1e-6)
+    at_begin, _, at_end = encoder.encode([UBIQUITIN, CALMODULIN, UBIQUITIN])
+    np.testing.assert_allclose(at_begin.received, at_end.received, rtol=1e-5, atol=1e-6)
 
 
 def test_the_same_pack_gives_the_same_bits(encoder):
-    first, again = (encoder.encode([CALMODULIN, UBIQUITIN]) for _ in range(2))
-    for a, b in zip(first, again, strict=True):
+    earlier, again = (encoder.encode([CALMODULIN, UBIQUITIN]) for _ in range(2))
+    for a, b in zip(earlier, again, strict=True):
         assert a.received.tobytes() == b.received.tobytes()
         assert a.heads.tobytes() == b.heads.tobytes()
 
@@ -77,9 +77,9 @@ def test_a_padded_batch_of_transformers_gives_the_same_profile(weights, encoder)
     with torch.inference_mode():
         layers = model(**batch, output_attentions=True).attentions
     n = len(UBIQUITIN)
-    for ours, layer in zip(encoder.encode([UBIQUITIN, CALMODULIN])[0].received, layers, strict=True):
-        theirs = layer[0].mean(0)[1 : n + 1, 1 : n + 1].sum(0).numpy()
-        np.testing.assert_allclose(ours, theirs, atol=1e-4 * theirs.max())
+    for profile, layer in zip(encoder.encode([UBIQUITIN, CALMODULIN])[0].received, layers, strict=True):
+        eager_profile = layer[0].mean(0)[1 : n + 1, 1 : n + 1].sum(0).numpy()
+        np.testing.assert_allclose(profile, eager_profile, atol=1e-4 * eager_profile.max())
 
 
 @pytest.mark.thorough
@@ -110,8 +110,8 @@ def test_a_bert_model_with_learned_positions_works_and_tells_its_limit(tmp_path)
     ids = torch.tensor([[2, *(letters.index(letter) for letter in "ACDEFGH"), 3]])
     with torch.inference_mode():
         layers = model(input_ids=ids, output_attentions=True).attentions
-    theirs = torch.stack([layer[0].mean(0)[1:-1, 1:-1].sum(0) for layer in layers])
-    np.testing.assert_allclose(answer.received, theirs.numpy(), atol=1e-5)
+    eager_profile = torch.stack([layer[0].mean(0)[1:-1, 1:-1].sum(0) for layer in layers])
+    np.testing.assert_allclose(answer.received, eager_profile.numpy(), atol=1e-5)
 
 
 @pytest.mark.thorough
@@ -123,9 +123,9 @@ def test_compiled_layers_answer_alike_and_are_compiled_once_for_all_layers_and_p
     compile_layers(compiled.model, compiled.n_layers, backend=compiles)
     counts = []
     for pack in ([CALMODULIN], [UBIQUITIN, CALMODULIN], ["MK", "ACDEF", UBIQUITIN], [UBIQUITIN * 3]):
-        for ours, plain in zip(compiled.encode(pack), encoder.encode(pack), strict=True):
-            np.testing.assert_allclose(ours.received, plain.received, rtol=1e-4, atol=1e-5)
-            np.testing.assert_allclose(ours.heads, plain.heads, rtol=1e-4, atol=1e-4)
+        for profile, plain in zip(compiled.encode(pack), encoder.encode(pack), strict=True):
+            np.testing.assert_allclose(profile.received, plain.received, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(profile.heads, plain.heads, rtol=1e-4, atol=1e-4)
         counts.append(compiles.frame_count)
     assert 1 <= counts[0] <= 2  # dynamo may start its one trace again, to take a float as a constant
     assert counts[-1] == counts[0]
@@ -156,8 +156,8 @@ def test_an_esmc_model_works_packed_and_at_any_length(tmp_path):
             layers = model(
                 input_ids=torch.from_numpy(encoder.vocabulary.token_ids(sequence))[None], output_attentions=True
             ).attentions
-        theirs = torch.stack([layer[0].mean(0)[1:-1, 1:-1].sum(0) for layer in layers])
-        np.testing.assert_allclose(answer.received, theirs.numpy(), atol=1e-4)
+        eager_profile = torch.stack([layer[0].mean(0)[1:-1, 1:-1].sum(0) for layer in layers])
+        np.testing.assert_allclose(answer.received, eager_profile.numpy(), atol=1e-4)
 
 
 @pytest.mark.thorough
@@ -172,6 +172,6 @@ def test_a_whole_model_answers_alike_through_the_gpus_kernels(tiny_esm, monkeypa
             Encoder(find_model(str(tiny_esm)), attention=attention, **options).encode(pack)
             for attention in ("tiled", "triton")
         )
-    for ours, theirs in zip(by_gpu, by_cpu, strict=True):
-        np.testing.assert_allclose(ours.received, theirs.received, rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(ours.heads, theirs.heads, rtol=1e-4, atol=1e-4)
+    for profile, eager_profile in zip(by_gpu, by_cpu, strict=True):
+        np.testing.assert_allclose(profile.received, eager_profile.received, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(profile.heads, eager_profile.heads, rtol=1e-4, atol=1e-4)

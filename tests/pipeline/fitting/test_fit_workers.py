@@ -18,9 +18,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from attlas.pipeline.fitting import fold_shards
+from attlas.pipeline.fitting.cost import predict_fit_cost
 from attlas.pipeline.fitting.fitting import fit_atlas
 from attlas.pipeline.fitting.fold_shards import cut_fold_shards
-from attlas.pipeline.fitting.foretelling import foretell_fit
 from attlas.pipeline.fitting.inputs import Shape
 from attlas.pipeline.fitting.letters import WINDOW_COLUMNS
 from attlas.pipeline.fitting.memory import predict_set_bytes
@@ -121,7 +121,7 @@ def test_two_workers_go_on_where_one_process_stopped_and_give_its_bytes(
         fit_atlas(copy, settings, start=StopPass("trained weights, scores"), n_workers=0)
     counting = StopPass("")
     assert fit_atlas(copy, settings, start=counting, n_workers=2).table.equals(alone.table, check_metadata=True)
-    n_shards = len(foretell_fit(copy, settings, n_workers=0).prepared.residue_shards.shards)
+    n_shards = len(predict_fit_cost(copy, settings, n_workers=0).prepared.residue_shards.shards)
     assert 2 * n_shards < counting.n_finished < 3 * n_shards
 
 
@@ -208,7 +208,7 @@ def test_what_is_saved_is_within_what_is_foretold(root: Path, small_shards: None
             sizes.append(sum(path.stat().st_size for path in AtlasPaths(copy).parts.rglob("*.npz")))
             return super().__call__(text)
 
-    cost = foretell_fit(copy, SETTINGS, n_workers=0)
+    cost = predict_fit_cost(copy, SETTINGS, n_workers=0)
     fit_atlas(copy, SETTINGS, start=Measure(""), n_workers=0)
     # Before the scores all sums and weights are there; a file has some lines of names.
     n_files = 3 * len(cost.prepared.residue_shards.shards)

@@ -13,7 +13,13 @@ from attlas.pipeline.fitting.measures import (
     measure_label,
     measure_track,
 )
-from attlas.pipeline.fitting.ranking import Estimate, estimate_ranking, measure_auroc, measure_average_precision, rank
+from attlas.pipeline.fitting.ranking import (
+    JackknifeEstimate,
+    estimate_ranking,
+    measure_auroc,
+    measure_average_precision,
+    rank,
+)
 
 N_FOLDS = 3
 
@@ -41,7 +47,7 @@ def jackknife(values: list[float]) -> float:
     return 1.959963984540054 * np.sqrt((len(values) - 1) * np.var(values))
 
 
-def check(estimate: Estimate, value: float, without: list[float]) -> None:
+def check(estimate: JackknifeEstimate, value: float, without: list[float]) -> None:
     assert estimate.value == pytest.approx(value, abs=1e-12)
     assert estimate.high - estimate.value == pytest.approx(jackknife(without), abs=1e-9)
     assert estimate.value - estimate.low == pytest.approx(jackknife(without), abs=1e-9)

@@ -74,22 +74,22 @@ def test_the_mean_of_maps_is_the_map_of_their_mean() -> None:
 
 def test_a_map_is_measured_on_observed_residues_alone() -> None:
     attention = draw_map(26, seed=3)
-    first, second = slice(1, 13), slice(13, 25)
+    protein, partner = slice(1, 13), slice(13, 25)
     observed, partner_observed = [1, 2, 4, 5, 6, 7, 9, 12], [2, 3, 4, 5, 8, 9, 10, 11, 12]
     contacts = [(2, 3), (2, 4), (9, 11), (9, 11)]
-    known = make_known_interface(contacts, lengths=(12, 12), observed=observed, partner_observed=partner_observed)
-    across = cut_across_map(attention, first, second)
+    interface = make_known_interface(contacts, lengths=(12, 12), observed=observed, partner_observed=partner_observed)
+    across = cut_across_map(attention, protein, partner)
     scores = across.score("joined")
-    measured = dict(zip(MEASURES, measure_map(across, known, scores=scores), strict=True))
+    measured = dict(zip(MEASURES, measure_map(across, interface, scores=scores), strict=True))
 
     # Plain loops over what is observed.
     pairs = [(i, j) for i in observed for j in partner_observed]
     labels, values = [pair in contacts for pair in pairs], [scores[i - 1, j - 1] for i, j in pairs]
     best = sorted(zip(values, labels, strict=True), reverse=True)
-    received = [float(attention[second, i].sum()) for i in observed]
-    partner_received = [float(attention[first, 12 + j].sum()) for j in partner_observed]
+    received = [float(attention[partner, i].sum()) for i in observed]
+    partner_received = [float(attention[protein, 12 + j].sum()) for j in partner_observed]
 
-    assert known.n_pairs == 72
+    assert interface.n_pairs == 72
     assert measured["auroc"] == pytest.approx(roc_auc_score(labels, values))
     assert measured["auprc"] == pytest.approx(average_precision_score(labels, values))
     assert measured["hits_10"] == sum(is_contact for _, is_contact in best[:10])
@@ -102,23 +102,23 @@ def test_a_map_is_measured_on_observed_residues_alone() -> None:
 
 
 def test_a_swapped_partner_is_judged_on_its_interface_alone() -> None:
-    known = make_known_interface([(1, 2)], lengths=(5, 5)).exchange_partner(
+    interface = make_known_interface([(1, 2)], lengths=(5, 5)).exchange_partner(
         make_known_interface([(3, 1), (2, 4)], lengths=(9, 5))
     )
     across = cut_across_map(draw_map(12, seed=4), slice(1, 6), slice(6, 11))
-    measured = measure_map(across, known, scores=across.score("joined"))
+    measured = measure_map(across, interface, scores=across.score("joined"))
 
     assert np.isnan(measured[:6]).all()
     assert np.isfinite(measured[6:]).all()
-    assert known.partner_interface.tolist() == [0, 3]
+    assert interface.partner_interface.tolist() == [0, 3]
 
 
 def test_attention_that_is_not_finite_has_no_measures() -> None:
     attention = draw_map(12, seed=5)
     attention[3, 4] = float("nan")
     across = cut_across_map(attention, slice(1, 6), slice(6, 11))
-    known = make_known_interface([(1, 2)], lengths=(5, 5))
-    assert np.isnan(measure_map(across, known, scores=across.score("joined"))).all()
+    interface = make_known_interface([(1, 2)], lengths=(5, 5))
+    assert np.isnan(measure_map(across, interface, scores=across.score("joined"))).all()
 
 
 def test_a_contact_of_a_residue_that_is_not_there_is_refused() -> None:

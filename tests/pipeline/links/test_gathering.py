@@ -97,11 +97,13 @@ def test_tiles_of_rows_as_on_a_gpu_give_the_same_candidates(n_elements: int, mon
     monkeypatch.setattr(attending, "GPU_TILE_ELEMENTS", n_elements)
     monkeypatch.setattr(gathering, "attend", attending.attend_in_rows)
     monkeypatch.setattr(StrongestWeights, "add_tile", StrongestWeights.add_tile_of_device)
-    for ours, theirs in zip(tiled, gather(pack, seed=4), strict=True):
-        ours, theirs = as_weights(ours), as_weights(theirs)
-        different = {link: (ours | theirs)[link] for link in set(ours) ^ set(theirs)}
+    for by_tiles, by_rows in zip(tiled, gather(pack, seed=4), strict=True):
+        by_tiles, by_rows = as_weights(by_tiles), as_weights(by_rows)
+        different = {link: (by_tiles | by_rows)[link] for link in set(by_tiles) ^ set(by_rows)}
         assert all(weight == pytest.approx(FLOOR, abs=1e-5) for weight in different.values())
-        assert [ours[link] for link in ours] == pytest.approx([theirs.get(link, ours[link]) for link in ours], abs=1e-5)
+        assert [by_tiles[link] for link in by_tiles] == pytest.approx(
+            [by_rows.get(link, by_tiles[link]) for link in by_tiles], abs=1e-5
+        )
 
 
 def test_the_output_is_that_of_the_build() -> None:
@@ -136,6 +138,6 @@ def test_a_sequence_whose_attention_is_not_finite_has_no_candidates(
     q[1, 5] = torch.nan
     links = GatherLinks(floor=FLOOR, per_residue=5, n_layers=1)
     links(LayerInputs(q, k, None, pack=pack, scaling=1.0), theta=THETA)
-    first, second = links.candidates()
-    assert first is None
-    assert len(second) > 0
+    candidates_a, candidates_b = links.candidates()
+    assert candidates_a is None
+    assert len(candidates_b) > 0

@@ -22,16 +22,16 @@ LENGTHS = [(1, 1), (7, 7), (40, 3), (25, 60)]
 
 def make_inputs() -> list[JoinedInput]:
     return [
-        join_sequences(("A" * first, "C" * second), form, vocabulary=ESM2_VOCABULARY, filler=0)
-        for (first, second), form in zip(LENGTHS, FORMS, strict=True)
+        join_sequences(("A" * length, "C" * partner_length), form, vocabulary=ESM2_VOCABULARY, filler=0)
+        for (length, partner_length), form in zip(LENGTHS, FORMS, strict=True)
     ]
 
 
 def reduce(inputs: list[JoinedInput]) -> list[JoinedAttention | None]:
     weights = torch.linspace(-1, 2, N_LAYERS * N_HEADS).view(N_LAYERS, N_HEADS)
-    asked = PairReduction(THETA, FLOOR, 2, ContactHead(weights, 0.5), ContactHead(torch.eye(3)[:N_LAYERS], 0.0))
+    settings = PairReduction(THETA, FLOOR, 2, ContactHead(weights, 0.5), ContactHead(torch.eye(3)[:N_LAYERS], 0.0))
     mirrored = [chain_lengths(joined)[0] == chain_lengths(joined)[1] for joined in inputs]
-    reduction = ReduceToPairs(inputs, mirrored, asked, n_layers=N_LAYERS)
+    reduction = ReduceToPairs(inputs, mirrored, settings, n_layers=N_LAYERS)
     pack = Pack(tuple(map(len, inputs)), torch.device("cpu"))
     for layer in range(N_LAYERS):
         projections = [project(joined, layer) for joined in inputs]
@@ -51,14 +51,14 @@ def project(joined: JoinedInput, layer: int) -> tuple[torch.Tensor, ...]:
     return tuple(torch.randn(N_HEADS, len(joined), WIDTH, generator=generator) * 1.5 for _ in range(3))
 
 
-def assert_same(ours: JoinedAttention, theirs: JoinedAttention) -> None:
-    np.testing.assert_allclose(ours.heads, theirs.heads, atol=2e-5)
-    np.testing.assert_allclose(ours.received, theirs.received, atol=2e-5)
-    np.testing.assert_allclose(ours.probability, theirs.probability, atol=2e-5)
-    np.testing.assert_allclose(ours.score, theirs.score, atol=2e-5)
+def assert_same(attention: JoinedAttention, expected: JoinedAttention) -> None:
+    np.testing.assert_allclose(attention.heads, expected.heads, atol=2e-5)
+    np.testing.assert_allclose(attention.received, expected.received, atol=2e-5)
+    np.testing.assert_allclose(attention.probability, expected.probability, atol=2e-5)
+    np.testing.assert_allclose(attention.score, expected.score, atol=2e-5)
     for name in ("head_index", "i", "j"):
-        np.testing.assert_array_equal(getattr(ours.links, name), getattr(theirs.links, name))
-    np.testing.assert_allclose(ours.links.weight, theirs.links.weight, atol=2e-6)
+        np.testing.assert_array_equal(getattr(attention.links, name), getattr(expected.links, name))
+    np.testing.assert_allclose(attention.links.weight, expected.links.weight, atol=2e-6)
 
 
 def test_a_pack_of_inputs_gives_what_each_gives_alone() -> None:
@@ -77,8 +77,8 @@ def test_tiles_of_rows_as_on_a_gpu_give_the_same(n_elements: int, monkeypatch: p
     monkeypatch.setattr(attending, "GPU_TILE_ELEMENTS", n_elements)
     monkeypatch.setattr(gathering, "attend", attending.attend_in_rows)
     monkeypatch.setattr(_LayerSums, "_sum_on_host", _LayerSums._sum_on_device)
-    for ours, theirs in zip(on_host, reduce(make_inputs()), strict=True):
-        assert_same(ours, theirs)
+    for by_tiles, by_rows in zip(on_host, reduce(make_inputs()), strict=True):
+        assert_same(by_tiles, by_rows)
 
 
 def test_links_are_chosen_among_those_across_by_the_rule_of_links() -> None:
@@ -89,23 +89,23 @@ def test_links_are_chosen_among_those_across_by_the_rule_of_links() -> None:
         q, k, _ = project(joined, layer)
         maps = torch.softmax(q @ k.transpose(1, 2), -1).numpy()
         for head, chain in np.ndindex(N_HEADS, 2):
-            own, other = (range(*joined.chains[n].indices(len(joined))) for n in (chain, 1 - chain))
-            for key in other:
-                strong = [i for i in own if maps[head, i, key] >= FLOOR]
+            queries, keys = (range(*joined.chains[n].indices(len(joined))) for n in (chain, 1 - chain))
+            for key in keys:
+                strong = [i for i in queries if maps[head, i, key] >= FLOOR]
                 for i in sorted(strong, key=lambda i: (-maps[head, i, key], i))[:5]:
                     candidates[layer, head, i, key + far] = maps[head, i, key]
     expected = choose_by_rule(candidates, n_residues=85, per_residue=2, theta=THETA)
     links = attention.links
     layers, heads = np.divmod(links.head_index, N_HEADS)
-    chosen = set(zip(layers.tolist(), heads.tolist(), links.i.tolist(), (links.j + far).tolist(), strict=True))
-    assert len(chosen) == 2 * 85
-    assert chosen == set(expected)
+    chosen_links = set(zip(layers.tolist(), heads.tolist(), links.i.tolist(), (links.j + far).tolist(), strict=True))
+    assert len(chosen_links) == 2 * 85
+    assert chosen_links == set(expected)
 
 
 def test_what_is_not_finite_has_no_result_and_the_others_have() -> None:
     inputs = make_inputs()
-    asked = PairReduction(THETA, FLOOR, 2, None, None)
-    reduction = ReduceToPairs(inputs, [False] * 4, asked, n_layers=1)
+    settings = PairReduction(THETA, FLOOR, 2, None, None)
+    reduction = ReduceToPairs(inputs, [False] * 4, settings, n_layers=1)
     q, k, _ = (torch.cat(parts, dim=1) for parts in zip(*(project(joined, 0) for joined in inputs), strict=True))
     q[0, len(inputs[0]) + 3] = torch.nan
     reduction(

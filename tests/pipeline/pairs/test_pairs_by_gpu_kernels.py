@@ -46,8 +46,8 @@ def join(encoder: Encoder) -> list[JoinedInput]:
 
 
 def reduce_pairs(encoder: Encoder, inputs: list[JoinedInput]) -> list[JoinedAttention | None]:
-    asked = PairReduction(THETA, FLOOR, 1, None, None, True)
-    reduction = ReduceToPairs(inputs, [False] * len(inputs), asked, n_layers=encoder.n_layers)
+    settings = PairReduction(THETA, FLOOR, 1, None, None, True)
+    reduction = ReduceToPairs(inputs, [False] * len(inputs), settings, n_layers=encoder.n_layers)
     encoder.start_inputs([joined.tokens for joined in inputs], reduce=reduction)
     return reduction.results()
 
@@ -72,18 +72,22 @@ def test_a_gpus_path_gives_the_numbers_of_pairs_in_every_form(
     monkeypatch.setattr(gathering, "attend", attending.attend_in_rows)
     monkeypatch.setattr(_LayerSums, "_sum_on_host", _LayerSums._sum_on_device)
 
-    for form, ours, theirs in zip(FORMS, reduce_pairs(by_gpu, inputs), expected, strict=True):
-        assert ours is not None
-        assert theirs is not None
-        np.testing.assert_allclose(ours.heads, theirs.heads, rtol=1e-4, atol=1e-4, err_msg=form)
-        np.testing.assert_allclose(ours.received, theirs.received, rtol=1e-4, atol=1e-4, err_msg=form)
-        np.testing.assert_allclose(ours.segments, theirs.segments, rtol=1e-4, atol=1e-5, err_msg=form)
+    for form, kernel_attention, expected_attention in zip(FORMS, reduce_pairs(by_gpu, inputs), expected, strict=True):
+        assert kernel_attention is not None
+        assert expected_attention is not None
+        np.testing.assert_allclose(kernel_attention.heads, expected_attention.heads, rtol=1e-4, atol=1e-4, err_msg=form)
+        np.testing.assert_allclose(
+            kernel_attention.received, expected_attention.received, rtol=1e-4, atol=1e-4, err_msg=form
+        )
+        np.testing.assert_allclose(
+            kernel_attention.segments, expected_attention.segments, rtol=1e-4, atol=1e-5, err_msg=form
+        )
         # Rows of special tokens and of the linker count for nothing: those of residues alone are shared out.
-        np.testing.assert_allclose(ours.heads[..., SHARES].sum(-1), 1, atol=1e-5)
-        assert (ours.heads[..., SHARES[-1]] > 0).all() == (form == "linker")
+        np.testing.assert_allclose(kernel_attention.heads[..., SHARES].sum(-1), 1, atol=1e-5)
+        assert (kernel_attention.heads[..., SHARES[-1]] > 0).all() == (form == "linker")
         n_residues = len(A) + len(B)
-        received = ours.received.sum((0, 2)) / n_residues  # of each layer, what residues give to residues
-        shares = ours.heads[..., SHARES[:2]].sum(-1).mean(2)  # of each chain and layer
+        received = kernel_attention.received.sum((0, 2)) / n_residues  # of each layer, what residues give to residues
+        shares = kernel_attention.heads[..., SHARES[:2]].sum(-1).mean(2)  # of each chain and layer
         assert received == pytest.approx((shares[0] * len(A) + shares[1] * len(B)) / n_residues, abs=1e-5)
 
 
@@ -96,10 +100,10 @@ def test_the_kernels_read_joined_inputs_with_their_gap_and_linker(
     with emulated_products():
         by_kernels = reduce_by_run(load(tiny_esm, "triton", SPLIT), inputs)
     entropies = []
-    for ours, theirs in zip(by_kernels, reduce_by_run(plain, inputs), strict=True):
-        np.testing.assert_allclose(ours.received, theirs.received, rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(ours.heads, theirs.heads, rtol=1e-4, atol=1e-4)
-        entropies.append(ours.heads[..., STATISTICS.index("entropy")])
+    for kernel_attention, expected_attention in zip(by_kernels, reduce_by_run(plain, inputs), strict=True):
+        np.testing.assert_allclose(kernel_attention.received, expected_attention.received, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(kernel_attention.heads, expected_attention.heads, rtol=1e-4, atol=1e-4)
+        entropies.append(kernel_attention.heads[..., STATISTICS.index("entropy")])
 
     # Without its gap, an input is another one.
     together = join_sequences((A, B), "gap", vocabulary=plain.vocabulary, filler=plain.filler, gap=0)

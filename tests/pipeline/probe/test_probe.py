@@ -66,8 +66,8 @@ def quietly(*_: object):
 
 
 def run(out: Path, **options: object) -> Manifest:
-    asked = {"theta": THETA, "types": None, "is_by_letter": True, "n_workers": 0} | options
-    return add_probe(out, progress=quietly, **asked)
+    settings = {"theta": THETA, "types": None, "is_by_letter": True, "n_workers": 0} | options
+    return add_probe(out, progress=quietly, **settings)
 
 
 def ids(out: Path) -> dict[str, int]:
@@ -79,14 +79,14 @@ def ids(out: Path) -> dict[str, int]:
 def real(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
     """Return an atlas of six real proteins with features, probed."""
     folder = tmp_path_factory.mktemp("probe")
-    chosen = sorted(read_proteome(str(HUMAN)).proteins, key=lambda protein: protein.length)[10:40:5]
-    source = write_fasta(folder / "six.fasta", {protein.accession: protein.sequence for protein in chosen})
+    proteins = sorted(read_proteome(str(HUMAN)).proteins, key=lambda protein: protein.length)[10:40:5]
+    source = write_fasta(folder / "six.fasta", {protein.accession: protein.sequence for protein in proteins})
     out = folder / "atlas"
     build_here(source, out, weights)
     sequence_ids = ids(out)
-    rows = [feature(p.accession, "Active site", 3, 3, sequence_ids[p.accession]) for p in chosen[:4]]
-    rows += [feature(p.accession, "Domain", 5, p.length, sequence_ids[p.accession]) for p in chosen]
-    rows += [feature(chosen[0].accession, "Active site", 9, 10, sequence_ids[chosen[0].accession])]
+    rows = [feature(p.accession, "Active site", 3, 3, sequence_ids[p.accession]) for p in proteins[:4]]
+    rows += [feature(p.accession, "Domain", 5, p.length, sequence_ids[p.accession]) for p in proteins]
+    rows += [feature(proteins[0].accession, "Active site", 9, 10, sequence_ids[proteins[0].accession])]
     add_features(out, rows)
     run(out)
     return out
@@ -111,7 +111,7 @@ def eager(real: Path, weights: Path) -> list[Eager]:
     with Atlas.open(real) as atlas:
         proteins = atlas.sql("SELECT accession, sequence FROM proteins").to_pylist()
         features = atlas.sql('SELECT accession, type, begin, "end" FROM features').to_pylist()
-    found = []
+    maps = []
     for protein in proteins:
         accession, sequence = protein["accession"], protein["sequence"]
         masks = {"residue": np.ones(len(sequence), bool)}
@@ -121,8 +121,8 @@ def eager(real: Path, weights: Path) -> list[Eager]:
             where[feature["begin"] - 1 : feature["end"]] = True
         with torch.inference_mode():
             layers = model(**tokenizer(sequence, return_tensors="pt"), output_attentions=True).attentions
-        found.append(Eager(accession, sequence, masks, [layer[0, :, 1:-1, 1:-1].numpy() for layer in layers]))
-    return found
+        maps.append(Eager(accession, sequence, masks, [layer[0, :, 1:-1, 1:-1].numpy() for layer in layers]))
+    return maps
 
 
 Heads = dict[tuple[str, str, int, int], dict[str, float]]
@@ -137,7 +137,7 @@ def head_rows(real: Path) -> Heads:
 
 def test_the_sums_are_those_counted_in_the_eager_attention(real: Path, head_rows: Heads, eager: list[Eager]) -> None:
     assert_whole(real)
-    found, n_compared = dict(head_rows), 0
+    stored, n_compared = dict(head_rows), 0
     for protein in eager:
         for layer, attention in enumerate(protein.layers):
             for label, where in protein.masks.items():
@@ -145,13 +145,13 @@ def test_the_sums_are_those_counted_in_the_eager_attention(real: Path, head_rows
                 is_edge = keys >= THETA
                 near = (np.abs(keys - THETA) < NEAR).sum((1, 2))
                 for head in range(len(attention)):
-                    row = found.pop((protein.accession, label, layer, head))
+                    row = stored.pop((protein.accession, label, layer, head))
                     assert abs(row["n_edges"] - is_edge[head].sum()) <= near[head]
                     assert row["mass"] == pytest.approx(keys[head].sum(), rel=2e-4, abs=1e-4)
                     if not near[head]:
                         assert row["edge_mass"] == pytest.approx((keys[head] * is_edge[head]).sum(), rel=2e-4, abs=1e-4)
                     n_compared += 1
-    assert found == {}
+    assert stored == {}
     assert n_compared > 6 * 6 * 20 * 10
 
 
@@ -167,16 +167,16 @@ def test_the_auc_is_that_of_scikit_learn_on_the_eager_attention(
             received = attention.sum(1)  # (H, N)
             for label, where in protein.masks.items():
                 for head in range(layer % step, len(received), step):
-                    columns, found = received[head], head_rows[protein.accession, label, layer, head]["auc"]
+                    columns, auc = received[head], head_rows[protein.accession, label, layer, head]["auc"]
                     if where.all():
-                        assert found is None
+                        assert auc is None
                         continue
                     # A pair that float32 cannot tell apart may fall on either side.
                     apart = np.abs(columns[where][:, None] - columns[~where][None])
                     n_near = (apart < NEAR * np.abs(columns).max()).sum()
                     expected = roc_auc_score(where, columns)
-                    assert abs(found - expected) <= n_near / apart.size + 1e-6
-                    n_equal += abs(found - expected) < 1e-6
+                    assert abs(auc - expected) <= n_near / apart.size + 1e-6
+                    n_equal += abs(auc - expected) < 1e-6
                     n_compared += 1
     print(f"{n_equal} of {n_compared} equal")
     assert n_compared > 6 * 6 * 10 * (20 // step)
@@ -202,13 +202,13 @@ def test_head_max_sites_are_those_of_the_rule_on_the_largest_head(real: Path, ea
     for protein in eager:
         profile = np.stack([attention.sum(1).max(0) for attention in protein.layers])  # (L, N)
         layer, positions, ties = convergence(profile, rule=rule)
-        own = [row for row in rows if row["accession"] == protein.accession]
-        assert [row["rank"] for row in own] == list(range(1, len(own) + 1))
+        protein_rows = [row for row in rows if row["accession"] == protein.accession]
+        assert [row["rank"] for row in protein_rows] == list(range(1, len(protein_rows) + 1))
         if ties["layer"] > 1e-5 and ties["count"] > 1e-4 and ties["rounding"] > 2e-4:
-            assert [row["position"] for row in own] == positions
-            assert {row["layer"] for row in own} <= {layer}
+            assert [row["position"] for row in protein_rows] == positions
+            assert {row["layer"] for row in protein_rows} <= {layer}
             n_clear += 1
-        for row in own:
+        for row in protein_rows:
             assert row["residue"] == protein.sequence[row["position"] - 1]
             received = profile[row["layer"], row["position"] - 1]
             assert row["received"] == pytest.approx(received, rel=1e-4)
@@ -278,9 +278,9 @@ def test_a_sequence_has_its_head_max_sites_once_and_one_too_short_none(tmp_path:
         rows = atlas.sql("SELECT accession, position FROM head_max_sites").to_pylist()
         stored = sum(file.n_rows for file in atlas.manifest.of_table(HEAD_MAX_SITES))
         labelled = {row["accession"] for row in atlas.sql("FROM labels").to_pylist()}
-    own = [[row["position"] for row in rows if row["accession"] == accession] for accession in ("A1", "A2", "T1")]
-    assert own[0] == own[1] != own[2] == []
-    assert stored == len(own[0])
+    positions = [[row["position"] for row in rows if row["accession"] == accession] for accession in ("A1", "A2", "T1")]
+    assert positions[0] == positions[1] != positions[2] == []
+    assert stored == len(positions[0])
     assert labelled == {"A1", "A2", "T1"}
 
 
@@ -366,11 +366,11 @@ def labelled_files(out: Path) -> set[str]:
 
 
 def test_a_probe_asked_again_changes_nothing(small: Path) -> None:
-    first = run(small)
+    earlier = run(small)
     before = digests(small)
-    assert run(small) == first
+    assert run(small) == earlier
     assert digests(small) == before
-    assert first.version == 3  # as built, with features, probed
+    assert earlier.version == 3  # as built, with features, probed
 
 
 def test_a_probe_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_esm: Path) -> None:
@@ -397,24 +397,24 @@ def test_a_probe_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny
 
 def test_another_theta_replaces_the_probe_and_its_files(small: Path) -> None:
     run(small)
-    first = set(digests(small))
+    earlier = set(digests(small))
     run(small, theta=0.1, types=["Domain"], is_by_letter=False)
     assert_whole(small)
     assert labels_in(small) == {("A2", "Domain"), ("A1", "residue"), ("A2", "residue"), ("B1", "residue")}
-    assert {path for path in first if "probe" in path}.isdisjoint(digests(small))
+    assert {path for path in earlier if "probe" in path}.isdisjoint(digests(small))
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"theta": 0.0}, "Theta is the attention"),
         ({"theta": 1.5}, "Theta is the attention"),
         ({"types": ["Active sites"]}, "holds no feature of 1 of the types"),
     ],
 )
-def test_what_cannot_be_probed_is_refused_before_anything_is_computed(small: Path, options: dict, said: str) -> None:
+def test_what_cannot_be_probed_is_refused_before_anything_is_computed(small: Path, options: dict, message: str) -> None:
     before = digests(small)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         run(small, **options)
     assert digests(small) == before
 
@@ -426,15 +426,15 @@ def test_a_release_has_no_plan_and_is_not_probed(small: Path) -> None:
 
 
 def test_overlapping_features_of_a_type_label_a_residue_once() -> None:
-    found = {
+    masks = {
         label.name: label.mask for label in label_protein("A", "MKTAY", [("X", 1, 3), ("X", 2, 4)], is_by_letter=False)
     }
-    assert found["X"].tolist() == [True, True, True, True, False]
-    assert list(found) == ["residue", "X"]
+    assert masks["X"].tolist() == [True, True, True, True, False]
+    assert list(masks) == ["residue", "X"]
 
 
 def test_a_bond_labels_its_two_ends() -> None:
     features = [("Disulfide bond", 2, 5), ("Disulfide bond", 3, 3), ("Domain", 2, 4)]
-    found = {label.name: label.mask for label in label_protein("A", "MKTAY", features, is_by_letter=False)}
-    assert found["Disulfide bond"].tolist() == [False, True, True, False, True]
-    assert found["Domain"].tolist() == [False, True, True, True, False]
+    masks = {label.name: label.mask for label in label_protein("A", "MKTAY", features, is_by_letter=False)}
+    assert masks["Disulfide bond"].tolist() == [False, True, True, False, True]
+    assert masks["Domain"].tolist() == [False, True, True, True, False]

@@ -46,15 +46,15 @@ def test_the_measures_are_those_counted_by_hand(lengths: tuple[int, ...]) -> Non
     labels = tuple(rng.random((4, n)) < 0.3 for n in lengths)
     reduced = ReduceToLabels(labels)(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
     assert MEASURES == ("edges", "edge_mass", "mass", "auc")
-    for i, (tokens, some) in enumerate(zip(pack.slices, labels, strict=True)):
-        expected = by_hand(q[:, tokens], k[:, tokens], some, THETA)
-        found = reduced.heads[0].numpy().reshape(N_HEADS, -1, 4)[:, 4 * i : 4 * i + 4]
-        assert (found[..., 0] == expected[..., 0]).all()
-        np.testing.assert_allclose(found[..., :3], expected, rtol=2e-5, atol=2e-5)
+    for i, (tokens, sequence_labels) in enumerate(zip(pack.slices, labels, strict=True)):
+        expected = by_hand(q[:, tokens], k[:, tokens], sequence_labels, THETA)
+        measures = reduced.heads[0].numpy().reshape(N_HEADS, -1, 4)[:, 4 * i : 4 * i + 4]
+        assert (measures[..., 0] == expected[..., 0]).all()
+        np.testing.assert_allclose(measures[..., :3], expected, rtol=2e-5, atol=2e-5)
         columns = inner_attention(q[:, tokens], k[:, tokens]).sum(1)
         for head in range(N_HEADS):
-            for label, where in enumerate(some):
-                area = found[head, label, 3]
+            for label, where in enumerate(sequence_labels):
+                area = measures[head, label, 3]
                 if where.all() or not where.any():
                     assert np.isnan(area)
                 else:
@@ -68,18 +68,18 @@ def whole_labels(pack: Pack) -> ReduceToLabels:
 def test_the_output_is_that_of_the_build() -> None:
     pack = Pack((40, 102, 7), torch.device("cpu"))
     q, k, v = projections(149, seed=3)
-    ours = whole_labels(pack)(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
+    reduction = whole_labels(pack)(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
     torch.testing.assert_close(
-        ours.output, reduce_tiled(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA).output
+        reduction.output, reduce_tiled(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA).output
     )
 
 
 def test_the_profile_is_what_the_head_that_gives_most_gives() -> None:
     pack = Pack((40, 102, 7), torch.device("cpu"))
     q, k, v = projections(149, seed=3)
-    found = whole_labels(pack)(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA).received.numpy()
+    received = whole_labels(pack)(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA).received.numpy()
     columns = [inner_attention(q[:, tokens], k[:, tokens]).sum(1) for tokens in pack.slices]
-    np.testing.assert_allclose(found, np.concatenate([part.max(0) for part in columns]), rtol=2e-5)
+    np.testing.assert_allclose(received, np.concatenate([part.max(0) for part in columns]), rtol=2e-5)
     assert len({int(head) for part in columns for head in part.argmax(0)}) == N_HEADS
 
 
@@ -90,11 +90,11 @@ def test_rows_and_tiles_agree_on_every_residue(n_elements: int, monkeypatch: pyt
     pack = Pack((102, 3, 60), torch.device("cpu"))
     q, k, v = projections(165, seed=4)
     tiled_output, tiled = sum_received_in_tiles(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
-    output, found = sum_received_in_rows(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
+    output, received = sum_received_in_rows(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
     torch.testing.assert_close(tiled_output, output, rtol=1e-4, atol=1e-4)
     is_residue = pack.residues.numpy()
-    np.testing.assert_allclose(tiled[:, :, is_residue], found[:, :, is_residue], rtol=2e-5, atol=2e-5)
-    assert (tiled[0][:, is_residue] == found[0][:, is_residue]).all()
+    np.testing.assert_allclose(tiled[:, :, is_residue], received[:, :, is_residue], rtol=2e-5, atol=2e-5)
+    assert (tiled[0][:, is_residue] == received[0][:, is_residue]).all()
 
 
 def test_rows_hold_a_tile_and_not_a_map(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ def test_each_row_carries_its_protein(atlas: Atlas) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "outcome", "reason", "n_rows"),
+    ("id", "outcome", "reason", "n_rows"),
     [
         ("P0DP23", "sites found", None, 3),
         ("Q00005", "sites found", "40 or more", 45),
@@ -61,10 +61,10 @@ def test_each_row_carries_its_protein(atlas: Atlas) -> None:
     ],
 )
 def test_each_kind_of_answer_is_told_apart(
-    atlas: Atlas, asked: str, outcome: str, reason: str | None, n_rows: int
+    atlas: Atlas, id: str, outcome: str, reason: str | None, n_rows: int
 ) -> None:
-    rows = atlas.lookup(["P04637", asked]).to_pylist()[3:]
-    assert [(row["asked"], row["outcome"]) for row in rows] == [(asked, outcome)] * n_rows
+    rows = atlas.lookup(["P04637", id]).to_pylist()[3:]
+    assert [(row["asked"], row["outcome"]) for row in rows] == [(id, outcome)] * n_rows
     assert (rows[0]["reason"] or "").startswith(reason or "")
     assert (rows[0]["reason"] is None) == (reason is None)
     assert (rows[0]["accession"] is None) == (outcome in ("not in this atlas", "names several proteins"))
@@ -96,21 +96,21 @@ def test_ids_come_as_a_list_a_generator_a_column_of_a_data_frame_or_a_lone_text(
 
 
 def test_ids_come_in_the_order_asked(atlas: Atlas) -> None:
-    asked = random.Random(0).sample([p.accession for p in PROTEINS] + ["nope", "TP53"], len(PROTEINS) + 2)
-    assert atlas.lookup(asked)["asked"].unique().to_pylist() == asked
+    ids = random.Random(0).sample([p.accession for p in PROTEINS] + ["nope", "TP53"], len(PROTEINS) + 2)
+    assert atlas.lookup(ids)["asked"].unique().to_pylist() == ids
 
 
 def test_no_ids_give_no_rows_and_the_same_columns(atlas: Atlas) -> None:
-    none, some = atlas.lookup([]), atlas.lookup(["P0DP23"])
-    assert none.num_rows == 0
-    assert none.schema == some.schema
-    assert none.column_names == [*ANSWER_COLUMNS, *PROTEIN_COLUMNS, *SITE_COLUMNS]
+    of_no_id, of_one_id = atlas.lookup([]), atlas.lookup(["P0DP23"])
+    assert of_no_id.num_rows == 0
+    assert of_no_id.schema == of_one_id.schema
+    assert of_no_id.column_names == [*ANSWER_COLUMNS, *PROTEIN_COLUMNS, *SITE_COLUMNS]
 
 
 def test_only_unknown_ids_give_a_row_each(atlas: Atlas) -> None:
-    asked = [f"unknown {i}" for i in range(200)]
-    table = atlas.lookup(asked)
-    assert table["asked"].to_pylist() == asked
+    ids = [f"unknown {i}" for i in range(200)]
+    table = atlas.lookup(ids)
+    assert table["asked"].to_pylist() == ids
     assert set(table["outcome"].to_pylist()) == {"not in this atlas"}
 
 
@@ -155,10 +155,10 @@ def test_ten_thousand_ids_take_seconds_at_most(tmp_path: Path) -> None:
     ]
     write_atlas(tmp_path / "atlas", proteins, n_layers=1, n_heads=1, n_shards=20)
     forms = ["S{:05}", "S{:05}_X", "g{}", "g{}@1", "s{:05}", "AF-S{:05}-F1-model_v4", "nope{}"]
-    asked = [forms[i % len(forms)].format(i % 5_999) for i in range(10_000)]
+    ids = [forms[i % len(forms)].format(i % 5_999) for i in range(10_000)]
     with Atlas.open(tmp_path / "atlas") as atlas:
         start = time.perf_counter()
-        table = atlas.lookup(asked)
+        table = atlas.lookup(ids)
         took = time.perf_counter() - start
-    assert set(table["asked"].to_pylist()) == set(asked)
+    assert set(table["asked"].to_pylist()) == set(ids)
     assert took < 10  # a third of a second on an idle machine; one search per id would take minutes

@@ -262,7 +262,7 @@ def test_ask_says_on_stderr_what_it_leaves_out(attlas: Run, atlas_dir: Path) -> 
     ("words", "what"),
     [
         (("sites_of", "P0DP23"), "given as NAME=VALUE.\n  - P0DP23"),
-        (("sites_of", "proteins=P0DP23", "proteins=P04637"), "A parameter stands twice.\n  - proteins"),
+        (("sites_of", "proteins=P0DP23", "proteins=P04637"), "A parameter is given twice.\n  - proteins"),
         (("sites_of", "=x"), "given as NAME=VALUE.\n  - =x"),
         (("sites_of",), "the parameters are\n    proteins (proteins): Ids of proteins.\n    flank = 5"),
         (("nothing",), "There is no question 'nothing'"),

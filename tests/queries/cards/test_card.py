@@ -17,8 +17,8 @@ from attlas.schema import FAMILIES, FEATURES, PROTEINS, SITES, QuestionError
 
 
 def shown(atlas: Atlas, id: str, width: int = 80, *, layers: tuple[int, ...] = (), sequence: Extent = "auto") -> str:
-    found = answer_id(atlas, id, layers=layers)
-    return "\n\n".join(card(answer, atlas.manifest.run, width=width, sequence=sequence) for answer in found)
+    answers = answer_id(atlas, id, layers=layers)
+    return "\n\n".join(card(answer, atlas.manifest.run, width=width, sequence=sequence) for answer in answers)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_a_card_marks_a_site_at_the_initiator_methionine_and_no_other(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("id", "said"),
+    ("id", "sentence"),
     [
         ("Q00001", "computed, no high-attention sites: none above the elbow (rule nayar-2025-05)"),
         ("Q00002", "computed, no high-attention sites: too short (rule nayar-2025-05)"),
@@ -71,8 +71,8 @@ def test_a_card_marks_a_site_at_the_initiator_methionine_and_no_other(tmp_path: 
         ("P53_HUMAN", "asked as P53_HUMAN"),
     ],
 )
-def test_each_kind_of_answer_has_its_own_words(atlas: Atlas, id: str, said: str) -> None:
-    assert said in shown(atlas, id).replace("\n  ", "\n").splitlines()
+def test_each_kind_of_answer_has_its_own_words(atlas: Atlas, id: str, sentence: str) -> None:
+    assert sentence in shown(atlas, id).replace("\n  ", "\n").splitlines()
 
 
 @pytest.mark.parametrize("width", [30, 60, 80, 120, 300])
@@ -183,10 +183,10 @@ def test_chosen_layers_stand_below_each_other_with_their_peaks(atlas: Atlas) -> 
 def test_ranks_below_layers_without_that_of_convergence_say_where_they_are_from(atlas: Atlas, n_shown: int) -> None:
     called_in = atlas.protein("P04637")["layer"][0].as_py()
     others = tuple(layer for layer in range(atlas.n_layers) if layer != called_in)[:n_shown]
-    said = f"ranks are those of layer {called_in}"
-    assert said in " ".join(shown(atlas, "P04637", layers=others).split())
-    assert said not in " ".join(shown(atlas, "P04637", layers=(*others, called_in)).split())
-    assert said not in " ".join(shown(atlas, "P04637").split())
+    sentence = f"ranks are those of layer {called_in}"
+    assert sentence in " ".join(shown(atlas, "P04637", layers=others).split())
+    assert sentence not in " ".join(shown(atlas, "P04637", layers=(*others, called_in)).split())
+    assert sentence not in " ".join(shown(atlas, "P04637").split())
 
 
 def test_the_profiles_of_chosen_layers_are_those_stored(atlas: Atlas) -> None:

@@ -43,19 +43,21 @@ EXPORTS = ("csv", "tsv", "parquet", "gff3", "jsonl")
 def sites_of(atlas: Atlas) -> Sites:
     """Return the sites of every computed protein by rank."""
     rows = atlas.sql("SELECT accession, position FROM sites ORDER BY accession, rank").to_pylist()
-    found: Sites = {accession: [] for accession in COMPUTED}
+    sites: Sites = {accession: [] for accession in COMPUTED}
     for row in rows:
-        found[row["accession"]].append(row["position"])
-    return found
+        sites[row["accession"]].append(row["position"])
+    return sites
 
 
 def table(path: Path, sites: Sites, *, shift: int = 0) -> Path:
-    path.write_text("".join(f"{id}\t{';'.join(str(p + shift) for p in some)}\n" for id, some in sites.items()))
+    path.write_text(
+        "".join(f"{id}\t{';'.join(str(p + shift) for p in positions)}\n" for id, positions in sites.items())
+    )
     return path
 
 
-def numbers(found: pa.Table) -> dict[str, float | None]:
-    return {row["measure"]: row["value"] for row in found.to_pylist()}
+def numbers(pooled: pa.Table) -> dict[str, float | None]:
+    return {row["measure"]: row["value"] for row in pooled.to_pylist()}
 
 
 def shared_by_chance(length: int, n: int, m: int) -> tuple[float, float]:
@@ -76,12 +78,12 @@ def perturbed(atlas_dir: Path) -> Sites:
     choose = random.Random(4)
     lengths = {protein.accession: len(protein.sequence) for protein in PROTEINS}
     with Atlas.open(atlas_dir) as atlas:
-        ours = sites_of(atlas)
-    found = {}
-    for accession, some in ours.items():
+        sites = sites_of(atlas)
+    other_sites = {}
+    for accession, positions in sites.items():
         others = choose.sample(range(1, lengths[accession] + 1), min(3, lengths[accession]))
-        found[accession] = list(dict.fromkeys([*choose.sample(some, len(some) // 2), *others]))
-    return found
+        other_sites[accession] = list(dict.fromkeys([*choose.sample(positions, len(positions) // 2), *others]))
+    return other_sites
 
 
 @pytest.mark.parametrize("format", each_nth_by_default(EXPORTS, 3))
@@ -89,35 +91,35 @@ def test_an_export_of_the_atlas_agrees_with_it_in_everything(atlas_dir: Path, tm
     path = tmp_path / f"sites.{format}"
     assert attlas("export", atlas_dir, format, "-o", path)[0] == 0
     with Atlas.open(atlas_dir) as atlas:
-        found, ours = compare(atlas, path), sites_of(atlas)
-    with_sites = sorted(accession for accession, some in ours.items() if some)
-    expected = sorted(ours) if format in ("gff3", "jsonl") else with_sites  # tables of sites have no other proteins
-    assert found.base == 1
-    assert found.proteins["accession"].to_pylist() == expected
-    for row in found.proteins.to_pylist():
-        assert (row["n_ours"], row["n_theirs"], row["n_both"]) == (len(ours[row["accession"]]),) * 3
+        comparison, sites = compare(atlas, path), sites_of(atlas)
+    with_sites = sorted(accession for accession, positions in sites.items() if positions)
+    expected = sorted(sites) if format in ("gff3", "jsonl") else with_sites  # tables of sites have no other proteins
+    assert comparison.base == 1
+    assert comparison.proteins["accession"].to_pylist() == expected
+    for row in comparison.proteins.to_pylist():
+        assert (row["n_ours"], row["n_theirs"], row["n_both"]) == (len(sites[row["accession"]]),) * 3
         assert row["is_same_set"]
         assert (row["only_ours"], row["only_theirs"]) == ("", "")
         if row["n_ours"]:
             agreed = (row["jaccard"], row["distance"], row["is_same_layer"], row["is_same_order"])
             assert agreed == (1, 0, True, True)
-    said = numbers(found.pooled)
-    assert [said[name] for name in ("precision", "recall", "jaccard", "mean_jaccard", "same_set", "same_layer")] == [
+    pooled = numbers(comparison.pooled)
+    assert [pooled[name] for name in ("precision", "recall", "jaccard", "mean_jaccard", "same_set", "same_layer")] == [
         1
     ] * 6
-    assert said["n_only_ours"] == len(COMPUTED) - len(expected)
+    assert pooled["n_only_ours"] == len(COMPUTED) - len(expected)
 
 
 def test_an_atlas_agrees_with_itself_and_its_gaps_are_named(atlas_dir: Path) -> None:
     with Atlas.open(atlas_dir) as atlas:
-        found = compare(atlas, atlas_dir)
-    assert found.proteins["accession"].to_pylist() == sorted(COMPUTED)
-    assert numbers(found.pooled)["same_order"] == 1
-    assert {(row["id"], row["reason"]) for row in found.rejected.to_pylist()} == {
+        comparison = compare(atlas, atlas_dir)
+    assert comparison.proteins["accession"].to_pylist() == sorted(COMPUTED)
+    assert numbers(comparison.pooled)["same_order"] == 1
+    assert {(row["id"], row["reason"]) for row in comparison.rejected.to_pylist()} == {
         ("Q00003", "protein not computed"),
         ("Q00004", "protein not computed"),
     }
-    assert numbers(found.pooled)["n_left_out"] == 2
+    assert numbers(comparison.pooled)["n_left_out"] == 2
 
 
 def test_an_atlas_of_other_sequences_is_left_out_protein_by_protein(atlas: Atlas, tmp_path: Path) -> None:
@@ -127,33 +129,33 @@ def test_an_atlas_of_other_sequences_is_left_out_protein_by_protein(atlas: Atlas
         SyntheticProtein("P0DP23", PROTEINS[2].sequence, status="failed", reason="out of memory"),
     ]
     write_atlas(tmp_path / "other", changed)
-    found = compare(atlas, tmp_path / "other")
-    assert found.proteins["accession"].to_pylist() == ["Q00001"]
-    reasons = {(row["id"], row["reason"], row["detail"]) for row in found.rejected.to_pylist()}
+    comparison = compare(atlas, tmp_path / "other")
+    assert comparison.proteins["accession"].to_pylist() == ["Q00001"]
+    reasons = {(row["id"], row["reason"], row["detail"]) for row in comparison.rejected.to_pylist()}
     assert ("P04637", "another sequence", "its checksum differs") in reasons
     assert ("P0DP23", "protein not computed in the source", "failed: out of memory") in reasons
 
 
 def test_rows_by_protein_are_what_sets_say(atlas: Atlas, tmp_path: Path, perturbed: Sites) -> None:
-    found = compare(atlas, table(tmp_path / "theirs.tsv", perturbed), base=1, near=5)
-    ours = sites_of(atlas)
-    assert found.proteins["accession"].to_pylist() == sorted(perturbed)
+    comparison = compare(atlas, table(tmp_path / "theirs.tsv", perturbed), base=1, near=5)
+    atlas_sites = sites_of(atlas)
+    assert comparison.proteins["accession"].to_pylist() == sorted(perturbed)
     sequences = {protein.accession: protein.sequence for protein in PROTEINS}
-    for row in found.proteins.to_pylist():
-        here, there = ours[row["accession"]], perturbed[row["accession"]]
-        both, either = {*here} & {*there}, {*here} | {*there}
-        gaps = [min(abs(p - q) for q in here) for p in there] if here else []
-        assert (row["n_ours"], row["n_theirs"], row["n_both"]) == (len(here), len(there), len(both))
+    for row in comparison.proteins.to_pylist():
+        positions, table_positions = atlas_sites[row["accession"]], perturbed[row["accession"]]
+        both, either = {*positions} & {*table_positions}, {*positions} | {*table_positions}
+        gaps = [min(abs(p - q) for q in positions) for p in table_positions] if positions else []
+        assert (row["n_ours"], row["n_theirs"], row["n_both"]) == (len(positions), len(table_positions), len(both))
         assert row["jaccard"] == pytest.approx(len(both) / len(either), abs=1e-4)
-        assert row["is_same_set"] == ({*here} == {*there})
-        assert row["is_same_order"] == (here == there)
-        mean, _ = shared_by_chance(row["length"], len(here), len(there))
+        assert row["is_same_set"] == ({*positions} == {*table_positions})
+        assert row["is_same_order"] == (positions == table_positions)
+        mean, _ = shared_by_chance(row["length"], len(positions), len(table_positions))
         assert row["n_expected"] == pytest.approx(mean, abs=1e-4)
         assert row["distance"] == (pytest.approx(np.mean(gaps), abs=1e-4) if gaps else None)
         assert row["n_near"] == sum(gap <= 5 for gap in gaps)
         letters = sequences[row["accession"]]
-        assert row["only_theirs"] == " ".join(f"{letters[p - 1]}{p}" for p in there if p not in both)
-        assert row["only_ours"] == " ".join(f"{letters[p - 1]}{p}" for p in here if p not in both)
+        assert row["only_theirs"] == " ".join(f"{letters[p - 1]}{p}" for p in table_positions if p not in both)
+        assert row["only_ours"] == " ".join(f"{letters[p - 1]}{p}" for p in positions if p not in both)
 
 
 def test_the_same_table_counted_from_0_gives_the_same_numbers(atlas: Atlas, tmp_path: Path, perturbed: Sites) -> None:
@@ -166,40 +168,42 @@ def test_the_same_table_counted_from_0_gives_the_same_numbers(atlas: Atlas, tmp_
 def test_pooled_numbers_are_those_of_sums_over_distinct_sequences(
     atlas: Atlas, tmp_path: Path, perturbed: Sites
 ) -> None:
-    theirs = {**perturbed, "P0DP24": perturbed["P0DP23"]}  # two accessions of one sequence that agree
-    found = compare(atlas, table(tmp_path / "theirs.tsv", theirs), base=1)
-    ours = sites_of(atlas)
+    table_sites = {**perturbed, "P0DP24": perturbed["P0DP23"]}  # two accessions of one sequence that agree
+    comparison = compare(atlas, table(tmp_path / "theirs.tsv", table_sites), base=1)
+    atlas_sites = sites_of(atlas)
     used = [accession for accession in COMPUTED if accession != "P0DP24"]
-    here, there = ([set(sites[accession]) for accession in used] for sites in (ours, theirs))
-    n_both = sum(len(a & b) for a, b in zip(here, there, strict=True))
-    said = numbers(found.pooled)
-    assert said["n_proteins"] == len(COMPUTED)
-    assert said["n_sequences"] == len(used)
-    assert said["n_both"] == n_both
-    assert said["precision"] == pytest.approx(n_both / sum(map(len, here)), abs=1e-4)
-    assert said["recall"] == pytest.approx(n_both / sum(map(len, there)), abs=1e-4)
-    either = [a | b for a, b in zip(here, there, strict=True)]
-    assert said["jaccard"] == pytest.approx(n_both / sum(map(len, either)), abs=1e-4)
-    each = [len(a & b) / len(a | b) for a, b in zip(here, there, strict=True) if a | b]
-    assert said["mean_jaccard"] == pytest.approx(np.mean(each), abs=1e-4)
+    atlas_sets, table_sets = ([set(sites[accession]) for accession in used] for sites in (atlas_sites, table_sites))
+    n_both = sum(len(a & b) for a, b in zip(atlas_sets, table_sets, strict=True))
+    pooled = numbers(comparison.pooled)
+    assert pooled["n_proteins"] == len(COMPUTED)
+    assert pooled["n_sequences"] == len(used)
+    assert pooled["n_both"] == n_both
+    assert pooled["precision"] == pytest.approx(n_both / sum(map(len, atlas_sets)), abs=1e-4)
+    assert pooled["recall"] == pytest.approx(n_both / sum(map(len, table_sets)), abs=1e-4)
+    either = [a | b for a, b in zip(atlas_sets, table_sets, strict=True)]
+    assert pooled["jaccard"] == pytest.approx(n_both / sum(map(len, either)), abs=1e-4)
+    jaccards = [len(a & b) / len(a | b) for a, b in zip(atlas_sets, table_sets, strict=True) if a | b]
+    assert pooled["mean_jaccard"] == pytest.approx(np.mean(jaccards), abs=1e-4)
 
 
 def test_accessions_of_one_sequence_that_disagree_count_twice(atlas: Atlas, tmp_path: Path) -> None:
-    found = compare(atlas, table(tmp_path / "theirs.tsv", {"P0DP23": [1], "P0DP24": [2]}), base=1)
-    assert numbers(found.pooled)["n_sequences"] == 2
+    comparison = compare(atlas, table(tmp_path / "theirs.tsv", {"P0DP23": [1], "P0DP24": [2]}), base=1)
+    assert numbers(comparison.pooled)["n_sequences"] == 2
 
 
 def random_agreements(n: int, seed: int) -> list[Agreement]:
     choose = random.Random(seed)
-    found = []
+    agreements = []
     for _ in range(n):
         length = choose.randint(20, 400)
-        ours, theirs = (choose.sample(range(1, length + 1), choose.randint(0, 9)) for _ in range(2))
-        theirs = [*dict.fromkeys([*ours[: choose.randint(0, 9)], *theirs])]
+        atlas_sites, table_sites = (choose.sample(range(1, length + 1), choose.randint(0, 9)) for _ in range(2))
+        table_sites = [*dict.fromkeys([*atlas_sites[: choose.randint(0, 9)], *table_sites])]
         layers = [choose.choice([None, 3, 4]) for _ in range(2)]
-        hundredths = tuple(sorted((choose.randint(0, 100) for _ in ours), reverse=True))
-        found.append(Agreement(length, tuple(ours), hundredths, tuple(theirs), *layers, is_ordered=True))
-    return found
+        hundredths = tuple(sorted((choose.randint(0, 100) for _ in atlas_sites), reverse=True))
+        agreements.append(
+            Agreement(length, tuple(atlas_sites), hundredths, tuple(table_sites), *layers, is_ordered=True)
+        )
+    return agreements
 
 
 def by_name(agreements: list[Agreement]) -> dict[str, Measure]:
@@ -220,7 +224,7 @@ def test_shares_of_proteins_have_wilson_intervals_over_those_that_have_an_answer
     agreements = random_agreements(200, 1)
     measures = by_name(agreements)
     layers = [(a.atlas_layer, a.table_layer) for a in agreements if None not in (a.atlas_layer, a.table_layer)]
-    n_same = sum(here == there for here, there in layers)
+    n_same = sum(atlas_layer == table_layer for atlas_layer, table_layer in layers)
     same_layer = measures["same_layer"]
     assert (same_layer.n, same_layer.estimate.value) == (len(layers), n_same / len(layers))
     assert interval(same_layer) == pytest.approx(proportion_confint(n_same, len(layers), method="wilson"))
@@ -253,8 +257,10 @@ def test_an_interval_leaves_chance_out_if_and_only_if_the_t_test_rejects_it(
 ) -> None:
     """scipy's one-sample t test of the linearised values, (y - ratio x) + mean of (y - x), against 0."""
     agreements = [
-        Agreement(length, tuple(ours), (50,) * len(ours), tuple(theirs), None, None, is_ordered=False)
-        for length, ours, theirs in proteins
+        Agreement(
+            length, tuple(atlas_sites), (50,) * len(atlas_sites), tuple(table_sites), None, None, is_ordered=False
+        )
+        for length, atlas_sites, table_sites in proteins
     ]
     measures = by_name(agreements)
     enrichment = measures["enrichment"].estimate
@@ -276,15 +282,15 @@ def test_an_interval_leaves_chance_out_if_and_only_if_the_t_test_rejects_it(
 
 def test_the_interval_of_a_ratio_is_near_that_of_a_bootstrap_over_proteins() -> None:
     agreements = random_agreements(600, 3)
-    both, theirs = (
+    n_both, n_table_sites = (
         np.array([f(a) for a in agreements], float) for f in (lambda a: a.n_both, lambda a: len(a.table_sites))
     )
-    estimate = ratio_estimate(list(both), list(theirs))
+    estimate = ratio_estimate(list(n_both), list(n_table_sites))
     again = bootstrap(
-        (both, theirs), lambda y, x, axis: y.sum(axis) / x.sum(axis), paired=True, n_resamples=4000, rng=5,
+        (n_both, n_table_sites), lambda y, x, axis: y.sum(axis) / x.sum(axis), paired=True, n_resamples=4000, rng=5,
         method="percentile",
     ).confidence_interval  # fmt: skip
-    assert estimate.value == pytest.approx(both.sum() / theirs.sum())
+    assert estimate.value == pytest.approx(n_both.sum() / n_table_sites.sum())
     assert (estimate.low, estimate.high) == pytest.approx((again.low, again.high), abs=0.006)
     assert by_name(agreements)["recall"].estimate == estimate
 
@@ -333,35 +339,35 @@ def test_fewer_than_five_proteins_give_no_interval_and_say_so(n: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("theirs", "is_same"),
+    ("table_sites", "is_same"),
     [((9, 5, 3, 7), True), ((9, 3, 5, 7), True), ((9, 5, 7, 3), False), ((5, 9, 3, 7), False), ((9, 5, 3), False)],
     ids=["as ranked", "equal values the other way", "a lower value first", "the second first", "one is missing"],
 )
-def test_sites_of_one_rounded_value_have_no_order(theirs: tuple[int, ...], is_same: bool) -> None:
-    agreement = Agreement(30, (9, 5, 3, 7), (100, 80, 80, 60), theirs, None, None, is_ordered=True)
+def test_sites_of_one_rounded_value_have_no_order(table_sites: tuple[int, ...], is_same: bool) -> None:
+    agreement = Agreement(30, (9, 5, 3, 7), (100, 80, 80, 60), table_sites, None, None, is_ordered=True)
     assert agreement.is_same_order is is_same
 
 
 def test_every_column_is_documented_and_the_metadata_say_what_was_compared(atlas: Atlas, tmp_path: Path) -> None:
     path = table(tmp_path / "theirs.tsv", {"P0DP23": [1, 149]})
-    found = compare(atlas, path)
-    for one in (found.proteins, found.pooled, found.rejected):
-        assert [field.name for field in one.schema if not field.metadata[b"doc"]] == []
-    said = json.loads(found.pooled.schema.metadata[b"attlas"])
-    assert (said["compared_with"], said["base"]) == ("theirs.tsv", 1)
-    assert said["atlas_id"] == atlas.manifest.atlas_id
+    comparison = compare(atlas, path)
+    for written in (comparison.proteins, comparison.pooled, comparison.rejected):
+        assert [field.name for field in written.schema if not field.metadata[b"doc"]] == []
+    metadata = json.loads(comparison.pooled.schema.metadata[b"attlas"])
+    assert (metadata["compared_with"], metadata["base"]) == ("theirs.tsv", 1)
+    assert metadata["atlas_id"] == atlas.manifest.atlas_id
 
 
 @pytest.mark.parametrize("by", ["all", "protein"])
 def test_the_verb_writes_what_python_answers(atlas_dir: Path, tmp_path: Path, perturbed: Sites, by: str) -> None:
     path = table(tmp_path / "theirs.tsv", perturbed)
     with Atlas.open(atlas_dir) as atlas:
-        found = compare(atlas, path, base=1)
-    expected = found.pooled if by == "all" else found.proteins
+        comparison = compare(atlas, path, base=1)
+    expected = comparison.pooled if by == "all" else comparison.proteins
     words = ("compare", atlas_dir, path, "--base", "1", "--by", by)
     code, out, err = attlas(*words, "--format", "json")
     assert (code, json.loads(out)) == (0, expected.to_pylist())
-    assert [line.removeprefix("attlas: ") for line in err.splitlines()] == list(found.notes)
+    assert [line.removeprefix("attlas: ") for line in err.splitlines()] == list(comparison.notes)
     assert attlas(*words, "-o", tmp_path / "out.parquet")[0] == 0
     assert pq.read_table(tmp_path / "out.parquet").equals(expected)
     rows = list(csv.DictReader(io.StringIO(attlas(*words, "--format", "csv")[1])))

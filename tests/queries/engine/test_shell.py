@@ -25,7 +25,7 @@ RUNAWAY = "SELECT count(*) FROM range(1000000) AS a, range(1000000) AS b WHERE (
 
 
 @pytest.mark.parametrize(
-    ("text", "statements", "rest"),
+    ("text", "statements", "remainder"),
     [
         ("SELECT 1;", ("SELECT 1",), ""),
         ("SELECT 1", (), "SELECT 1"),
@@ -48,8 +48,8 @@ RUNAWAY = "SELECT count(*) FROM range(1000000) AS a, range(1000000) AS b WHERE (
         ("", (), ""),
     ],
 )
-def test_statements_end_at_a_semicolon_that_is_one(text: str, statements: tuple[str, ...], rest: str) -> None:
-    assert Input.of(text) == Input(statements, rest)
+def test_statements_end_at_a_semicolon_that_is_one(text: str, statements: tuple[str, ...], remainder: str) -> None:
+    assert Input.of(text) == Input(statements, remainder)
 
 
 @given(st.text(alphabet="a;'\"-/*$\n e\\", max_size=40))
@@ -128,7 +128,7 @@ def test_a_long_script_is_no_slower_by_the_line(atlas_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "options", "said"),
+    ("text", "options", "message"),
     [
         (".bogus\n", (), "There is no command .bogus"),
         (".mode excel\n", (), r"expected: .mode table|csv|tsv|json"),
@@ -138,12 +138,14 @@ def test_a_long_script_is_no_slower_by_the_line(atlas_dir: Path) -> None:
         ("SELECT '\udcff';", (), "no UTF-8 text"),
     ],
 )
-def test_what_a_script_cannot_do_is_reported(atlas_dir: Path, text: str, options: tuple[str, ...], said: str) -> None:
+def test_what_a_script_cannot_do_is_reported(
+    atlas_dir: Path, text: str, options: tuple[str, ...], message: str
+) -> None:
     command = [sys.executable, "-m", "attlas.cli.main", "sql", str(atlas_dir), *options]
     data = text.encode("utf-8", "surrogateescape")
     done = subprocess.run(command, input=data, capture_output=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert said in done.stderr.decode()
+    assert message in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
 
 
@@ -288,12 +290,12 @@ def test_tables_schema_help_and_tab(terminal: Terminal) -> None:
 @pytest.mark.thorough
 def test_the_history_is_kept_for_the_next_time_and_for_nobody_else(atlas_dir: Path, tmp_path: Path) -> None:
     path = tmp_path / "state" / "attlas" / "sql_history"
-    with Terminal(atlas_dir, tmp_path / "state") as first:
-        first.until("attlas> ")
-        first.type("SELECT 20 + 3 AS remembered;\n")
-        first.until("attlas> ")
-        first.process.kill()  # kept at once, not at the end
-        first.process.wait()
+    with Terminal(atlas_dir, tmp_path / "state") as terminal:
+        terminal.until("attlas> ")
+        terminal.type("SELECT 20 + 3 AS remembered;\n")
+        terminal.until("attlas> ")
+        terminal.process.kill()  # kept at once, not at the end
+        terminal.process.wait()
     assert "SELECT 20 + 3 AS remembered;" in path.read_text().splitlines()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700

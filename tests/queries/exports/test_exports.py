@@ -57,9 +57,9 @@ def test_gff3_is_read_back_by_gffutils_with_every_site(atlas: Atlas, tmp_path: P
     database = gffutils.create_db(str(path), ":memory:", merge_strategy="error")
     features = list(database.all_features())
     letters = {(p.accession, i + 1): letter for p in PROTEINS for i, letter in enumerate(p.sequence)}
-    found = {(f.id.rsplit(".ha", 1)[0], f.start, f["residue"][0], int(f["rank"][0])) for f in features}
-    assert found == all_sites(atlas)
-    assert all(letters[accession, at] == residue for accession, at, residue, _ in found)
+    sites_read = {(f.id.rsplit(".ha", 1)[0], f.start, f["residue"][0], int(f["rank"][0])) for f in features}
+    assert sites_read == all_sites(atlas)
+    assert all(letters[accession, at] == residue for accession, at, residue, _ in sites_read)
     assert all(f.start == f.end and f.featuretype == "amino_acid" for f in features)
 
 
@@ -113,8 +113,8 @@ def test_json_lines_hold_every_protein_with_its_outcome(atlas: Atlas) -> None:
     assert (proteins["Q00003"]["outcome"], proteins["Q00003"]["sites"]) == ("skipped", None)
     assert (proteins["Q00004"]["outcome"], proteins["Q00004"]["reason"]) == ("failed", "out of memory")
     assert proteins[HOSTILE.accession]["description"] == HOSTILE.description
-    found = {(a, s["position"], s["residue"], s["rank"]) for a, p in proteins.items() for s in p["sites"] or []}
-    assert found == all_sites(atlas)
+    sites_read = {(a, s["position"], s["residue"], s["rank"]) for a, p in proteins.items() for s in p["sites"] or []}
+    assert sites_read == all_sites(atlas)
     assert [s["rank"] for s in proteins["Q00005"]["sites"]] == list(range(1, 46))
     assert proteins["P04637"]["provenance"]["rule"] == "nayar-2025-05"
 
@@ -123,7 +123,7 @@ def test_parquet_carries_docs_and_provenance(atlas: Atlas) -> None:
     rows = pq.read_table(io.BytesIO(exported(atlas, "parquet")))
     names = ["accession", "position", "residue", "rank"]
     assert {tuple(row.values()) for row in rows.select(names).to_pylist()} == all_sites(atlas)
-    said = json.loads(rows.schema.metadata[b"attlas"])
-    assert (said["model"], said["evidence"]) == ("facebook/esm2_synthetic", "ECO:0008006")
-    assert said["counts"]["n_skipped"] == 1
+    metadata = json.loads(rows.schema.metadata[b"attlas"])
+    assert (metadata["model"], metadata["evidence"]) == ("facebook/esm2_synthetic", "ECO:0008006")
+    assert metadata["counts"]["n_skipped"] == 1
     assert all(field.metadata[b"doc"] for field in rows.schema)

@@ -97,15 +97,15 @@ def test_every_format_of_sites_has_a_reader() -> None:
 
 @pytest.mark.parametrize("format", READERS)
 def test_a_reader_finds_every_site_and_no_other(atlas: Atlas, atlas_dir: Path, format: str) -> None:
-    found = READERS[format](exported(atlas, format))
-    assert found == stored_sites(atlas_dir)
-    assert len(found) > 90
+    sites_read = READERS[format](exported(atlas, format))
+    assert sites_read == stored_sites(atlas_dir)
+    assert len(sites_read) > 90
 
 
 @pytest.mark.parametrize("format", each_nth_by_default(READERS, 3))
 def test_every_letter_written_is_that_of_the_sequence(atlas: Atlas, format: str) -> None:
-    found = READERS[format](exported(atlas, format))
-    assert {(accession, at, SEQUENCES[accession][at - 1]) for accession, at, _ in found} == found
+    sites_read = READERS[format](exported(atlas, format))
+    assert {(accession, at, SEQUENCES[accession][at - 1]) for accession, at, _ in sites_read} == sites_read
 
 
 @pytest.mark.parametrize("format", each_nth_by_default(READERS, 3))
@@ -168,13 +168,13 @@ def test_an_atlas_whose_sites_are_one_off_is_refused_by_name(shifted_dir: Path, 
     ):
         exported(shifted, format)
     named = re.fullmatch(r"A site of (.+) does not fit its sequence\.", caught.value.what)
-    said = re.match(r"([A-Z]) at position (\d+),", caught.value.expected or "")
+    message = re.match(r"([A-Z]) at position (\d+),", caught.value.expected or "")
     assert named
-    assert said
-    sequence, position = SEQUENCES[named[1]], int(said[2])
-    assert sequence[position - 2] == said[1], "the letter of the site is that of the position before"
-    found = f"{sequence[position - 1]} there" if position <= len(sequence) else "no position"
-    assert found in (caught.value.found or "")
+    assert message
+    sequence, position = SEQUENCES[named[1]], int(message[2])
+    assert sequence[position - 2] == message[1], "the letter of the site is that of the position before"
+    letter_there = f"{sequence[position - 1]} there" if position <= len(sequence) else "no position"
+    assert letter_there in (caught.value.found or "")
 
 
 def test_one_protein_that_is_one_off_is_refused_among_those_that_are_not(shifted_dir: Path) -> None:
@@ -203,12 +203,12 @@ def test_every_file_says_where_its_sites_are_from(atlas: Atlas, format: str) -> 
 
 @pytest.mark.parametrize("format", each_nth_by_default([*READERS, "coverage"], 3))
 def test_an_export_of_some_is_that_of_these_in_any_order_and_repeats_byte_for_byte(atlas: Atlas, format: str) -> None:
-    some = exported(atlas, format, ["P0DP23", "P04637"])
-    assert some == exported(atlas, format, ["P04637", "P0DP23", "P04637"])
+    of_two = exported(atlas, format, ["P0DP23", "P04637"])
+    assert of_two == exported(atlas, format, ["P04637", "P0DP23", "P04637"])
     whole = exported(atlas, format)
     assert whole == exported(atlas, format)
     if format in READERS:
-        assert READERS[format](some) == {site for site in READERS[format](whole) if site[0] in ("P0DP23", "P04637")}
+        assert READERS[format](of_two) == {site for site in READERS[format](whole) if site[0] in ("P0DP23", "P04637")}
 
 
 @pytest.fixture(scope="module")

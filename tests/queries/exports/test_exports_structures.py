@@ -190,8 +190,8 @@ def parse_pymol(text: str) -> tuple[dict[tuple[str, str, str], float], list[str]
 
 def atoms_of(structure: gemmi.Structure) -> Iterator[tuple[str, gemmi.Residue, gemmi.Atom]]:
     for model in structure:
-        for each in model.all():
-            yield each.chain.name, each.residue, each.atom
+        for place in model.all():
+            yield place.chain.name, place.residue, place.atom
 
 
 def b_column(structure: gemmi.Structure) -> dict[tuple[str, str], float]:
@@ -199,16 +199,16 @@ def b_column(structure: gemmi.Structure) -> dict[tuple[str, str], float]:
     values: dict[tuple[str, str], set[float]] = {}
     for chain, residue, atom in atoms_of(structure):
         values.setdefault((chain, str(residue.seqid)), set()).add(atom.b_iso)
-    assert all(len(each) == 1 for each in values.values())
-    return {key: each.pop() for key, each in values.items()}
+    assert all(len(residue_values) == 1 for residue_values in values.values())
+    return {key: residue_values.pop() for key, residue_values in values.items()}
 
 
 def test_chimerax_attributes_are_read_back(case: tuple[Path, Path], shares: list, sites: list, truth: dict) -> None:
     data, _ = exported(case[0], "chimerax", structure=case[1])
     attributes = parse_defattr(data.decode())
     expected = {f"/{chain}:{number}": shares[at - 1] for (chain, number), at in truth.items()}
-    found = {spec: float(value) for spec, value in attributes["attlas_share"].items()}
-    assert found == pytest.approx(expected, abs=FLOAT16)
+    values = {spec: float(value) for spec, value in attributes["attlas_share"].items()}
+    assert values == pytest.approx(expected, abs=FLOAT16)
     rank = {site["position"]: str(site["rank"]) for site in sites}
     assert attributes["attlas_rank"] == {f"/{c}:{n}": rank[at] for (c, n), at in truth.items() if at in rank}
     assert {"/A:132B", "/B:-5", "/B:0"} <= set(expected)
@@ -295,11 +295,11 @@ def test_the_b_column_holds_the_share_read_by_gemmi(
         structure = tmp_path / "case.cif"
         document.make_mmcif_document().write_file(str(structure))
     data, _ = exported(case[0], format, structure=structure)
-    found = b_column(gemmi.read_structure_string(data, format=gemmi.CoorFormat.Detect))
+    values = b_column(gemmi.read_structure_string(data, format=gemmi.CoorFormat.Detect))
     expected = {key: 100 * shares[at - 1] for key, at in truth.items()}
-    assert {key: found[key] for key in expected} == pytest.approx(expected, abs=100 * FLOAT16)
-    assert {value for key, value in found.items() if key not in expected} == {0.0}
-    assert max(found.values()) == 100.0
+    assert {key: values[key] for key in expected} == pytest.approx(expected, abs=100 * FLOAT16)
+    assert {value for key, value in values.items() if key not in expected} == {0.0}
+    assert max(values.values()) == 100.0
 
 
 def test_a_pdb_file_keeps_everything_but_its_b_column(case: tuple[Path, Path]) -> None:
@@ -351,14 +351,14 @@ def test_every_model_of_an_ensemble_gets_its_values(tmp_path: Path, case: tuple[
     structure = gemmi.read_structure_string(
         exported(case[0], format, structure=path)[0], format=gemmi.CoorFormat.Detect
     )
-    columns = [[each.atom.b_iso for each in model.all()] for model in structure]
+    columns = [[place.atom.b_iso for place in model.all()] for model in structure]
     assert len(columns) == 3
     assert columns[0] == columns[1] == columns[2]
     assert max(columns[0]) == 100.0
 
 
 @pytest.mark.parametrize(
-    ("residues", "found"),
+    ("residues", "message"),
     [
         ([*chain_of(SEQUENCE), Atoms("A", 999, "A1B2C", is_hetero=True)], "component A1B2C"),
         (chain_of(SEQUENCE, chain="AA"), "chain AA"),
@@ -366,7 +366,7 @@ def test_every_model_of_an_ensemble_gets_its_values(tmp_path: Path, case: tuple[
     ],
 )
 def test_what_is_too_large_for_pdb_is_refused_naming_mmcif(
-    tmp_path: Path, case: tuple[Path, Path], residues: list, found: str
+    tmp_path: Path, case: tuple[Path, Path], residues: list, message: str
 ) -> None:
     structure = gemmi.Structure()
     structure.add_model(gemmi.Model(1))
@@ -384,7 +384,7 @@ def test_what_is_too_large_for_pdb_is_refused_naming_mmcif(
     structure.make_mmcif_document().write_file(str(tmp_path / "s.cif"))
     with pytest.raises(InputError, match="does not fit into PDB format") as caught:
         exported(case[0], "pdb", structure=tmp_path / "s.cif")
-    assert found in str(caught.value)
+    assert message in str(caught.value)
     assert "mmcif" in str(caught.value)
     cif = gemmi.read_structure_string(exported(case[0], "mmcif", structure=tmp_path / "s.cif")[0], format=gemmi.CoorFormat.Mmcif)  # fmt: skip # noqa: E501
     assert max(b_column(cif).values()) == 100.0
@@ -405,8 +405,8 @@ def test_mmcif_keeps_its_categories_and_says_what_was_added(
         assert old == new
     added = set(made.get_mmcif_category_names()) - set(before.get_mmcif_category_names())
     assert added == {"_attlas.", "_attlas_site.", "_attlas_note."}
-    said = {tag: gemmi.cif.as_string(made.find_value(f"_attlas.{tag}")) for tag in ("accession", "evidence", "rule")}
-    assert said == {"accession": ACCESSION, "evidence": "ECO:0008006", "rule": "nayar-2025-05"}
+    items = {tag: gemmi.cif.as_string(made.find_value(f"_attlas.{tag}")) for tag in ("accession", "evidence", "rule")}
+    assert items == {"accession": ACCESSION, "evidence": "ECO:0008006", "rule": "nayar-2025-05"}
     assert "neither a temperature factor nor pLDDT" in made.find_value("_attlas.b_iso_or_equiv")
     rows = made.find("_attlas_site.", ["rank", "position", "auth_seq_id"])
     assert [tuple(map(int, row)) for row in rows] == [(s["rank"], s["position"], s["position"] + 10) for s in sites]
@@ -465,15 +465,15 @@ def test_funpdbe_holds_against_its_schema(case: tuple[Path, Path], sites: list, 
     assert (entry["pdb_id"], entry["release_date"]) == ("1abc", "21/11/2026")
     assert entry["evidence_code_ontology"] == [{"eco_code": "ECO_0008006"}]
     ids = {site["site_id"] for site in entry["sites"]}
-    found = {}
+    values = {}
     for chain in entry["chains"]:
         for residue in chain["residues"]:
             assert {data["site_id_ref"] for data in residue["site_data"]} == ids
-            found[chain["chain_label"], residue["pdb_res_label"]] = residue["aa_type"]
+            values[chain["chain_label"], residue["pdb_res_label"]] = residue["aa_type"]
     # Each label is looked up in the structure, as PDBe does.
     names = {(chain, str(r.seqid)): r.name for chain, r, _ in atoms_of(gemmi.read_structure(str(case[1])))}
-    assert found == {key: names[key] for key in found}
-    assert set(found) == {key for key, at in truth.items() if at in {site["position"] for site in sites}}
+    assert values == {key: names[key] for key in values}
+    assert set(values) == {key for key, at in truth.items() if at in {site["position"] for site in sites}}
 
 
 def _as_mmcif(structure: Path, out: Path, entry: str) -> Path:
@@ -530,13 +530,13 @@ def test_what_is_left_out_is_reported_beside_the_file_and_in_it(
     case: tuple[Path, Path], sites: list, format: str
 ) -> None:
     data, notes = exported(case[0], format, **options(format, case[1]))
-    said = "\n".join(notes)
+    text = "\n".join(notes)
     unresolved, mutated = sites[2], sites[3]
-    assert "case.pdb chain A: 59 residues onto 1-60 of P12345 (98% of 60), 1 without coordinates" in said
-    assert f"1 mismatch (without values): {mutated['residue']}{mutated['position']} is ALA" in said
-    assert "case.pdb chain C: not of P12345, without values" in said
-    assert f"site {unresolved['residue']}{unresolved['position']}, rank 3: no coordinates on chain A" in said
-    assert f"site {mutated['residue']}{mutated['position']}, rank 4: ALA A" in said
+    assert "case.pdb chain A: 59 residues onto 1-60 of P12345 (98% of 60), 1 without coordinates" in text
+    assert f"1 mismatch (without values): {mutated['residue']}{mutated['position']} is ALA" in text
+    assert "case.pdb chain C: not of P12345, without values" in text
+    assert f"site {unresolved['residue']}{unresolved['position']}, rank 3: no coordinates on chain A" in text
+    assert f"site {mutated['residue']}{mutated['position']}, rank 4: ALA A" in text
     text = zipfile.ZipFile(io.BytesIO(data)).read("index.mvsj") if format == "molviewspec" else data
     flat = re.sub(r"\s*\nREMARK  99 |\\n", " ", text.decode())
     for note in notes:
@@ -576,20 +576,20 @@ def test_a_hostile_header_survives_and_ends_no_comment(tmp_path: Path, case: tup
         assert len(gemmi.read_pdb_string(data)[0]["A"]) == 61
     elif format == "mmcif":
         block = gemmi.cif.read_string(data.decode("ascii")).sole_block()
-        said = gemmi.cif.as_string(block.find_value("_attlas.description"))
+        description = gemmi.cif.as_string(block.find_value("_attlas.description"))
         escaped = (
             HOSTILE_TEXT.replace("\x1b", r"\x1b").replace("\t", r"\t").replace("\r\n", r"\r\n").replace("Ω", r"\u03a9")
         )
-        assert said == escaped
+        assert description == escaped
         assert [gemmi.cif.as_string(row[0]) for row in block.find("_attlas_note.", ["text"])] == [
             note.encode("ascii", "backslashreplace").decode() for note in notes
         ]
         assert gemmi.cif.as_string(block.find_value("_attlas.accession")) == "H;=&%,\"\\xe9'|"
     else:
         lines = data.decode().splitlines()
-        first = unquote(lines[0]) if format != "chimerax" else lines[0]
-        assert HOSTILE in first
-        assert r"evil; python print(1)\ %3B 'q'" in first
+        heading = unquote(lines[0]) if format != "chimerax" else lines[0]
+        assert HOSTILE in heading
+        assert r"evil; python print(1)\ %3B 'q'" in heading
         if format == "pymol":
             _, commands = parse_pymol(data.decode())
             assert {c.split()[0] for c in commands} == {"select", "alter", "spectrum", "show", "label", "delete"}
@@ -611,8 +611,8 @@ def test_a_chain_with_a_name_that_means_something_else_is_refused(
 
 def test_without_a_structure_chain_a_is_numbered_as_uniprot_does(case: tuple[Path, Path], shares: list) -> None:
     data, notes = exported(case[0], "chimerax")
-    found = {spec: float(value) for spec, value in parse_defattr(data.decode())["attlas_share"].items()}
-    assert found == pytest.approx({f"/A:{i}": share for i, share in enumerate(shares, start=1)}, abs=FLOAT16)
+    values = {spec: float(value) for spec, value in parse_defattr(data.decode())["attlas_share"].items()}
+    assert values == pytest.approx({f"/A:{i}": share for i, share in enumerate(shares, start=1)}, abs=FLOAT16)
     assert notes == ("numbered as UniProt does, on chain A, as AlphaFold models are (--structure FILE for another)",)
     assert f"# {notes[0]}" in data.decode()
     table, _ = parse_pymol(exported(case[0], "pymol", chain="B")[0].decode())
@@ -700,7 +700,7 @@ def test_a_chain_without_a_name_is_written_as_each_format_can(tmp_path: Path, ca
         data, notes = exported(case[0], format, structure=path)
         assert notes[0].startswith("s.pdb chain '': 60 residues")
         made = gemmi.read_structure_string(data, format=gemmi.CoorFormat.Detect)
-        assert max(each.atom.b_iso for each in made[0].all()) == 100.0
+        assert max(place.atom.b_iso for place in made[0].all()) == 100.0
 
 
 def test_requests_that_a_format_cannot_answer_are_refused(case: tuple[Path, Path]) -> None:
@@ -718,8 +718,8 @@ def test_requests_that_a_format_cannot_answer_are_refused(case: tuple[Path, Path
 
 @pytest.mark.parametrize("format", ONTO_STRUCTURES)
 def test_the_same_request_gives_the_same_bytes(case: tuple[Path, Path], format: str) -> None:
-    first, second = (exported(case[0], format, **options(format, case[1])) for _ in range(2))
-    assert first == second
+    bytes_before, bytes_again = (exported(case[0], format, **options(format, case[1])) for _ in range(2))
+    assert bytes_before == bytes_again
 
 
 def test_a_named_chain_is_written_alone(case: tuple[Path, Path]) -> None:

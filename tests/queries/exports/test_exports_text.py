@@ -46,11 +46,11 @@ def test_bed_is_sorted_as_bedtools_wants_it(atlas: Atlas) -> None:
 
 
 def test_uniprot_is_an_object_for_one_and_an_array_for_several(atlas: Atlas) -> None:
-    one = json.loads(exported(atlas, "uniprot", ["P0DP23"]))
+    entry = json.loads(exported(atlas, "uniprot", ["P0DP23"]))
     two = json.loads(exported(atlas, "uniprot", ["P0DP23", "P04637"]))
-    assert one["accession"] == "P0DP23"
+    assert entry["accession"] == "P0DP23"
     assert [protein["accession"] for protein in two] == ["P04637", "P0DP23"]
-    assert two[1] == one
+    assert two[1] == entry
     assert json.loads(exported(atlas, "uniprot", [])) == []
     assert len(json.loads(exported(atlas, "uniprot"))) == len(PROTEINS)
 
@@ -60,9 +60,9 @@ def test_uniprot_claims_no_function_and_says_how_it_knows(atlas: Atlas) -> None:
     assert b"ACT_SITE" not in data
     assert b"BINDING" not in data
     protein = next(p for p in json.loads(data) if p["accession"] == "P04637")
-    first = atlas.protein("P04637").to_pylist()[0]
+    stored_protein = atlas.protein("P04637").to_pylist()[0]
     assert (protein["entryName"], protein["taxid"]) == ("P53_HUMAN", 9606)
-    assert (protein["sequence"], protein["sequenceChecksum"]) == (first["sequence"], first["crc64"])
+    assert (protein["sequence"], protein["sequenceChecksum"]) == (stored_protein["sequence"], stored_protein["crc64"])
     feature = protein["features"][0]
     assert feature["evidences"] == [
         {"code": "ECO:0008006", "source": {"name": "attlas", "id": atlas.manifest.atlas_id}}
@@ -162,8 +162,12 @@ def test_pandas_and_polars_read_tsv_by_default_as_they_read_csv(atlas: Atlas) ->
 
 def test_arrow_carries_docs_and_provenance(atlas: Atlas) -> None:
     rows = pa.ipc.open_file(io.BytesIO(exported(atlas, "arrow"))).read_all()
-    said = json.loads(rows.schema.metadata[b"attlas"])
-    assert (said["rule"], said["evidence"], said["counts"]["n_failed"]) == ("nayar-2025-05", "ECO:0008006", 1)
+    metadata = json.loads(rows.schema.metadata[b"attlas"])
+    assert (metadata["rule"], metadata["evidence"], metadata["counts"]["n_failed"]) == (
+        "nayar-2025-05",
+        "ECO:0008006",
+        1,
+    )
     assert all(field.metadata[b"doc"] for field in rows.schema)
 
 
@@ -194,6 +198,6 @@ def test_tabix_indexes_gff3_and_finds_the_sites_of_a_protein(atlas: Atlas, tmp_p
     subprocess.run(["bgzip", path], check=True)
     subprocess.run(["tabix", "-p", "gff", f"{path}.gz"], check=True)
     done = subprocess.run(["tabix", f"{path}.gz", "P0DP23", "X00004"], check=True, capture_output=True, text=True)
-    found = [tuple(line.split("\t")[i] for i in (0, 3)) for line in done.stdout.splitlines()]
-    asked = atlas.sql("FROM sites WHERE accession IN ('P0DP23', 'X00004') ORDER BY accession, position").to_pylist()
-    assert (done.stderr, found) == ("", [(site["accession"], str(site["position"])) for site in asked])
+    lines = [tuple(line.split("\t")[i] for i in (0, 3)) for line in done.stdout.splitlines()]
+    sites = atlas.sql("FROM sites WHERE accession IN ('P0DP23', 'X00004') ORDER BY accession, position").to_pylist()
+    assert (done.stderr, lines) == ("", [(site["accession"], str(site["position"])) for site in sites])

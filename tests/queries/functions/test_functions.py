@@ -50,8 +50,8 @@ def only(connection: duckdb.DuckDBPyConnection, expression: str) -> Any:
 
 def test_the_normal_tail_is_that_of_scipy_however_small(connection: duckdb.DuckDBPyConnection) -> None:
     z = np.linspace(-37, 37, 1001)
-    found = calculated(connection, "normal_log10_tail(z)", z=z) * np.log(10)
-    assert found == pytest.approx(norm.logsf(abs(z)) + np.log(2), abs=1.3e-7)
+    results = calculated(connection, "normal_log10_tail(z)", z=z) * np.log(10)
+    assert results == pytest.approx(norm.logsf(abs(z)) + np.log(2), abs=1.3e-7)
 
 
 def test_the_normal_quantile_is_that_of_scipy(connection: duckdb.DuckDBPyConnection) -> None:
@@ -62,21 +62,23 @@ def test_the_normal_quantile_is_that_of_scipy(connection: duckdb.DuckDBPyConnect
 @pytest.mark.parametrize("df", DF)
 def test_the_tail_of_t_is_that_of_scipy(connection: duckdb.DuckDBPyConnection, df: int) -> None:
     at = np.geomspace(1e-3, 300, 300)
-    wanted = (t.logsf(at, df) + np.log(2)) / np.log(10)
-    found = calculated(connection, "student_t_log10_tail(t, df)", t=at, df=np.full(len(at), df))
-    is_finite = np.isfinite(wanted)  # scipy's is -inf where the chance is no float any more
-    is_small = is_finite & (wanted < -1)
-    assert found[is_small] == pytest.approx(wanted[is_small], abs=3.1e-4, rel=1e-6)
-    assert found[is_finite] == pytest.approx(wanted[is_finite], abs=2.1e-3, rel=1e-6)
-    assert np.all(np.diff(found) < 0)
-    assert np.array_equal(found, calculated(connection, "student_t_log10_tail(t, df)", t=-at, df=np.full(len(at), df)))
+    references = (t.logsf(at, df) + np.log(2)) / np.log(10)
+    results = calculated(connection, "student_t_log10_tail(t, df)", t=at, df=np.full(len(at), df))
+    is_finite = np.isfinite(references)  # scipy's is -inf where the chance is no float any more
+    is_small = is_finite & (references < -1)
+    assert results[is_small] == pytest.approx(references[is_small], abs=3.1e-4, rel=1e-6)
+    assert results[is_finite] == pytest.approx(references[is_finite], abs=2.1e-3, rel=1e-6)
+    assert np.all(np.diff(results) < 0)
+    assert np.array_equal(
+        results, calculated(connection, "student_t_log10_tail(t, df)", t=-at, df=np.full(len(at), df))
+    )
 
 
 @pytest.mark.parametrize("df", DF)
 def test_the_quantile_of_t_is_that_of_scipy(connection: duckdb.DuckDBPyConnection, df: int) -> None:
     p = np.geomspace(1e-12, 0.025, 100)
-    found = calculated(connection, "student_t_quantile(p, df)", p=p, df=np.full(len(p), df))
-    assert found == pytest.approx(t.isf(p, df), rel=3e-4)
+    results = calculated(connection, "student_t_quantile(p, df)", p=p, df=np.full(len(p), df))
+    assert results == pytest.approx(t.isf(p, df), rel=3e-4)
 
 
 def test_a_correlation_is_that_of_numpy_and_none_where_nothing_varies(connection: duckdb.DuckDBPyConnection) -> None:
@@ -132,10 +134,10 @@ def test_tables_in_functions_are_named_whole() -> None:
 
 @pytest.mark.parametrize(("k", "n"), [(0, 5), (1, 5), (5, 5), (37, 120), (1, 100_000)])
 def test_the_interval_of_a_share_is_wilsons(connection: duckdb.DuckDBPyConnection, k: int, n: int) -> None:
-    wanted = proportion_confint(k, n, alpha=0.05, method="wilson")
+    references = proportion_confint(k, n, alpha=0.05, method="wilson")
     z = norm.isf(0.025)
-    found = [only(connection, f"wilson_{end}({k} / {n}, {n}, {z})") for end in ("low", "high")]
-    assert found == pytest.approx(wanted, abs=1e-12)
+    results = [only(connection, f"wilson_{end}({k} / {n}, {n}, {z})") for end in ("low", "high")]
+    assert results == pytest.approx(references, abs=1e-12)
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 5), (1, 5), (5, 5), (37, 120), (1, 100_000)])
@@ -236,16 +238,16 @@ def test_levels_and_distances_have_names(connection: duckdb.DuckDBPyConnection) 
 
 
 def test_z_of_two_proportions_is_that_of_statsmodels(connection: duckdb.DuckDBPyConnection) -> None:
-    wanted, _ = proportions_ztest([30, 200], [100, 1_500])
-    assert only(connection, "two_proportion_z(30, 100, 200, 1500)") == pytest.approx(wanted)
+    references, _ = proportions_ztest([30, 200], [100, 1_500])
+    assert only(connection, "two_proportion_z(30, 100, 200, 1500)") == pytest.approx(references)
 
 
 def test_choices_and_drawing_are_those_of_scipy(connection: duckdb.DuckDBPyConnection) -> None:
     assert only(connection, "exp(log_choose(20, 7))") == pytest.approx(comb(20, 7))
     assert only(connection, "log_choose(9, 0)") == pytest.approx(0)
     for n, marked, n_all in ((3, 10, 50), (0, 4, 9), (9, 4, 9), (1, 1, 1)):
-        found = only(connection, f"hypergeometric_variance({n}, {marked}, {n_all})")
-        assert found == pytest.approx(hypergeom(n_all, marked, n).var() if 0 < n < n_all else 0)
+        results = only(connection, f"hypergeometric_variance({n}, {marked}, {n_all})")
+        assert results == pytest.approx(hypergeom(n_all, marked, n).var() if 0 < n < n_all else 0)
 
 
 def test_positions_keep_to_the_sequence_and_the_kind_of_feature(connection: duckdb.DuckDBPyConnection) -> None:
@@ -371,8 +373,8 @@ def test_a_profile_has_a_row_per_residue_and_layer(atlas: Atlas) -> None:
 
 
 def test_whoever_asks_an_atlas_may_call_them(atlas: Atlas) -> None:
-    found = atlas.sql("SELECT student_t_quantile(0.025, 4) AS t, wilson_low(0.5, 10, 1.96) AS low").to_pylist()
-    assert found[0] == {"t": pytest.approx(2.776, abs=1e-3), "low": pytest.approx(0.2366, abs=1e-4)}
+    results = atlas.sql("SELECT student_t_quantile(0.025, 4) AS t, wilson_low(0.5, 10, 1.96) AS low").to_pylist()
+    assert results[0] == {"t": pytest.approx(2.776, abs=1e-3), "low": pytest.approx(0.2366, abs=1e-4)}
 
 
 def test_a_function_is_made_by_the_first_query_that_calls_it(atlas_dir: Path) -> None:

@@ -44,7 +44,7 @@ def tricky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
 
 
 @pytest.mark.parametrize(
-    ("asked", "accession"),
+    ("id", "accession"),
     [
         ("P04637", "P04637"),
         ("P04637-2", "P04637-2"),
@@ -81,13 +81,13 @@ def tricky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
         (HOSTILE.accession, HOSTILE.accession),
     ],
 )
-def test_each_form_of_an_id_finds_its_protein(atlas: Atlas, asked: str, accession: str) -> None:
-    assert atlas.protein(asked)["accession"].to_pylist() == [accession]
-    assert atlas.sites(asked)["accession"].unique().to_pylist() == [accession]
+def test_each_form_of_an_id_finds_its_protein(atlas: Atlas, id: str, accession: str) -> None:
+    assert atlas.protein(id)["accession"].to_pylist() == [accession]
+    assert atlas.sites(id)["accession"].unique().to_pylist() == [accession]
 
 
 @pytest.mark.parametrize(
-    ("asked", "accession"),
+    ("id", "accession"),
     [
         ("P02340.4", "P02340"),
         ("sp|P02340.4|P53_MOUSE", "P02340"),
@@ -108,14 +108,14 @@ def test_each_form_of_an_id_finds_its_protein(atlas: Atlas, asked: str, accessio
         ("ONLY1", "P11111-2"),
     ],
 )
-def test_what_looks_like_two_forms_is_read_as_the_atlas_has_it(tricky: Atlas, asked: str, accession: str) -> None:
-    assert tricky.protein(asked)["accession"].to_pylist() == [accession]
-    among_many = tricky.matches([asked, *MANY_UNKNOWN])[0]
+def test_what_looks_like_two_forms_is_read_as_the_atlas_has_it(tricky: Atlas, id: str, accession: str) -> None:
+    assert tricky.protein(id)["accession"].to_pylist() == [accession]
+    among_many = tricky.matches([id, *MANY_UNKNOWN])[0]
     assert tricky.protein_rows(among_many.rows)["accession"].to_pylist() == [accession]
 
 
 @pytest.mark.parametrize(
-    ("asked", "why"),
+    ("id", "why"),
     [
         ("P02340.3", "P02340 is here in sequence version 4, which is another sequence"),
         ("sp|P02340.5|P53_MOUSE", "P02340 is here in sequence version 4, which is another sequence"),
@@ -129,12 +129,12 @@ def test_what_looks_like_two_forms_is_read_as_the_atlas_has_it(tricky: Atlas, as
         ("ACTB@7955", "gene ACTB is here of Danio rerio, taxon 10090, taxon 9606, not of 7955"),
     ],
 )
-def test_what_is_nearly_here_is_refused_with_what_is(tricky: Atlas, asked: str, why: str) -> None:
-    for match in (tricky.match(asked), tricky.matches([asked, *MANY_UNKNOWN])[0]):
+def test_what_is_nearly_here_is_refused_with_what_is(tricky: Atlas, id: str, why: str) -> None:
+    for match in (tricky.match(id), tricky.matches([id, *MANY_UNKNOWN])[0]):
         assert (match.rows, match.candidates, match.why) == ((), (), why)
         assert why in (match.reason or "")
     with pytest.raises(QuestionError, match="is not in this atlas") as caught:
-        tricky.sites(asked)
+        tricky.sites(id)
     assert f"found:    {why}" in str(caught.value)
 
 
@@ -183,7 +183,7 @@ def test_a_taxon_says_whose_gene_is_meant_and_nothing_else(tricky: Atlas, taxon:
 
 
 @pytest.mark.parametrize(
-    ("asked", "close"),
+    ("id", "close"),
     [
         ("p04637", "P04637"),
         ("CALM_HUMAN", "CALM1_HUMAN"),
@@ -194,16 +194,16 @@ def test_a_taxon_says_whose_gene_is_meant_and_nothing_else(tricky: Atlas, taxon:
         ("sp|P04637-9|P53_HUMAN", "P04637-2"),
     ],
 )
-def test_an_unknown_id_is_met_with_similar_ones(atlas: Atlas, asked: str, close: str) -> None:
-    assert close in atlas.match(asked).close
+def test_an_unknown_id_is_met_with_similar_ones(atlas: Atlas, id: str, close: str) -> None:
+    assert close in atlas.match(id).close
     with pytest.raises(QuestionError, match="is not in this atlas"):
-        atlas.protein(asked)
+        atlas.protein(id)
 
 
-@pytest.mark.parametrize("asked", ["", "  ", "\t"])
-def test_an_empty_id_is_called_so(atlas: Atlas, asked: str) -> None:
+@pytest.mark.parametrize("id", ["", "  ", "\t"])
+def test_an_empty_id_is_called_so(atlas: Atlas, id: str) -> None:
     with pytest.raises(QuestionError, match=r"^An empty id is not in this atlas\."):
-        atlas.protein(asked)
+        atlas.protein(id)
 
 
 def test_letter_case_is_mentioned_where_it_is_all_that_differs(atlas: Atlas) -> None:
@@ -218,7 +218,7 @@ def test_an_accession_without_its_version_is_met_with_the_one_that_has_it(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "id",
     [
         "",
         " ",
@@ -235,14 +235,14 @@ def test_an_accession_without_its_version_is_met_with_the_one_that_has_it(tmp_pa
         "AF--F1",
     ],
 )
-def test_an_id_like_no_other_is_simply_not_there(atlas: Atlas, asked: str) -> None:
-    assert (atlas.match(asked).rows, atlas.match(asked).candidates) == ((), ())
-    assert atlas.matches([asked, *MANY_UNKNOWN])[0].rows == ()
+def test_an_id_like_no_other_is_simply_not_there(atlas: Atlas, id: str) -> None:
+    assert (atlas.match(id).rows, atlas.match(id).candidates) == ((), ())
+    assert atlas.matches([id, *MANY_UNKNOWN])[0].rows == ()
 
 
-@pytest.mark.parametrize("asked", ["\x1b[31mP04637", "nope\x07\x9b31m", "x" * 10_000, "TP53\n@9606"])
-def test_a_message_repeats_an_id_short_and_without_control_characters(atlas: Atlas, asked: str) -> None:
-    message = str(atlas.match(asked).fault())
+@pytest.mark.parametrize("id", ["\x1b[31mP04637", "nope\x07\x9b31m", "x" * 10_000, "TP53\n@9606"])
+def test_a_message_repeats_an_id_short_and_without_control_characters(atlas: Atlas, id: str) -> None:
+    message = str(atlas.match(id).fault())
     assert all(line.isprintable() for line in message.splitlines())
     assert len(message.splitlines()[0]) < 120
 
@@ -251,8 +251,8 @@ def test_candidates_and_similar_ids_of_hostile_names_are_printable(tmp_path: Pat
     evil = [SyntheticProtein(f"E\x1b[{i}m", random_sequence(40, i), "EVIL\x07_X", "GEN\x1b[2J") for i in range(2)]
     write_atlas(tmp_path / "atlas", evil)
     with Atlas.open(tmp_path / "atlas") as atlas:
-        for asked in ("GEN\x1b[2J", "gen\x1b[2j", "EVIL\x07_X"):
-            message = str(atlas.match(asked).fault())
+        for id in ("GEN\x1b[2J", "gen\x1b[2j", "EVIL\x07_X"):
+            message = str(atlas.match(id).fault())
             assert "\\x1b" in message or "\\x07" in message
             assert all(line.isprintable() for line in message.splitlines())
 
@@ -276,6 +276,8 @@ wrapped = st.sampled_from(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(ids=st.lists(st.one_of(st.builds(lambda w, n: w.format(n), wrapped, names), st.text(max_size=8)), min_size=11))
 def test_many_ids_are_read_as_each_of_them_is(atlas: Atlas, ids: list[str]) -> None:
-    for one, many in zip([atlas.match(asked) for asked in ids], atlas.matches(ids), strict=True):
-        assert replace(one, close=()) == replace(many, close=())
-        assert one.close[: len(many.close)] == many.close  # misspellings are looked for in the first ten only
+    for match, batch_match in zip([atlas.match(id) for id in ids], atlas.matches(ids), strict=True):
+        assert replace(match, close=()) == replace(batch_match, close=())
+        assert (
+            match.close[: len(batch_match.close)] == batch_match.close
+        )  # misspellings are looked for in the first ten only

@@ -125,14 +125,14 @@ def test_a_release_of_a_release_is_the_same(stated: Path, tmp_path: Path) -> Non
 def test_the_sums_are_of_every_file_and_sha256sum_agrees(release: Path) -> None:
     lines = (release / "SHA256SUMS").read_text().splitlines()
     listed = {path: digest for digest, path in (line.split("  ", 1) for line in lines)}
-    found = digests(release)
-    found.pop("SHA256SUMS")
-    assert listed == found
+    sums = digests(release)
+    sums.pop("SHA256SUMS")
+    assert listed == sums
     if shutil.which("sha256sum"):
         done = subprocess.run(
             ["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=release, capture_output=True, text=True
         )
-        assert (done.returncode, done.stdout.count(": OK")) == (0, len(found))
+        assert (done.returncode, done.stdout.count(": OK")) == (0, len(sums))
 
 
 @pytest.mark.thorough
@@ -149,7 +149,7 @@ def test_neighbouring_files_are_joined_up_to_a_size_and_row_groups_filled(
     assert 1 < n < 6
     assert [f.path for f in files] == [f"residues/residues-{i:05d}-of-{n:05d}.parquet" for i in range(1, n + 1)]
     ranges = [(f.first_sequence_id, f.last_sequence_id) for f in files]
-    assert all(last < first for (_, last), (first, _) in pairwise(ranges))
+    assert all(end < begin for (_, end), (begin, _) in pairwise(ranges))
     for file in files:
         metadata = pq.read_metadata(tmp_path / "release" / file.path)
         rows = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
@@ -327,8 +327,8 @@ def test_mlcroissant_finds_no_error(request: pytest.FixtureRequest, root: str) -
     logging.getLogger("absl").setLevel(logging.ERROR)
     metadata = mlcroissant.Dataset(jsonld=str(request.getfixturevalue(root) / "croissant.json")).metadata
     assert metadata.ctx.issues.errors == set()
-    said = " ".join(metadata.ctx.issues.warnings)
-    assert ("license" in said, "citeAs" in said) == ((True, True) if root == "release" else (False, False))
+    warnings = " ".join(metadata.ctx.issues.warnings)
+    assert ("license" in warnings, "citeAs" in warnings) == ((True, True) if root == "release" else (False, False))
     assert len(metadata.ctx.issues.warnings) == (2 if root == "release" else 0)
 
 
@@ -345,24 +345,24 @@ def test_mlcroissant_reads_every_row_and_column(release: Path, table: Table) -> 
     assert list(rows[0]) == [column.name for column in table.stored()]
     for name in ("sequence_id", "length", "position", "rank", "n_edges", "sequence", "residue"):
         if name in rows[0] and name in stored[0]:
-            found = [v.decode() if isinstance(v, bytes) else v for v in (row[name] for row in rows)]
-            assert [None if v != v or v is None else v for v in found] == [row[name] for row in stored]
+            values = [v.decode() if isinstance(v, bytes) else v for v in (row[name] for row in rows)]
+            assert [None if v != v or v is None else v for v in values] == [row[name] for row in stored]
     if table is RESIDUES:
         assert [list(map(float, row["received"])) for row in rows[:50]] == [row["received"] for row in stored[:50]]
 
 
 def test_the_metadata_names_every_file_with_its_digest(stated: Path) -> None:
     values = json.loads((stated / "croissant.json").read_text())
-    files = {one["@id"]: one for one in values["distribution"] if one["@type"] == "cr:FileObject"}
-    found = digests(stated)
-    assert {path: one["sha256"] for path, one in files.items()} == {
-        path: digest for path, digest in found.items() if path not in ("croissant.json", "SHA256SUMS")
+    files = {entry["@id"]: entry for entry in values["distribution"] if entry["@type"] == "cr:FileObject"}
+    sums = digests(stated)
+    assert {path: entry["sha256"] for path, entry in files.items()} == {
+        path: digest for path, digest in sums.items() if path not in ("croissant.json", "SHA256SUMS")
     }
     assert files["manifest.json"]["contentUrl"] == "https://example.org/atlases/first/manifest.json"
     assert values["license"] == "CC-BY-4.0"
-    assert [one["name"] for one in values["creator"]] == ["Ada Lovelace", "Grüße GmbH"]
-    received = [field for one in values["recordSet"] for field in one["field"] if field.get("isArray")]
-    assert [(one["@id"], one["arrayShape"], one["dataType"]) for one in received] == [
+    assert [entry["name"] for entry in values["creator"]] == ["Ada Lovelace", "Grüße GmbH"]
+    received = [field for entry in values["recordSet"] for field in entry["field"] if field.get("isArray")]
+    assert [(entry["@id"], entry["arrayShape"], entry["dataType"]) for entry in received] == [
         ("residues/received", "4", "cr:Float32")
     ]
 
@@ -469,8 +469,8 @@ def front_matter(root: Path) -> dict:
 def test_the_head_of_the_readme_is_what_the_hub_reads(release: Path, stated: Path) -> None:
     head = front_matter(stated)
     assert (head["pretty_name"], head["license"]) == (EVERYTHING.title, "cc-by-4.0")
-    assert [one["config_name"] for one in head["configs"]] == [table.name for table in BUILT]
-    assert all(list(stated.glob(one["data_files"])) for one in head["configs"])
+    assert [config["config_name"] for config in head["configs"]] == [table.name for table in BUILT]
+    assert all(list(stated.glob(config["data_files"])) for config in head["configs"])
     assert head["size_categories"] == ["1K<n<10K"]
     assert "license" not in front_matter(release)
 
@@ -517,7 +517,7 @@ def test_the_card_counts_as_the_table_does(release: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"title": " "}, "a line of text"),
         ({"citation": "two\nlines"}, "a line of text"),
@@ -526,8 +526,8 @@ def test_the_card_counts_as_the_table_does(release: Path) -> None:
         ({"url": "hf://models/x"}, "no URL of a release"),
     ],
 )
-def test_a_statement_that_cannot_be_printed_is_refused(values: dict, said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_a_statement_that_cannot_be_printed_is_refused(values: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         Statement(**values)
 
 
@@ -613,11 +613,11 @@ def test_what_a_killed_publish_left_goes_with_the_next_and_nothing_else_does(
 
 
 def test_files_of_the_same_sequences_are_not_joined() -> None:
-    def file(name: str, first: int, last: int) -> TableFile:
-        return TableFile("features", f"features/{name}.parquet", 1, 100, "0" * 64, 50, "0" * 64, first, last)
+    def file(name: str, begin: int, end: int) -> TableFile:
+        return TableFile("features", f"features/{name}.parquet", 1, 100, "0" * 64, 50, "0" * 64, begin, end)
 
-    one, other, third, after = file("a", 0, 9), file("b", 3, 12), file("c", 12, 20), file("d", 13, 13)
-    assert tables.group_files([one, other]) == [[one], [other]]
-    assert tables.group_files([one, after]) == [[one, after]]
-    assert tables.group_files([third, one]) == [[one, third]]
-    assert tables.group_files([other, third]) == [[other], [third]]
+    file_a, file_b, file_c, file_d = file("a", 0, 9), file("b", 3, 12), file("c", 12, 20), file("d", 13, 13)
+    assert tables.group_files([file_a, file_b]) == [[file_a], [file_b]]
+    assert tables.group_files([file_a, file_d]) == [[file_a, file_d]]
+    assert tables.group_files([file_c, file_a]) == [[file_a, file_c]]
+    assert tables.group_files([file_b, file_c]) == [[file_b], [file_c]]

@@ -117,16 +117,16 @@ def add_the_rest(root: Path) -> None:
         at = {**key, "chain": "A", "residue": "A", "observed": "A"}
         make_axes = [f"{atom}_{axis}" for atom in ("ca", "cb") for axis in "xyz"]
         spots += [{**at, "position": i, **{x: choose.uniform(0, 20) for x in make_axes}} for i in range(1, 41)]
-        some = [(i, j) for i in range(1, 41) for j in range(i + 6, 41)]
+        position_pairs = [(i, j) for i in range(1, 41) for j in range(i + 6, 41)]
         pairs += [
             {**key, "i": i, "j": j, "probability": choose.random(), "score": choose.gauss(0, 1), "chose_heads": False}
-            for i, j in some
+            for i, j in position_pairs
         ]
         n = {"n_pairs": 1560, "n_contact_pairs": 90, "n_top": 40, "n_long_pairs": 136, "n_long_contacts": 6}
         for head in HEADS:
             k = {"n_edges": choose.randint(60, 99), "n_contact_edges": choose.randint(0, 30), "mass": 30.0}
-            rest = {"contact_mass": choose.uniform(0, 9), "n_top_contacts": choose.randint(0, 9)}
-            heads.append({**key, "chain": "A", **head, **n, **k, **rest})
+            other_columns = {"contact_mass": choose.uniform(0, 9), "n_top_contacts": choose.randint(0, 9)}
+            heads.append({**key, "chain": "A", **head, **n, **k, **other_columns})
         site = {"position": 7, "residue": "A", "rank": 1, "layer": 1, "received": 3.0, "share": 1.0}
         sites.append({"sequence_id": ids[accession], **site})
     added = ((COORDINATES, spots), (CONTACTS, pairs), (FUSED_CONTACTS, pairs), (HEAD_CONTACTS, heads))
@@ -248,14 +248,14 @@ def test_the_sql_on_the_page_gives_the_rows_of_the_download(parsed: Parsed, repo
     # What the queries call, and what this calls, stands at the end of the page.
     assert definitions == [function.sql for function in reached_from("\n".join(queries))]
     assert len(definitions) > 15
-    for one, sql in zip(shown, queries, strict=True):
-        assert sql == one.bound_question.sql
+    for shown_figure, sql in zip(shown, queries, strict=True):
+        assert sql == shown_figure.bound_question.sql
         rows = whole.sql(sql)
-        assert rows.to_pylist() == one.rows.to_pylist(), one.figure.name
-        found = list(csv.reader(io.StringIO(files[f"{one.figure.name}.csv"])))
-        assert found[0] == rows.schema.names
+        assert rows.to_pylist() == shown_figure.rows.to_pylist(), shown_figure.figure.name
+        lines = list(csv.reader(io.StringIO(files[f"{shown_figure.figure.name}.csv"])))
+        assert lines[0] == rows.schema.names
         expected = [["" if v is None else _cell(v) for v in row.values()] for row in rows.to_pylist()]
-        assert found[1:] == expected, one.figure.name
+        assert lines[1:] == expected, shown_figure.figure.name
 
 
 def _cell(value: object) -> str:
@@ -268,15 +268,15 @@ def test_the_command_on_the_page_gives_the_same_rows(
     """Each asks the SQL of the test above; the rows are compared of every fifth, thoroughly of all."""
     lines = [data for data in parsed.texts if data.startswith("attlas ask DIR ") and "--describe" not in data]
     typed = [
-        one for one in report.shown_figures() if "\x1b" not in one.bound_question.sql
+        shown_figure for shown_figure in report.shown_figures() if "\x1b" not in shown_figure.bound_question.sql
     ]  # an escape code cannot be typed
     assert len(lines) == len(typed) > 12
-    for i, (line, one) in enumerate(zip(lines, typed, strict=True)):
+    for i, (line, shown_figure) in enumerate(zip(lines, typed, strict=True)):
         _, _, _, name, *words = shlex.split(line)
         arguments = dict(word.split("=", 1) for word in words)
-        assert ask(whole, name, arguments).sql == one.bound_question.sql
+        assert ask(whole, name, arguments).sql == shown_figure.bound_question.sql
         if is_thorough or i % 5 == 0:
-            assert whole.ask(name, **arguments).to_pylist() == one.rows.to_pylist()
+            assert whole.ask(name, **arguments).to_pylist() == shown_figure.rows.to_pylist()
 
 
 def test_every_number_in_a_caption_is_in_the_rows(report: Report) -> None:
@@ -301,17 +301,17 @@ def test_the_cells_of_a_heat_map_are_the_rows(report: Report) -> None:
     assert shown.picture is not None
     mesh = shown.picture.figure.axes[0].collections[0]
     drawn = mesh.get_array()
-    found = {(row["layer"], row["head"]): row["p"] for row in shown.rows.to_pylist()}
+    values = {(row["layer"], row["head"]): row["p"] for row in shown.rows.to_pylist()}
     assert drawn.shape == (N_LAYERS, N_HEADS)
     for layer in range(N_LAYERS):
         for head in range(N_HEADS):
-            if (layer, head) in found:
-                assert drawn[layer, head] == found[layer, head]
+            if (layer, head) in values:
+                assert drawn[layer, head] == values[layer, head]
             else:
                 assert drawn.mask[layer, head]
     titles = re.findall(r"<title>layer (\d+), head (\d+): (\S+)</title>", shown.svg)
     assert len(titles) == N_LAYERS * N_HEADS
-    assert {(int(a), int(b)): v for a, b, v in titles if v != "none"} == {k: f"{v:g}" for k, v in found.items()}
+    assert {(int(a), int(b)): v for a, b, v in titles if v != "none"} == {k: f"{v:g}" for k, v in values.items()}
 
 
 def test_the_intervals_drawn_are_those_of_the_rows(report: Report) -> None:
@@ -320,13 +320,15 @@ def test_the_intervals_drawn_are_those_of_the_rows(report: Report) -> None:
     rows = shown.rows.to_pylist()
     labels = list(dict.fromkeys(row["label"] for row in rows))
     for label, axis in zip(labels, shown.picture.figure.axes, strict=False):
-        own = [row for row in rows if row["label"] == label]
+        label_rows = [row for row in rows if row["label"] == label]
         points = [line.get_xdata()[0] for line in axis.lines if line.get_marker() == "o"]
-        assert points == [row["p"] for row in own]
+        assert points == [row["p"] for row in label_rows]
         ends = [
             tuple(line.get_xdata()) for line in axis.lines if len(line.get_xdata()) == 2 and line.get_color() == BLUE
         ]
-        expected = [(row["proteins_low"], row["proteins_high"]) for row in own if row["proteins_low"] is not None]
+        expected = [
+            (row["proteins_low"], row["proteins_high"]) for row in label_rows if row["proteins_low"] is not None
+        ]
         assert ends == expected
 
 
@@ -374,7 +376,7 @@ def test_an_atlas_with_features_but_no_probe_shows_its_sites(atlas_dir: Path, tm
     annotate(root, [("P04637", "Active site", 5, 9), ("X00003", "Chain", 1, 73)])
     with Atlas.open(root) as opened:
         report = make_report(opened)
-    assert types_shown(report, "Attention received tells") == ["Active site"]
+    assert types_shown(report, "Attention received predicts") == ["Active site"]
     assert types_shown(report, "Heads that attend to") == []
     (notes,) = (part.section.absent for part in report.sections if part.section.name == "sites")
     assert any("Chain" in note for note in notes)
@@ -401,7 +403,7 @@ def test_every_figure_of_the_report_is_shown_or_named(report: Report, parsed: Pa
     figures = [outcome.figure.name for section in report.sections for outcome in section.figures]
     assert len(figures) == len(set(figures)) == len(list(report.shown_figures())) + len(list(report.missing_figures()))
     assert [(absent.figure.name, absent.why) for absent in report.missing_figures() if absent.command] == []
-    shown = {one.figure.name for one in report.shown_figures()}
+    shown = {shown_figure.figure.name for shown_figure in report.shown_figures()}
     assert shown >= {"contact-precision", "contact-heads", "families-apart", "best-families", "enrichment-in-space"}
 
 
@@ -420,13 +422,13 @@ def test_matplotlib_is_not_imported_before_a_figure_is_drawn() -> None:
 # What it was asked with
 
 
-def asked_with(atlas_dir: Path, root: Path, *, probes: list[float | None], said: list[dict]) -> Path:
+def asked_with(atlas_dir: Path, root: Path, *, probes: list[float | None], contact_settings: list[dict]) -> Path:
     """Return an atlas with files of a probe at each theta, and of heads against contacts with each of the settings."""
     shutil.copytree(atlas_dir, root)
     key = {"accession": "X00003", "sequence_id": sequence_ids(root)["X00003"], "label": "Active site"}
     key |= {"source": "s", "chain": "A", "layer": 0, "head": 0}
     thetas = [{} if theta is None else {"theta": theta} for theta in probes]
-    for table, files in ((LABELS, thetas), (HEAD_FEATURES, thetas), (HEAD_CONTACTS, said)):
+    for table, files in ((LABELS, thetas), (HEAD_FEATURES, thetas), (HEAD_CONTACTS, contact_settings)):
         row = {column.name: key.get(column.name, 1) for column in table.stored()}
         for at, settings in enumerate(files):
             metadata = {SETTINGS_KEY: json.dumps({"settings": settings}).encode()} if settings else {}
@@ -443,14 +445,14 @@ def readings(root: Path) -> tuple[str, str]:
 
 
 def test_captions_say_the_threshold_that_was_asked_with(atlas_dir: Path, tmp_path: Path) -> None:
-    said = {"theta": 0.125, "atom": "cb", "max_length": None}
-    labels, heads = readings(asked_with(atlas_dir, tmp_path / "atlas", probes=[0.05], said=[said]))
+    settings = {"theta": 0.125, "atom": "cb", "max_length": None}
+    labels, heads = readings(asked_with(atlas_dir, tmp_path / "atlas", probes=[0.05], contact_settings=[settings]))
     assert "pairs with an attention of 0.05 or more)" in labels
     assert "(attention of 0.125 or more) that are contacts between C-beta atoms;" in heads
 
 
 @pytest.mark.parametrize(
-    ("probes", "said"),
+    ("probes", "settings"),
     [
         ([None], [{}]),
         ([0.05, 0.3], [{"theta": 0.1, "atom": "ca"}, {"theta": 0.3, "atom": "cb"}]),
@@ -462,20 +464,22 @@ def test_captions_say_the_threshold_that_was_asked_with(atlas_dir: Path, tmp_pat
     ids=["not said", "two", "one of two", "no number", "not a number", "no files"],
 )
 def test_captions_without_one_threshold_say_no_number(
-    atlas_dir: Path, tmp_path: Path, probes: list[float | None], said: list[dict]
+    atlas_dir: Path, tmp_path: Path, probes: list[float | None], settings: list[dict]
 ) -> None:
-    labels, heads = readings(asked_with(atlas_dir, tmp_path / "atlas", probes=probes, said=said))
+    labels, heads = readings(asked_with(atlas_dir, tmp_path / "atlas", probes=probes, contact_settings=settings))
     assert "pairs with an attention of the probe's threshold or more)" in labels
     assert "(attention of the run's threshold or more) that are contacts;" in heads
 
 
 def test_settings_are_read_from_the_files_of_a_table_by_name(atlas_dir: Path, tmp_path: Path) -> None:
-    said = [{"theta": 0.3, "atom": "ca", "max_length": None}, {"theta": 0.3, "atom": "cb", "max_length": None}]
-    root = asked_with(atlas_dir, tmp_path / "atlas", probes=[0.05], said=said)
+    settings = [{"theta": 0.3, "atom": "ca", "max_length": None}, {"theta": 0.3, "atom": "cb", "max_length": None}]
+    root = asked_with(atlas_dir, tmp_path / "atlas", probes=[0.05], contact_settings=settings)
     with Atlas.open(root) as opened:
-        found = [settings_of(opened.root, opened.manifest, table) for table in (LABELS, HEAD_FEATURES, HEAD_CONTACTS)]
+        by_table = [
+            settings_of(opened.root, opened.manifest, table) for table in (LABELS, HEAD_FEATURES, HEAD_CONTACTS)
+        ]
         assert settings_of(opened.root, opened.manifest, CONTACTS) == {}
-    assert found == [{"theta": 0.05}, {"theta": 0.05}, {"theta": 0.3, "max_length": None}]
+    assert by_table == [{"theta": 0.05}, {"theta": 0.05}, {"theta": 0.3, "max_length": None}]
 
 
 @pytest.mark.parametrize(
@@ -522,7 +526,7 @@ def types_shown(report: Report, title: str) -> list[str]:
 
 
 def test_types_are_those_on_most_residues_with_the_known_ones_first(report: Report) -> None:
-    types, labels = (types_shown(report, title) for title in ("Attention received tells", "Heads that attend to"))
+    types, labels = (types_shown(report, title) for title in ("Attention received predicts", "Heads that attend to"))
     assert types[:2] == ["Active site", "Binding site"]
     assert HOSTILE in types
     assert not [label for label in labels if label.startswith("aa:") or label == "residue"]
@@ -530,17 +534,17 @@ def test_types_are_those_on_most_residues_with_the_known_ones_first(report: Repo
 
 
 def test_types_asked_for_are_those_shown(whole: Atlas) -> None:
-    for asked in (["Binding site"], ["BINDING SITE", "binding site"]):
-        parts = sections(whole, types=asked, proteins=None)
+    for types in (["Binding site"], ["BINDING SITE", "binding site"]):
+        parts = sections(whole, types=types, proteins=None)
         titles = [figure.title for part in parts for figure in part.figures if "Attention received" in figure.title]
-        assert titles == ["Attention received tells: Binding site"]
+        assert titles == ["Attention received predicts: Binding site"]
     with pytest.raises(QuestionError, match=r"no such types[\s\S]*Active site[\s\S]*Transit peptide"):
         make_report(whole, types=["Active site", "Transit peptide"])
 
 
 def test_a_type_that_the_chosen_proteins_lack_is_named_not_refused(whole: Atlas) -> None:
     parts = {p.name: p for p in sections(whole, types=["Active site", HOSTILE], proteins=["X00001"])}
-    for name, title in (("sites", "Attention received tells"), ("heads", "Heads that attend to")):
+    for name, title in (("sites", "Attention received predicts"), ("heads", "Heads that attend to")):
         titles = [f.title for f in parts[name].figures if f.title.startswith(f"{title}: ")]
         assert titles == [f"{title}: Active site", f"{title}: {HOSTILE}"]
         assert any(HOSTILE in note for note in parts[name].absent)
@@ -548,13 +552,13 @@ def test_a_type_that_the_chosen_proteins_lack_is_named_not_refused(whole: Atlas)
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_report_of_some_proteins_says_which_figures_are_of_all(whole: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = ("about", "model", "sites")
-    some_parts = lambda atlas, **chosen: [s for s in sections(atlas, **chosen) if s.name in wanted]  # noqa: E731
+    names = ("about", "model", "sites")
+    some_parts = lambda atlas, **filters: [s for s in sections(atlas, **filters) if s.name in names]  # noqa: E731
     monkeypatch.setattr("attlas.queries.report.report.sections", some_parts)
-    some = [f"X{i:05d}" for i in range(8)]
-    report = make_report(whole, types=["Active site"], proteins=some)
+    proteins = [f"X{i:05d}" for i in range(8)]
+    report = make_report(whole, types=["Active site"], proteins=proteins)
     parsed = Parsed(page(report))
-    assert parsed.files()["ids.txt"].split() == some
+    assert parsed.files()["ids.txt"].split() == proteins
     assert of(report, "feature-types").rows["n_proteins"].to_pylist()[0] == 8
     assert "'X00007'" in of(report, "enrichment").bound_question.sql
     lines = [data for data in parsed.texts if data.startswith("attlas ask DIR ")]
@@ -684,8 +688,8 @@ def test_points_of_too_few_proteins_are_hollow_and_have_no_interval(
     """Two proteins that agree were once the surest point of the page."""
     names = ("best-heads", "enrichment", "baselines")
 
-    def sections_with_points(atlas: Atlas, **chosen: object) -> list[Section]:
-        parts = sections(atlas, **chosen)
+    def sections_with_points(atlas: Atlas, **filters: object) -> list[Section]:
+        parts = sections(atlas, **filters)
         return [
             replace(part, figures=tuple(figure for figure in part.figures if figure.name in names)) for part in parts
         ]

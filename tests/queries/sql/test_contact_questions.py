@@ -19,7 +19,7 @@ from helpers.contact_case import (
     all_pairs,
     best_pairs,
     by_hand,
-    chosen,
+    choose_chains,
     random_head_contacts,
     walk,
 )
@@ -51,18 +51,18 @@ class Case:
         write_atlas(root, proteins, n_layers=N_LAYERS, n_heads=N_HEADS)
         self.sequences = {p.accession: p.sequence for p in proteins}
         self.maps = {s: all_pairs(len(s), choose) for s in dict.fromkeys(self.sequences.values())}
-        first = {sequence: accession for accession, sequence in reversed(self.sequences.items())}
+        accession_of = {sequence: accession for accession, sequence in reversed(self.sequences.items())}
         # R05 has a structure but no contacts, as a protein that was left out.
-        self.stored = {s: best_pairs(some, len(s)) for s, some in self.maps.items() if first[s] != "R05"}
-        add_contacts(root, {first[s]: some for s, some in self.stored.items()})
+        self.stored = {s: best_pairs(pairs, len(s)) for s, pairs in self.maps.items() if accession_of[s] != "R05"}
+        add_contacts(root, {accession_of[s]: pairs for s, pairs in self.stored.items()})
         # By fused heads, whose scores may be negative: R04 alone lacks them, and R03 and R06 chose the heads.
         fused_maps = {s: {pair: score - 0.4 for pair, score in all_pairs(len(s), choose).items()} for s in self.maps}
-        self.fused = {s: best_pairs(some, len(s)) for s, some in fused_maps.items() if first[s] != "R04"}
+        self.fused = {s: best_pairs(pairs, len(s)) for s, pairs in fused_maps.items() if accession_of[s] != "R04"}
         self.choosing = {self.sequences[name] for name in ("R03", "R06")}
-        add_fused_contacts(root, {first[s]: some for s, some in self.fused.items()}, choosing=("R03", "R06"))
+        add_fused_contacts(root, {accession_of[s]: pairs for s, pairs in self.fused.items()}, choosing=("R03", "R06"))
         self.chains = self._chains(choose)
         add_chains(root, self.chains)
-        self.heads = [row for one in self.chains for row in random_head_contacts(one, HEADS, choose)]
+        self.heads = [row for chain in self.chains for row in random_head_contacts(chain, HEADS, choose)]
         add_head_contacts(root, self.heads)
         self.root, self.atlas = root, Atlas.open(root)
 
@@ -75,19 +75,22 @@ class Case:
                 MadeChain(name, f"{name}.cif", chain, walk(n, choose, missing=choose.choice((0, 0.1))))
                 for chain in ("A", "B")[: choose.randint(1, 2)]
             ]
-        shared = [MadeChain(f"T{one.accession[1:]}", one.source, one.chain, one.places) for one in made[:4]]
-        return [*made, *(one for one in shared if one.accession in ("T00", "T01"))]
+        shared = [
+            MadeChain(f"T{made_chain.accession[1:]}", made_chain.source, made_chain.chain, made_chain.places)
+            for made_chain in made[:4]
+        ]
+        return [*made, *(made_chain for made_chain in shared if made_chain.accession in ("T00", "T01"))]
 
     def ask(self, name: str, **given: object) -> list[dict]:
         return self.atlas.ask(name, **given).to_pylist()
 
     def counted(self, atom: str, *, is_every: bool, accessions: tuple[str, ...] | None = None) -> list[MadeChain]:
-        told = [one for one in self.chains if self.stored.get(self.sequences[one.accession])]
-        told = [one for one in told if accessions is None or one.accession in accessions]
-        return chosen(told, self.sequences, atom, is_every=is_every)
+        chains = [chain for chain in self.chains if self.stored.get(self.sequences[chain.accession])]
+        chains = [chain for chain in chains if accessions is None or chain.accession in accessions]
+        return choose_chains(chains, self.sequences, atom, is_every=is_every)
 
-    def of(self, one: MadeChain) -> Scores:
-        return self.stored[self.sequences[one.accession]]
+    def of(self, chain: MadeChain) -> Scores:
+        return self.stored[self.sequences[chain.accession]]
 
 
 @pytest.fixture(scope="module")
@@ -103,17 +106,17 @@ def test_precision_by_structure_is_that_counted_by_hand(case: Case, atom: str, s
     chains = case.counted(atom, is_every=structures == "all")
     rows = case.ask("contact_precision_by_structure", atom=atom, structures=structures)
     assert [(r["accession"], r["source"], r["chain"], r["range"], r["cut"]) for r in rows] == [
-        (one.accession, one.source, one.chain, *at) for one in chains for at in ROWS
+        (chain.accession, chain.source, chain.chain, *at) for chain in chains for at in ROWS
     ]
     for row in rows:
-        one = next(
+        chain = next(
             o for o in chains if (o.accession, o.source, o.chain) == (row["accession"], row["source"], row["chain"])
         )
-        expected = by_hand(case.of(one), one.points(atom), row["range"], row["cut"])
+        expected = by_hand(case.of(chain), chain.points(atom), row["range"], row["cut"])
         assert {name: row[name] for name in ("n_asked", "n_pairs", "n_contacts")} == {
             name: expected[name] for name in ("n_asked", "n_pairs", "n_contacts")
         }
-        assert (row["length"], row["n_residues"]) == (len(case.sequences[one.accession]), len(one.points(atom)))
+        assert (row["length"], row["n_residues"]) == (len(case.sequences[chain.accession]), len(chain.points(atom)))
         assert row["precision"] == share(expected["n_contacts"], expected["n_pairs"])
         assert row["background"] == share(expected["n_known_contacts"], expected["n_known"])
 
@@ -127,12 +130,12 @@ def test_the_stored_pairs_tell_what_the_whole_maps_would(case: Case) -> None:
     rows = case.ask("contact_precision_by_structure", atom="ca", structures="all")
     of = {(r["accession"], r["source"], r["chain"], r["range"], r["cut"]): r for r in rows}
     n_whole = 0
-    for one in case.counted("ca", is_every=True):
+    for chain in case.counted("ca", is_every=True):
         for which, cut in ROWS:
-            row = of[one.accession, one.source, one.chain, which, cut]
+            row = of[chain.accession, chain.source, chain.chain, which, cut]
             if row["n_pairs"] == row["n_asked"]:
                 n_whole += 1
-                whole = by_hand(case.maps[case.sequences[one.accession]], one.points("ca"), which, cut)
+                whole = by_hand(case.maps[case.sequences[chain.accession]], chain.points("ca"), which, cut)
                 assert (row["n_pairs"], row["n_contacts"]) == (whole["n_pairs"], whole["n_contacts"])
     assert n_whole > 100
 
@@ -147,32 +150,35 @@ def test_a_structure_of_one_accession_serves_its_sequence_once(case: Case) -> No
     assert not {("T00", "R00.cif"), ("T01", "R01.cif")} & {(row["accession"], row["source"]) for row in every}
 
 
-def by_chance(found: Mapping[str, float]) -> float:
-    return found["n_pairs"] * found["n_known_contacts"] / found["n_known"]
+def by_chance(counts: Mapping[str, float]) -> float:
+    return counts["n_pairs"] * counts["n_known_contacts"] / counts["n_known"]
 
 
-def variance_by_chance(found: Mapping[str, float]) -> float:
+def variance_by_chance(counts: Mapping[str, float]) -> float:
     """Return the variance of the contacts among the pairs looked at, each of them drawn from all pairs known."""
-    share = found["n_known_contacts"] / found["n_known"]
-    return found["n_pairs"] * share * (1 - share)
+    share = counts["n_known_contacts"] / counts["n_known"]
+    return counts["n_pairs"] * share * (1 - share)
 
 
 def pooled(case: Case, atom: str, at: tuple[str, str], *, is_every: bool, accessions=None) -> dict:
     parts: dict[str, list[dict]] = {}
-    for one in case.counted(atom, is_every=is_every, accessions=accessions):
-        found = by_hand(case.of(one), one.points(atom), *at)
-        if found["n_known"]:
-            parts.setdefault(case.sequences[one.accession], []).append(found)
-    of_proteins = [[sum(one[name] for one in some) for name in ("n_contacts", "n_pairs")] for some in parts.values()]
-    everything = [one for some in parts.values() for one in some]
+    for chain in case.counted(atom, is_every=is_every, accessions=accessions):
+        counts = by_hand(case.of(chain), chain.points(atom), *at)
+        if counts["n_known"]:
+            parts.setdefault(case.sequences[chain.accession], []).append(counts)
+
+    by_protein = list(parts.values())
+    by_structure = [counts for protein in by_protein for counts in protein]
     return {
-        "parts": of_proteins,
-        "by_chance": [sum(map(by_chance, some)) for some in parts.values()],
-        "variances": [sum(map(variance_by_chance, some)) for some in parts.values()],
-        "n_structures": len(everything),
-        "n_too_few": sum(one["n_pairs"] < one["n_asked"] for one in everything),
-        "known": [sum(one[name] for one in everything) for name in ("n_known_contacts", "n_known")],
-        "mean": statistics.mean(one["n_contacts"] / one["n_pairs"] for one in everything),
+        "parts": [
+            [sum(counts[name] for counts in protein) for name in ("n_contacts", "n_pairs")] for protein in by_protein
+        ],
+        "by_chance": [sum(map(by_chance, protein)) for protein in by_protein],
+        "variances": [sum(map(variance_by_chance, protein)) for protein in by_protein],
+        "n_structures": len(by_structure),
+        "n_too_few": sum(counts["n_pairs"] < counts["n_asked"] for counts in by_structure),
+        "known": [sum(counts[name] for counts in by_structure) for name in ("n_known_contacts", "n_known")],
+        "mean": statistics.mean(counts["n_contacts"] / counts["n_pairs"] for counts in by_structure),
     }
 
 
@@ -226,8 +232,8 @@ def test_the_error_over_proteins_is_that_of_a_bootstrap_or_of_chance(case: Case)
     (row,) = (r for r in rows if (r["range"], r["cut"]) == ("long", "L"))
     of, choose = pooled(case, "cb", ("long", "L"), is_every=False), random.Random(1)
     parts = [(k - shuffled, n) for (k, n), shuffled in zip(of["parts"], of["by_chance"], strict=True)]
-    drawn = [choose.choices(parts, k=len(parts)) for _ in range(4000)]
-    spread = statistics.stdev(sum(d for d, _ in some) / sum(n for _, n in some) for some in drawn)
+    samples = [choose.choices(parts, k=len(parts)) for _ in range(4000)]
+    spread = statistics.stdev(sum(d for d, _ in sample) / sum(n for _, n in sample) for sample in samples)
     chance = math.sqrt(sum(of["variances"])) / sum(n for _, n in parts)
     told = beyond_shuffled(of)
     assert told.error == pytest.approx(max(spread, chance), rel=0.15)
@@ -282,29 +288,32 @@ def of_heads(case: Case, form: str, *, is_every: bool) -> dict[tuple[int, int], 
         "weighted": ("contact_edge_mass", "edge_mass"),
         "mass": ("contact_mass", "mass"),
     }[form]
-    counted = chosen(case.chains, case.sequences, "ca", is_every=is_every)
-    keys = {(one.accession, one.source, one.chain) for one in counted}
-    found: dict[tuple[int, int], dict] = {}
+    counted = choose_chains(case.chains, case.sequences, "ca", is_every=is_every)
+    keys = {(chain.accession, chain.source, chain.chain) for chain in counted}
+    numbers: dict[tuple[int, int], dict] = {}
     for at in HEADS:
         rows = [
             r for r in case.heads if (r["layer"], r["head"]) == at and (r["accession"], r["source"], r["chain"]) in keys
         ]
         parts: dict[str, list[float]] = {}
         for row in rows:
-            own, share = (
+            sums_of_protein, share = (
                 parts.setdefault(case.sequences[row["accession"]], [0.0] * 6),
                 row["n_contact_pairs"] / row["n_pairs"],
             )
-            own[4] += row[n_name] * share
+            sums_of_protein[4] += row[n_name] * share
             draws = math.sqrt(row["n_pairs"]) if form == "mass" else row["n_edges"]
-            own[5] += row[n_name] ** 2 * share * (1 - share) / draws if draws else 0
+            sums_of_protein[5] += row[n_name] ** 2 * share * (1 - share) / draws if draws else 0
             for i, name in enumerate((k_name, n_name, "n_top_contacts", "n_top")):
-                own[i] += row[name]
+                sums_of_protein[i] += row[name]
         sums = {name: sum(row[name] for row in rows) for name in rows[0] if name.startswith("n_")}
-        k, n = sum(own[0] for own in parts.values()), sum(own[1] for own in parts.values())
+        k, n = (
+            sum(sums_of_protein[0] for sums_of_protein in parts.values()),
+            sum(sums_of_protein[1] for sums_of_protein in parts.values()),
+        )
         shuffled = sum(row[n_name] * row["n_contact_pairs"] / row["n_pairs"] for row in rows) / n if n else None
-        found[at] = {"parts": list(parts.values()), "k": k, "n": n, "n_rows": len(rows), "shuffled": shuffled, **sums}
-    return found
+        numbers[at] = {"parts": list(parts.values()), "k": k, "n": n, "n_rows": len(rows), "shuffled": shuffled, **sums}
+    return numbers
 
 
 @pytest.mark.parametrize("structures", ["one", "all"])
@@ -323,9 +332,9 @@ def test_shares_of_heads_are_those_by_addition(case: Case, form: str, structures
         assert row["shuffled"] == pytest.approx(of["shuffled"], abs=6e-5)
         assert row["top_precision"] == pytest.approx(top, abs=6e-5)
         assert row["top_background"] == pytest.approx(of["n_long_contacts"] / of["n_long_pairs"], abs=6e-5)
-        d, n, variance = zip(*((own[0] - own[4], own[1], own[5]) for own in of["parts"]), strict=True)
+        d, n, variance = zip(*((part[0] - part[4], part[1], part[5]) for part in of["parts"]), strict=True)
         agrees(row, COLUMNS, estimate(d, n, variance), p, len(rows))
-        told = estimate(*zip(*((own[2], own[3]) for own in of["parts"] if own[3]), strict=True))
+        told = estimate(*zip(*((part[2], part[3]) for part in of["parts"] if part[3]), strict=True))
         reach = told.reach(len(rows))
         bounds = max(top - reach, 0), min(top + reach, 1)
         assert (row["top_low"], row["top_high"]) == pytest.approx(bounds, abs=1e-4 + 1e-3 * reach)
@@ -357,18 +366,22 @@ def test_a_head_with_few_edges_is_told_when_asked_for(case: Case) -> None:
 
 
 @pytest.mark.parametrize("atom", ["ca", "cb"])
-@pytest.mark.parametrize(("asked", "shown"), [("R00", "R00"), ("R02", "T02"), ("R03", None), ("R10", "R10")])
-def test_the_contacts_of_a_protein_are_measured_in_its_largest_chain(case: Case, asked, shown, atom: str) -> None:
-    same = [one for one in case.chains if case.sequences[one.accession] == case.sequences[asked]]
-    best = chosen(same, case.sequences, atom, is_every=False)
-    if shown is not None:
-        assert [one.accession for one in best] == ([shown] if asked != "R10" else [])
+@pytest.mark.parametrize(
+    ("accession", "chain_accession"), [("R00", "R00"), ("R02", "T02"), ("R03", None), ("R10", "R10")]
+)
+def test_the_contacts_of_a_protein_are_measured_in_its_largest_chain(
+    case: Case, accession, chain_accession, atom: str
+) -> None:
+    chains = [chain for chain in case.chains if case.sequences[chain.accession] == case.sequences[accession]]
+    best = choose_chains(chains, case.sequences, atom, is_every=False)
+    if chain_accession is not None:
+        assert [chain.accession for chain in best] == ([chain_accession] if accession != "R10" else [])
     points = best[0].points(atom) if best else {}
-    scores = case.stored[case.sequences[asked]]
-    rows = case.ask("predicted_contacts", protein=asked, atom=atom, min_probability=0.2)
+    scores = case.stored[case.sequences[accession]]
+    rows = case.ask("predicted_contacts", protein=accession, atom=atom, min_probability=0.2)
     ranked = sorted((p for p in scores if scores[p] >= 0.2), key=lambda p: (-scores[p], p))
     assert [(row["i"], row["j"]) for row in rows] == ranked
-    letters = case.sequences[asked]
+    letters = case.sequences[accession]
     for row in rows:
         i, j = row["i"], row["j"]
         assert row["residues"] == f"{letters[i - 1]}{i} {letters[j - 1]}{j}"
@@ -399,11 +412,12 @@ def test_both_methods_are_judged_on_sequences_on_which_no_head_was_chosen(case: 
     ]
     for row in rows:
         scores = by_method[row["method"]]
-        told = [one for one in case.chains if case.sequences[one.accession] in scores]
-        told = [one for one in told if accessions is None or one.accession in accessions]
-        chains = chosen(told, case.sequences, atom, is_every=False)
+        with_scores = [chain for chain in case.chains if case.sequences[chain.accession] in scores]
+        with_scores = [chain for chain in with_scores if accessions is None or chain.accession in accessions]
+        chains = choose_chains(with_scores, case.sequences, atom, is_every=False)
         counts = [
-            by_hand(scores[case.sequences[one.accession]], one.points(atom), row["range"], row["cut"]) for one in chains
+            by_hand(scores[case.sequences[chain.accession]], chain.points(atom), row["range"], row["cut"])
+            for chain in chains
         ]
         counts = [count for count in counts if count["n_known"]]
         assert row["n_structures"] == len(counts)
@@ -415,9 +429,9 @@ def test_the_contact_head_alone_is_judged_as_without_fused_heads(case: Case) -> 
     rows = [row for row in case.ask("contact_precision", atom="ca") if row["cut"] == "L"]
     chains = case.counted("ca", is_every=False)
     for row in rows:
-        counts = [by_hand(case.of(one), one.points("ca"), row["range"], "L") for one in chains]
+        counts = [by_hand(case.of(chain), chain.points("ca"), row["range"], "L") for chain in chains]
         assert row["n_contacts"] == sum(count["n_contacts"] for count in counts)
-    assert len(chains) > len([one for one in chains if case.sequences[one.accession] not in case.choosing])
+    assert len(chains) > len([chain for chain in chains if case.sequences[chain.accession] not in case.choosing])
 
 
 def test_the_pairs_of_fused_heads_are_listed_by_rank_in_each_range(case: Case) -> None:
@@ -426,9 +440,10 @@ def test_the_pairs_of_fused_heads_are_listed_by_rank_in_each_range(case: Case) -
         scores = case.fused[case.sequences[accession]]
         expected = [
             (which, rank, *pair)
-            for which, (first, last) in LIMITS.items()
+            for which, (nearest, farthest) in LIMITS.items()
             for rank, pair in enumerate(
-                sorted((p for p in scores if first <= p[1] - p[0] <= last), key=lambda p: (-scores[p], p))[:5], start=1
+                sorted((p for p in scores if nearest <= p[1] - p[0] <= farthest), key=lambda p: (-scores[p], p))[:5],
+                start=1,
             )
         ]
         assert [(row["range"], row["rank"], row["i"], row["j"]) for row in rows] == expected

@@ -70,11 +70,11 @@ class Case:
 
     def carriers(self, database: str = "Pfam") -> dict[str, set[str]]:
         """Return the sequences with sites of each family, by the first accession of each."""
-        found = defaultdict(set)
+        carriers_of = defaultdict(set)
         for accession, d, family in self.assigned:
             if d == database and self.sequences[accession] in self.first:
-                found[family].add(self.first[self.sequences[accession]])
-        return dict(found)
+                carriers_of[family].add(self.first[self.sequences[accession]])
+        return dict(carriers_of)
 
     def ticket(self, *words: object) -> str:
         return hashlib.md5(" ".join(map(str, words)).encode()).hexdigest()
@@ -100,8 +100,8 @@ class Case:
             return sites
         if method == "random":
             return lots[: len(sites)]
-        wanted = Counter(sequence[at - 1] for at in sites)
-        return [at for x, n in wanted.items() for at in [at for at in lots if sequence[at - 1] == x][:n]]
+        n_of_letter = Counter(sequence[at - 1] for at in sites)
+        return [at for x, n in n_of_letter.items() for at in [at for at in lots if sequence[at - 1] == x][:n]]
 
     def similarities(self, names: Sequence[str], method: str, seed: int = 0) -> np.ndarray:
         sets = [self.vectors(name, method, seed) for name in names]
@@ -140,20 +140,20 @@ def near(interval: tuple[float, float]) -> object:
     return pytest.approx((max(interval[0], -1), min(interval[1], 1)), abs=1e-4 + 4e-3 * (interval[1] - interval[0]))
 
 
-def mean_auc(matrix: np.ndarray, own: Sequence[int], others: Sequence[int]) -> float:
+def mean_auc(matrix: np.ndarray, members: Sequence[int], others: Sequence[int]) -> float:
     """Return the mean over ordered pairs of members of the share of others that are less like the first."""
     chances = [
         np.mean((matrix[a, others] < matrix[a, b]) + 0.5 * (matrix[a, others] == matrix[a, b]))
-        for a in own
-        for b in own
+        for a in members
+        for b in members
         if a != b
     ]
     return float(np.mean(chances))
 
 
-def without_members(matrix: np.ndarray, own: Sequence[int], others: Sequence[int]) -> np.ndarray:
+def without_members(matrix: np.ndarray, members: Sequence[int], others: Sequence[int]) -> np.ndarray:
     """Return the AUC without each member in turn."""
-    return np.array([mean_auc(matrix, [i for i in own if i != left], others) for left in own])
+    return np.array([mean_auc(matrix, [i for i in members if i != left], others) for left in members])
 
 
 def jackknife_error(values: np.ndarray) -> float:
@@ -161,11 +161,13 @@ def jackknife_error(values: np.ndarray) -> float:
     return math.sqrt((m - 1) / m * float(np.sum((values - np.mean(values)) ** 2)))
 
 
-def check(row: dict, matrix: np.ndarray, own: list[int], others: list[int], silhouettes: np.ndarray, n: int) -> None:
+def check(
+    row: dict, matrix: np.ndarray, members: list[int], others: list[int], silhouettes: np.ndarray, n: int
+) -> None:
     """Check a row of a family against scikit-learn, scipy, and sums of the matrix of similarities."""
-    within = [matrix[a, b] for a in own for b in own if a < b]
-    between = [matrix[a, b] for a in own for b in others]
-    assert (row["n_members"], row["n_others"]) == (len(own), len(others))
+    within = [matrix[a, b] for a in members for b in members if a < b]
+    between = [matrix[a, b] for a in members for b in others]
+    assert (row["n_members"], row["n_others"]) == (len(members), len(others))
     assert row["within"] == pytest.approx(np.mean(within), abs=6e-5)
     assert row["between"] == pytest.approx(np.mean(between), abs=6e-5)
     assert row["silhouette"] == pytest.approx(np.mean(silhouettes), abs=6e-5)
@@ -173,13 +175,13 @@ def check(row: dict, matrix: np.ndarray, own: list[int], others: list[int], silh
     ks = ks_2samp(within, between, method="asymp")
     assert row["ks"] == pytest.approx(ks.statistic, abs=6e-5)
     assert row["log10_p"] == pytest.approx(min(math.log10(ks.pvalue * n), 0), abs=0.02)
-    auc, error = mean_auc(matrix, own, others), jackknife_error(without_members(matrix, own, others))
+    auc, error = mean_auc(matrix, members, others), jackknife_error(without_members(matrix, members, others))
     assert row["auc"] == pytest.approx(auc, abs=6e-5)
-    margin = t.isf(0.025 / n, len(own) - 1) * error
+    margin = t.isf(0.025 / n, len(members) - 1) * error
     bounds = max(auc - margin, 0), min(auc + margin, 1)
     assert (row["auc_low"], row["auc_high"]) == pytest.approx(bounds, abs=1e-4 + 8e-3 * margin)
     assert row["auc_t"] == pytest.approx((auc - 0.5) / error, abs=0.006, rel=1e-4)
-    log10_p = (t.logsf(abs(auc - 0.5) / error, len(own) - 1) + math.log(2 * n)) / math.log(10)
+    log10_p = (t.logsf(abs(auc - 0.5) / error, len(members) - 1) + math.log(2 * n)) / math.log(10)
     assert row["auc_log10_p"] == pytest.approx(min(log10_p, 0), abs=0.006 + 0.001 * abs(log10_p))
     if abs(auc - margin - 0.5) > 0.02 * margin:
         assert row["n_separated"] == (auc - margin > 0.5)
@@ -198,9 +200,9 @@ def test_separation_is_that_of_scikit_learn_and_scipy(case: Case, method: str) -
     assert rows.keys() == families.keys()
     assert {(r["n_compared"], r["n_compared_families"]) for r in rows.values()} == {(len(names), len(families))}
     for family, row in rows.items():
-        own = [i for i, label in enumerate(labels) if label == family]
+        members = [i for i, label in enumerate(labels) if label == family]
         others = [i for i, label in enumerate(labels) if label != family]
-        check(row, matrix, own, others, silhouettes[own], len(rows))
+        check(row, matrix, members, others, silhouettes[members], len(rows))
         assert (row["name"], row["n_sequences"]) == (family.lower(), len(case.carriers()[family]))
 
 
@@ -215,8 +217,8 @@ def test_against_the_rest_every_family_is_one_cluster_and_all_else_another(case:
     for family, row in rows.items():
         labels = [name in carriers[family] for name in names]
         silhouettes = silhouette_samples(1 - matrix, labels, metric="precomputed")
-        own, others = np.flatnonzero(labels).tolist(), np.flatnonzero(~np.array(labels)).tolist()
-        check(row, matrix, own, others, silhouettes[own], len(rows))
+        members, others = np.flatnonzero(labels).tolist(), np.flatnonzero(~np.array(labels)).tolist()
+        check(row, matrix, members, others, silhouettes[members], len(rows))
         assert row["n_compared"] == len(names)
 
 
@@ -232,12 +234,12 @@ def test_the_gain_is_the_auc_less_that_of_letters_with_one_jackknife_for_both(ca
         if row["method"] == "letters":
             assert (row["gain"], row["gain_low"], row["gain_high"]) == (None, None, None)
             continue
-        own = np.flatnonzero(labels == row["family"]).tolist()
+        members = np.flatnonzero(labels == row["family"]).tolist()
         others = np.flatnonzero(labels != row["family"]).tolist()
-        auc, auc_of_letters = (mean_auc(matrices[m], own, others) for m in (row["method"], "letters"))
+        auc, auc_of_letters = (mean_auc(matrices[m], members, others) for m in (row["method"], "letters"))
         assert row["gain"] == pytest.approx(auc - auc_of_letters, abs=6e-5)
-        replicates, letters = (without_members(matrices[m], own, others) for m in (row["method"], "letters"))
-        margin = t.isf(0.025 / len(families), len(own) - 1) * jackknife_error(replicates - letters)
+        replicates, letters = (without_members(matrices[m], members, others) for m in (row["method"], "letters"))
+        margin = t.isf(0.025 / len(families), len(members) - 1) * jackknife_error(replicates - letters)
         bounds = max(auc - auc_of_letters - margin, -1), min(auc - auc_of_letters + margin, 1)
         assert (row["gain_low"], row["gain_high"]) == pytest.approx(bounds, abs=1e-4 + 8e-3 * margin)
     best = [row["silhouette"] for row in rows if row["method"] == "sites"]
@@ -253,18 +255,21 @@ def test_pooled_rows_are_means_over_families(case: Case) -> None:
         answer = case.ask("family_separation", per=per)
         assert len(answer) == n_pooled > 0
         for pooled in answer:
-            own = [r for r in rows if r["method"] == pooled["method"] and of_size(r, pooled["family"])]
-            assert (pooled["n_families"], pooled["n_separated"]) == (len(own), sum(r["n_separated"] for r in own))
+            family_rows = [r for r in rows if r["method"] == pooled["method"] and of_size(r, pooled["family"])]
+            assert (pooled["n_families"], pooled["n_separated"]) == (
+                len(family_rows),
+                sum(r["n_separated"] for r in family_rows),
+            )
             for column in ("silhouette", "auc", "ks", "within", "between", "gain", "n_members"):
                 if (column, pooled["method"]) == ("gain", "letters"):
                     continue
-                mean = np.mean([r[column] for r in own])
+                mean = np.mean([r[column] for r in family_rows])
                 assert pooled[column] == pytest.approx(mean, abs=0.06 if column == "n_members" else 2e-4)
-            if len(own) < 5:
+            if len(family_rows) < 5:
                 assert [pooled[name] for name in INTERVALS_AND_TESTS] == [None] * len(INTERVALS_AND_TESTS)
             else:
                 n_tests = sum(r["auc_low"] is not None for r in answer if r["method"] == pooled["method"])
-                low, high = interval_of([r["auc"] for r in own], 0.05 / n_tests)
+                low, high = interval_of([r["auc"] for r in family_rows], 0.05 / n_tests)
                 assert (pooled["auc_low"], pooled["auc_high"]) == pytest.approx(
                     (max(low, 0), min(high, 1)), abs=3e-4 + 0.001 * (high - low)
                 )
@@ -280,21 +285,21 @@ def of_size(row: dict, text: str) -> bool:
 def test_families_asked_for_have_the_rows_they_have_among_all(case: Case) -> None:
     every = case.ask("family_separation")
     families = sorted({row["family"] for row in every})
-    some = case.ask("family_separation", families=families[:2])
+    two_families = case.ask("family_separation", families=families[:2])
     rows = [row for row in every if row["family"] in families[:2]]
     corrected = ("log10_p", "auc_log10_p", "auc_low", "auc_high", "gain_low", "gain_high", "n_separated")
     assert len(families) > 3
-    assert [{k: v for k, v in r.items() if k not in corrected} for r in some] == [
+    assert [{k: v for k, v in r.items() if k not in corrected} for r in two_families] == [
         {k: v for k, v in r.items() if k not in corrected} for r in rows
     ]
-    for few, many in zip(some, rows, strict=True):
+    for few, many in zip(two_families, rows, strict=True):
         if many["log10_p"] < 0:
             assert many["log10_p"] - few["log10_p"] == pytest.approx(math.log10(len(families) / 2), abs=0.011)
 
 
 def test_another_seed_draws_other_residues_and_the_same_sites(case: Case) -> None:
-    zero, one = (case.ask("family_separation", seed=seed) for seed in (0, 1))
-    by_method = {m: [[r["within"] for r in rows if r["method"] == m] for rows in (zero, one)] for m in METHODS}
+    seed_0, seed_1 = (case.ask("family_separation", seed=seed) for seed in (0, 1))
+    by_method = {m: [[r["within"] for r in rows if r["method"] == m] for rows in (seed_0, seed_1)] for m in METHODS}
     assert {m for m, (a, b) in by_method.items() if a != b} == {"random", "letters"}
 
 
@@ -306,11 +311,11 @@ def test_the_bounds_of_the_work_hold_and_are_reported(case: Case) -> None:
     few = case.ask("family_separation", method="sites", max_members=5, max_proteins=11)
     assert {(r["n_compared"], r["n_compared_families"]) for r in few} == {(10, 2)}
     assert {r["n_left_out"] for r in few} == {sum(len(names) >= 5 for names in case.carriers().values()) - 2}
-    rest = case.ask("family_separation", method="sites", against="rest", max_members=5, max_proteins=30)
-    assert {row["n_compared"] for row in rest} == {30}
+    against_others = case.ask("family_separation", method="sites", against="rest", max_members=5, max_proteins=30)
+    assert {row["n_compared"] for row in against_others} == {30}
     for family in partition(case.carriers()):
-        asked = case.ask("family_separation", method="sites", families=family, max_members=5, max_proteins=10)
-        assert [(row["family"], row["n_others"]) for row in asked] == [(family, 5)]
+        of_family = case.ask("family_separation", method="sites", families=family, max_members=5, max_proteins=10)
+        assert [(row["family"], row["n_others"]) for row in of_family] == [(family, 5)]
 
 
 def test_the_members_taken_are_those_of_the_lowest_hashes(case: Case) -> None:
@@ -321,8 +326,10 @@ def test_the_members_taken_are_those_of_the_lowest_hashes(case: Case) -> None:
     rows = case.ask("family_separation", method="sites", max_members=5, seed=7)
     assert {row["family"] for row in rows} == families.keys()
     for row in rows:
-        own = [names.index(a) for a in taken[row["family"]]]
-        assert row["within"] == pytest.approx(np.mean([matrix[a, b] for a in own for b in own if a < b]), abs=6e-5)
+        members = [names.index(a) for a in taken[row["family"]]]
+        assert row["within"] == pytest.approx(
+            np.mean([matrix[a, b] for a in members for b in members if a < b]), abs=6e-5
+        )
 
 
 def test_no_family_large_enough_is_an_answer_without_rows(case: Case) -> None:
@@ -369,12 +376,12 @@ def test_three_families_by_hand_have_the_known_answer(tmp_path: Path) -> None:
     two = [hand(h.protein.accession, h.protein.sequence, sites=(3, 6), layer=h.layer) for h in hands]
     write_handmade(tmp_path / "two", two)
     assign(tmp_path / "two", [(h.protein.accession, "Pfam", h.protein.accession[0]) for h in hands])
-    first, second, other = np.array([1, 1, 1]), np.array([0.89, 1, 1]), np.array([1, 0.89, 1])
+    profile_a, profile_b, profile_c = np.array([1, 1, 1]), np.array([0.89, 1, 1]), np.array([1, 0.89, 1])
 
     def cosine(a: np.ndarray, b: np.ndarray) -> float:
         return float(a @ b / math.sqrt(a @ a) / math.sqrt(b @ b))
 
-    between = (1 + max(cosine(second, first), cosine(second, other))) / 2
+    between = (1 + max(cosine(profile_b, profile_a), cosine(profile_b, profile_c))) / 2
     with Atlas.open(tmp_path / "two") as atlas:
         rows = atlas.ask("family_separation", method="sites", min_size=3).to_pylist()
     assert [row["family"] for row in rows] == ["A", "B", "C"]
@@ -548,8 +555,8 @@ def test_a_family_in_one_layer_of_its_own_is_found_with_the_exact_chance(tmp_pat
         assert (row["layer"], row["share_at_layer"], row["background"], row["ratio"]) == (2, 1, 0, None)
         assert row["log10_p"] == pytest.approx(math.log10(2 / 252), abs=0.006)
         assert atlas.ask("family_layers", min_size=6).to_pylist() == []
-        (own,) = atlas.ask("families_of", proteins="X1").to_pylist()
-        assert (own["family"], own["n_proteins"], own["layer"], own["family_layer"]) == ("PF1", 5, 2, 2)
+        (row,) = atlas.ask("families_of", proteins="X1").to_pylist()
+        assert (row["family"], row["n_proteins"], row["layer"], row["family_layer"]) == ("PF1", 5, 2, 2)
 
 
 def test_a_family_of_proteins_that_were_not_computed_is_shown_without_numbers(tmp_path: Path) -> None:
@@ -561,8 +568,8 @@ def test_a_family_of_proteins_that_were_not_computed_is_shown_without_numbers(tm
         assert (row["n_proteins"], row["n_sequences"], row["n_fitted"], row["n_at_layer"]) == (1, 1, 0, 0)
         assert (row["layer"], row["share_at_layer"], row["log10_p"]) == (None, None, None)
         with pytest.warns(UserWarning, match="not computed"):
-            (own,) = atlas.ask("families_of", proteins="F1").to_pylist()
-        assert (own["n_sequences"], own["layer"], own["family_layer"]) == (1, None, None)
+            (row,) = atlas.ask("families_of", proteins="F1").to_pylist()
+        assert (row["n_sequences"], row["layer"], row["family_layer"]) == (1, None, None)
 
 
 def test_families_of_proteins_are_those_assigned(case: Case) -> None:
@@ -576,8 +583,8 @@ def test_families_of_proteins_are_those_assigned(case: Case) -> None:
         assert row["n_proteins"] == len(accessions)
         assert row["n_sequences"] == len({case.sequences[a] for a in accessions})
         assert (row["family_layer"], row["share_at_layer"]) == (layer, pytest.approx(k / counts.total(), abs=0.006))
-    some = case.ask("families_of", proteins="R001,T001,R030", databases="other")
-    assert some == [row for row in rows if row["database"] == "Other"]
+    rows_of_database = case.ask("families_of", proteins="R001,T001,R030", databases="other")
+    assert rows_of_database == [row for row in rows if row["database"] == "Other"]
 
 
 def test_the_same_family_from_two_files_counts_once(tmp_path: Path) -> None:

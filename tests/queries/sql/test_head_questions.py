@@ -54,29 +54,35 @@ class Case:
         return k, k * 0.5, n * choose.uniform(0.7, 1), None
 
     def part(self, accession: str, is_whole: bool, choose: random.Random) -> Sums:
-        found: Sums = {}
+        sums: Sums = {}
         for at, (k, edge_mass, mass, _) in self.rows[accession, "residue"][2].items():
             share = choose.uniform(0, 0.3)
             area = None if is_whole else min(max(choose.gauss(0.5 + 0.03 * sum(at), 0.15), 0), 1)
-            found[at] = int(k * share), edge_mass * share, mass * share, area
-        return found
+            sums[at] = int(k * share), edge_mass * share, mass * share, area
+        return sums
 
-    def chosen(self, label: str, some: list[str] | None = None, *, has_auc: bool = False) -> list[str]:
+    def chosen(self, label: str, chosen_accessions: list[str] | None = None, *, has_auc: bool = False) -> list[str]:
         """Return the first accession of each sequence that carries the label."""
-        first: dict[str, str] = {}
-        for (accession, own), (n_labelled, n, _) in sorted(self.rows.items()):
-            if own == label and (some is None or accession in some) and not (has_auc and n_labelled == n):
-                first.setdefault(self.sequences[accession], accession)
-        return list(first.values())
+        accession_of: dict[str, str] = {}
+        for (accession, row_label), (n_labelled, n, _) in sorted(self.rows.items()):
+            if (
+                row_label == label
+                and (chosen_accessions is None or accession in chosen_accessions)
+                and not (has_auc and n_labelled == n)
+            ):
+                accession_of.setdefault(self.sequences[accession], accession)
+        return list(accession_of.values())
 
-    def sums(self, label: str, at: tuple[int, int], form: str, some: list[str] | None = None) -> tuple[float, float]:
+    def sums(
+        self, label: str, at: tuple[int, int], form: str, chosen_accessions: list[str] | None = None
+    ) -> tuple[float, float]:
         """Return what the label and what all residues receive, over the chosen proteins."""
-        names, which = self.chosen(label, some), FORMS.index(form)
+        names, which = self.chosen(label, chosen_accessions), FORMS.index(form)
         k, n = (sum(self.rows[a, x][2][at][which] for a in names) for x in (label, "residue"))
         return float(k), float(n)
 
-    def background(self, label: str, some: list[str] | None = None) -> tuple[int, int]:
-        rows = [self.rows[a, label] for a in self.chosen(label, some)]
+    def background(self, label: str, chosen_accessions: list[str] | None = None) -> tuple[int, int]:
+        rows = [self.rows[a, label] for a in self.chosen(label, chosen_accessions)]
         return sum(row[0] for row in rows), sum(row[1] for row in rows)
 
     def ask(self, name: str, **given: object) -> list[dict]:
@@ -93,9 +99,11 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
 # AUC of heads
 
 
-def areas(case: Case, label: str, at: tuple[int, int], some: list[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
+def areas(
+    case: Case, label: str, at: tuple[int, int], chosen_accessions: list[str] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the AUC of each protein and its pairs."""
-    rows = [case.rows[a, label] for a in case.chosen(label, some, has_auc=True)]
+    rows = [case.rows[a, label] for a in case.chosen(label, chosen_accessions, has_auc=True)]
     return np.array([row[2][at][3] for row in rows]), np.array([row[0] * (row[1] - row[0]) for row in rows], float)
 
 
@@ -142,13 +150,13 @@ def test_pairs_weigh_proteins_by_their_pairs(case: Case) -> None:
 
 
 def test_the_auc_of_some_proteins_is_theirs_alone(case: Case) -> None:
-    some = ["R01", "R02", "T03", "R03", "R11", "R12", "R20", "T05"]
-    rows = case.ask("head_auc", labels="Active site", proteins=some, min_proteins=1)
+    accessions = ["R01", "R02", "T03", "R03", "R11", "R12", "R20", "T05"]
+    rows = case.ask("head_auc", labels="Active site", proteins=accessions, min_proteins=1)
     assert rows
     for row in rows:
-        values, _ = areas(case, "Active site", (row["layer"], row["head"]), some)
+        values, _ = areas(case, "Active site", (row["layer"], row["head"]), accessions)
         assert (row["n_proteins"], row["auc"]) == (len(values), pytest.approx(values.mean(), abs=6e-5))
-    assert case.ask("head_auc", labels="Active site", proteins=some, min_proteins=len(values) + 1) == []
+    assert case.ask("head_auc", labels="Active site", proteins=accessions, min_proteins=len(values) + 1) == []
 
 
 def test_every_probed_label_has_an_auc_but_that_of_all_residues(case: Case) -> None:
@@ -211,16 +219,16 @@ def test_intervals_and_tests_of_shares_are_those_of_statsmodels(case: Case, labe
 @pytest.mark.parametrize("form", each_nth_by_default(FORMS, 3))
 def test_some_proteins_give_the_sums_by_hand(case: Case, form: str) -> None:
     """Every question on heads and labels, asked of a subset, with the second accession of some sequences."""
-    some = ["R00", "T00", "T01", "R05", "R09", "R13", "R17", "R21", "R25", "R29"]
-    given = {"proteins": some, "form": form, "min_edges": 0}
+    accessions = ["R00", "T00", "T01", "R05", "R09", "R13", "R17", "R21", "R25", "R29"]
+    given = {"proteins": accessions, "form": form, "min_edges": 0}
     for label in LABELS:
-        with_it, residues = case.background(label, some)
-        by_head = {at: case.sums(label, at, form, some) for at in HEADS}
+        with_it, residues = case.background(label, accessions)
+        by_head = {at: case.sums(label, at, form, accessions) for at in HEADS}
         shares = {at: k / n for at, (k, n) in by_head.items()}
         rows = case.ask("head_labels", label=label, **given)
         assert {(row["layer"], row["head"]): row["p"] for row in rows} == pytest.approx(shares, abs=6e-5)
         assert [row["background"] for row in rows] == pytest.approx([with_it / residues] * len(rows), abs=6e-5)
-        assert {row["n_proteins"] for row in rows} == {len(case.chosen(label, some))}
+        assert {row["n_proteins"] for row in rows} == {len(case.chosen(label, accessions))}
         (best,) = case.ask("best_heads", labels=label, **given)
         assert best["p"] == pytest.approx(max(shares.values()), abs=6e-5)
         assert shares[best["layer"], best["head"]] == max(shares.values())

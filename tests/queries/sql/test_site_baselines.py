@@ -36,42 +36,42 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteCase]:
 def choices(case: SiteCase, accession: str) -> dict[Key, set[int]]:
     """Return the residues that each method chooses of a protein."""
     n = len(case.sites[accession])
-    chosen: dict[Key, set[int]] = {
+    sites_by_choice: dict[Key, set[int]] = {
         (SITES, None): set(case.sites[accession]),
         (HEAD_MAX, None): set(case.head_max[accession]),
         (ALL, None): set(),
     }
     for layer, profile in enumerate(case.received(accession)):
         top = set(sorted(range(1, len(profile) + 1), key=lambda at: (-profile[at - 1], at))[:n])
-        chosen[LAST if layer == N_LAYERS - 1 else ANY, layer] = top
-        chosen[ALL, None] |= top
-    return chosen
+        sites_by_choice[LAST if layer == N_LAYERS - 1 else ANY, layer] = top
+        sites_by_choice[ALL, None] |= top
+    return sites_by_choice
 
 
 def parts_of(case: SiteCase, type_: str, k: int) -> tuple[dict[Key, list[Part]], dict[Key, int]]:
     """Return for each method what it hits, by protein, and how many of the labelled residues it finds."""
     parts: dict[Key, list[Part]] = {}
-    found: dict[Key, int] = {}
+    n_with_feature: dict[Key, int] = {}
     for accession in case.carriers(type_):
         labelled, n = case.labelled(accession, type_), len(case.sequences[accession])
         near = within_k(labelled, k, n)
         for key, positions in choices(case, accession).items():
             part = Part(accession, len(positions), len(positions & near), len(near), n)
             parts.setdefault(key, []).append(part)
-            found[key] = found.get(key, 0) + len(labelled & within_k(positions, k, n))
-    return parts, found
+            n_with_feature[key] = n_with_feature.get(key, 0) + len(labelled & within_k(positions, k, n))
+    return parts, n_with_feature
 
 
 COLUMNS = ("enrichment_low", "enrichment_high", "t", "log10_p")
 
 
-def of_choice(own: list[Part]) -> Estimate:
-    hits, expected = np.array([part.n_hits for part in own]), np.array([part.expected for part in own])
-    return estimate(hits - expected, expected, [part.variance for part in own])
+def of_choice(parts: list[Part]) -> Estimate:
+    hits, expected = np.array([part.n_hits for part in parts]), np.array([part.expected for part in parts])
+    return estimate(hits - expected, expected, [part.variance for part in parts])
 
 
-def ratio(own: list[Part]) -> float:
-    return sum(part.n_hits for part in own) / sum(part.expected for part in own)
+def ratio(parts: list[Part]) -> float:
+    return sum(part.n_hits for part in parts) / sum(part.expected for part in parts)
 
 
 def by_method(rows: list[dict]) -> dict[Key, dict]:
@@ -80,24 +80,26 @@ def by_method(rows: list[dict]) -> dict[Key, dict]:
 
 @pytest.mark.parametrize(("type_", "k"), each_nth_by_default(CASES, 3))
 def test_choices_are_those_by_enumeration(case: SiteCase, type_: str, k: int) -> None:
-    parts, found = parts_of(case, type_, k)
+    parts, n_found = parts_of(case, type_, k)
     n_labelled = sum(len(case.labelled(a, type_)) for a in case.carriers(type_))
     rows = by_method(case.ask("site_baselines", types=type_, within=[k]))
     assert set(rows) == {*parts, (RANDOM, None), (LETTERS, None)}
-    for key, own in parts.items():
+    for key, choice_parts in parts.items():
         row = rows[key]
-        n, hits, expected = (sum(x) for x in zip(*((p.n_sites, p.n_hits, p.expected) for p in own), strict=True))
+        n, hits, expected = (
+            sum(x) for x in zip(*((p.n_sites, p.n_hits, p.expected) for p in choice_parts), strict=True)
+        )
         assert (row["n_proteins"], row["n_labelled"]) == (len(case.carriers(type_)), n_labelled)
         assert (row["n_sites"], row["n_hits"]) == (n, hits)
         assert row["precision"] == pytest.approx(hits / n, abs=6e-5)
-        assert row["recall"] == pytest.approx(found[key] / n_labelled, abs=6e-5)
+        assert row["recall"] == pytest.approx(n_found[key] / n_labelled, abs=6e-5)
         assert row["expected"] == pytest.approx(expected, abs=0.006)
         assert row["background"] == pytest.approx(expected / n, abs=6e-5)
         assert row["enrichment"] == pytest.approx(hits / expected, abs=0.006)
-        sd = np.sqrt(sum(part.variance for part in own))
+        sd = np.sqrt(sum(part.variance for part in choice_parts))
         assert row["sd"] == pytest.approx(sd, abs=0.006)
         if sd > 1e-6:
-            agrees(row, COLUMNS, of_choice(own), hits / expected, len(parts), most=np.inf, rounding=0.006)
+            agrees(row, COLUMNS, of_choice(choice_parts), hits / expected, len(parts), most=np.inf, rounding=0.006)
         else:
             assert (row["note"], row["log10_p"]) == ("all proteins agree", None)
 
@@ -108,10 +110,10 @@ def test_differences_are_those_of_leaving_proteins_out(case: SiteCase, type_: st
     rows = by_method(case.ask("site_baselines", types=type_, within=[k]))
     assert (rows[SITES, None]["difference_low"], rows[SITES, None]["difference_high"]) == (None, None)
     sites = {part.accession: part for part in parts[SITES, None]}
-    for key, own in parts.items():
+    for key, choice_parts in parts.items():
         if key[0] == SITES:
             continue
-        others = {part.accession: part for part in own}
+        others = {part.accession: part for part in choice_parts}
 
         def difference(names: list[str], others: dict[str, Part] = others) -> float:
             return ratio([sites[a] for a in names]) - ratio([others[a] for a in names if a in others])
@@ -120,7 +122,7 @@ def test_differences_are_those_of_leaving_proteins_out(case: SiteCase, type_: st
         whole = difference(list(sites))
         left = [difference([a for a in sites if a != name]) - whole for name in sites]
         error = np.sqrt((len(counted) - 1) / len(counted) * np.square(left).sum())
-        df = min(of_choice(parts[SITES, None]).df, of_choice(own).df)
+        df = min(of_choice(parts[SITES, None]).df, of_choice(choice_parts).df)
         reach = Estimate(whole, error, df).reach(len(parts))
         row = rows[key]
         bounds = whole - reach, whole + reach
@@ -131,20 +133,20 @@ def test_differences_are_those_of_leaving_proteins_out(case: SiteCase, type_: st
 def test_random_residues_are_as_in_closed_form_and_as_drawn(case: SiteCase, type_: str, k: int) -> None:
     rows = by_method(case.ask("site_baselines", types=type_, within=[k]))
     rng, n_draws = np.random.default_rng(4), 300
-    hits, found = np.zeros(n_draws), np.zeros(n_draws)
+    hits, n_found = np.zeros(n_draws), np.zeros(n_draws)
     for accession in case.carriers(type_):
         n, labelled = len(case.sequences[accession]), case.labelled(accession, type_)
         near = within_k(labelled, k, n)
         for i in range(n_draws):
             drawn = set((rng.permutation(n)[: len(case.sites[accession])] + 1).tolist())
             hits[i] += len(drawn & near)
-            found[i] += sum(any(abs(at - p) <= k for p in drawn) for at in labelled)
+            n_found[i] += sum(any(abs(at - p) <= k for p in drawn) for at in labelled)
     row, sites = rows[RANDOM, None], rows[SITES, None]
     error = 5 / np.sqrt(n_draws)
     assert row["n_hits"] == pytest.approx(hits.mean(), abs=error * hits.std() + 0.006)
     assert row["sd"] == pytest.approx(hits.std(), rel=0.2, abs=0.006)
     assert row["recall"] == pytest.approx(
-        found.mean() / row["n_labelled"], abs=error * found.std() / row["n_labelled"] + 1e-4
+        n_found.mean() / row["n_labelled"], abs=error * n_found.std() / row["n_labelled"] + 1e-4
     )
     assert (row["n_sites"], row["expected"]) == (sites["n_sites"], sites["expected"])
     assert (row["enrichment"], row["t"], row["log10_p"], row["note"]) == (1, None, None, None)
@@ -176,11 +178,11 @@ def test_the_sites_are_those_of_the_question_on_sites(case: SiteCase) -> None:
 
 
 def test_p_values_are_corrected_for_every_test_of_the_answer(case: SiteCase) -> None:
-    one = by_method(case.ask("site_baselines", types="Binding site"))[SITES, None]
+    row_of_one_type = by_method(case.ask("site_baselines", types="Binding site"))[SITES, None]
     two = case.ask("site_baselines", types=["Active site", "Binding site"], within=[0, 1])
     (other,) = (r for r in two if (r["method"], r["type"], r["within"]) == (SITES, "Binding site", 0))
-    assert other["log10_p"] - one["log10_p"] == pytest.approx(np.log10(4), abs=0.011)
-    assert one["log10_p"] < -1.3
+    assert other["log10_p"] - row_of_one_type["log10_p"] == pytest.approx(np.log10(4), abs=0.011)
+    assert row_of_one_type["log10_p"] < -1.3
 
 
 def test_the_order_is_that_of_the_methods(case: SiteCase) -> None:
@@ -211,8 +213,8 @@ def small(tmp_path: Path) -> Iterator[Atlas]:
         hand("T1", "MK", note="too short"),
     ]
     write_handmade(tmp_path / "atlas", proteins)
-    one = [("A1", "Site", 3, 3), ("A2", "Site", 3, 3), ("N1", "Lipid", 1, 1), ("T1", "Lipid", 1, 1)]
-    annotate(tmp_path / "atlas", [*one, ("A1", "Chain", 1, 10), ("A1", "Motif", 10, 10)])
+    features = [("A1", "Site", 3, 3), ("A2", "Site", 3, 3), ("N1", "Lipid", 1, 1), ("T1", "Lipid", 1, 1)]
+    annotate(tmp_path / "atlas", [*features, ("A1", "Chain", 1, 10), ("A1", "Motif", 10, 10)])
     with Atlas.open(tmp_path / "atlas") as opened:
         yield opened
 

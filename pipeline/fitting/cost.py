@@ -1,10 +1,10 @@
-"""What a fit costs, foretold before it begins, as `dry_run` foretells a build. Loads no torch."""
+"""The cost of a fit, predicted before it begins, as `dry_run` does for a build. Loads no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from attlas.pipeline.directory import read_plan
-from attlas.pipeline.dry_run import foretell_processes
+from attlas.pipeline.dry_run import predict_pass_cost
 from attlas.pipeline.estimate import ProcessCost
 from attlas.pipeline.fitting.preparing import PreparedFit, prepare_fit
 from attlas.pipeline.fitting.settings import FitSettings
@@ -18,21 +18,21 @@ SECONDS_OF_BUILD = 1.25
 
 @dataclass(frozen=True)
 class FitCost(ProcessCost):
-    """The foretold cost of a fit; what is on the disk is kept until its end."""
+    """The predicted cost of a fit; its files stay on the disk until its end."""
 
     prepared: PreparedFit
     solving_bytes: int
     """Bound on what the process of the command takes besides its libraries, between and after the passes."""
 
 
-def foretell_fit(root: Path, settings: FitSettings, *, n_workers: int | None = None) -> FitCost:
+def predict_fit_cost(root: Path, settings: FitSettings, *, n_workers: int | None = None) -> FitCost:
     """Return the cost of a fit on this machine; nothing is written. Raises as `fitting.fit_atlas`."""
     paths = AtlasPaths(root)
     manifest = Manifest.read(paths)
     plan = read_plan(paths)
     prepared = prepare_fit(paths, manifest, plan, settings)
 
-    cost = foretell_processes(
+    cost = predict_pass_cost(
         prepared.shards,
         prepared.model,
         device=plan.run.device,

@@ -1,10 +1,10 @@
-"""What a pass for vectors runs over, and what it costs, foretold as `dry_run` foretells a build. Loads no torch."""
+"""The draft of a pass for vectors, and its predicted cost, as `dry_run` has it for a build. Loads no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from attlas.pipeline.directory import read_plan
-from attlas.pipeline.dry_run import BuildDraft, foretell_processes
+from attlas.pipeline.dry_run import BuildDraft, predict_pass_cost
 from attlas.pipeline.estimate import ProcessCost
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.pass_planning import ComputedSequence, group_by_shard, list_computed_sequences, list_pass_shards
@@ -35,7 +35,7 @@ class VectorDraft:
 
 @dataclass(frozen=True)
 class VectorCost(ProcessCost):
-    """The foretold cost of a pass for vectors."""
+    """The predicted cost of a pass for vectors."""
 
     choice: VectorChoice
     n_sequences: int
@@ -53,7 +53,7 @@ def draft_vectors(paths: AtlasPaths, plan: Plan, choice: VectorChoice) -> Vector
     return VectorDraft(tuple(sequences), tuple(longer), tuple(shards))
 
 
-def foretell_vectors(
+def predict_vector_cost(
     root: Path, settings: VectorSettings, *, n_workers: int | None = None, scheduler: str | None = None
 ) -> VectorCost:
     """Return the cost of the pass over an atlas of which none of it is there; nothing is written.
@@ -67,7 +67,7 @@ def foretell_vectors(
     draft = draft_vectors(paths, plan, choice)
 
     shards = draft.shards
-    cost = foretell_processes(
+    cost = predict_pass_cost(
         shards,
         find_model(plan.model_directory).shape,
         device=plan.run.device,

@@ -1,4 +1,4 @@
-"""What a pass over pairs costs, foretold before it begins, as `dry_run` foretells a build."""
+"""The cost of a pass over pairs, predicted before it begins, as `dry_run` does for a build."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.drafting import Options
-from attlas.pipeline.dry_run import BuildDraft, foretell_processes
+from attlas.pipeline.dry_run import BuildDraft, predict_pass_cost
 from attlas.pipeline.estimate import ProcessCost
 from attlas.pipeline.model.files import PUBLISHED_SHAPES, find_model
 from attlas.pipeline.pairs.drafting import PairDraft, draft_pairs
@@ -39,7 +39,7 @@ SEGMENT_DISK_BYTES = 4
 
 @dataclass(frozen=True)
 class PairCost(ProcessCost):
-    """The foretold cost of a pass over pairs."""
+    """The predicted cost of a pass over pairs."""
 
     n_pairs: int
     """Pairs that are computed."""
@@ -51,7 +51,7 @@ class PairCost(ProcessCost):
     """Residues that run through the model: of both proteins, in each input."""
 
 
-def foretell_pairs(
+def predict_pair_cost(
     root: Path, listed: PairList, settings: PairSettings, *, n_workers: int | None = None, scheduler: str | None = None
 ) -> PairCost:
     """Return the cost of a pass over the pairs of a list; nothing is written. Raises as `adding.add_listed_pairs`."""
@@ -59,10 +59,10 @@ def foretell_pairs(
     paths = AtlasPaths(root)
     Manifest.read(paths)
     draft = draft_pairs(listed, read_proteins(paths), PairModel.of_plan(read_plan(paths)), settings)
-    return foretell_draft(draft, settings, n_workers=n_workers, scheduler=scheduler)
+    return predict_draft_cost(draft, settings, n_workers=n_workers, scheduler=scheduler)
 
 
-def foretell_pairs_of_build(
+def predict_build_pairs_cost(
     build: BuildDraft,
     source: Path,
     options: PairFileOptions,
@@ -86,7 +86,7 @@ def foretell_pairs_of_build(
         device=build.device,
         pack_tokens=choose_pack_tokens(build.attention, build.device),
     )
-    return foretell_draft(
+    return predict_draft_cost(
         draft_pairs(listed, proteins, model, settings), settings, n_workers=n_workers, scheduler=scheduler
     )
 
@@ -101,11 +101,11 @@ def _expect_rotary(options: Options) -> bool:
     return True
 
 
-def foretell_draft(
+def predict_draft_cost(
     draft: PairDraft, settings: PairSettings, *, n_workers: int | None = None, scheduler: str | None = None
 ) -> PairCost:
     """Return the cost of a pass by processes as of `encode.encode`. Raises as `dry_run.choose_processes`."""
-    cost = foretell_processes(
+    cost = predict_pass_cost(
         draft.shards,
         draft.model.shape,
         device=draft.model.device,
@@ -114,6 +114,7 @@ def foretell_draft(
         seconds_of_build=SECONDS_OF_BUILD,
         disk_bytes=predict_pair_disk_bytes(draft, settings),
     )
+
     return PairCost(
         **vars(cost),
         n_pairs=len(draft.planned.computed),
