@@ -11,6 +11,10 @@ after a kill no process of the command may be alive. A killed worker must not ev
 must end with an error that is no traceback, and the same command must finish once there is room again. It needs root,
 for a file system in memory and for the attribute "immutable".
 
+`--store` kills builds in an object store instead, of a server of its own (moto); run it by the Python that
+`make test-objects` makes, which has what it needs. Then every table must have the bytes of an undisturbed run, no
+object may be more or less, and no working copy may be left where temporary files are.
+
 The seed decides the moments, as shares of the run; what stands there at that moment is up to the machine. Commands
 fork from a process that has imported their libraries, so that kills fall on their work.
 """
@@ -35,15 +39,19 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from helpers.chaos_case import (
+    ALL,
     CASES,
     FORK_SERVER,
+    IMPORTED_FOR_STORE,
     MAIN,
     PAGE_BYTES,
     SCHEDULER,
+    STORE_CASES,
     WORKER,
     Case,
     Outcome,
     Stage,
+    StoreStage,
     digest_files,
     list_paths,
     read_receipts,
@@ -51,6 +59,7 @@ from helpers.chaos_case import (
 from helpers.forked_commands import (
     ATTLAS,
     POLL_S,
+    WAIT_POLL_S,
     Cluster,
     Command,
     CommandTimeoutError,
@@ -59,7 +68,10 @@ from helpers.forked_commands import (
     list_workers,
     open_cluster,
 )
+from helpers.object_server import create_bucket, environment_of, find_server, open_server
 
+from attlas.pipeline.mirror import KIND
+from attlas.pipeline.object_store import ObjectStore
 from attlas.schema import AtlasPaths, Manifest
 from attlas.schema.verify import find_problems
 
@@ -108,18 +120,25 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=0, metavar="N", help="of each kind for each command")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--verbs", nargs="*", default=(), help="default: all that write")
+    parser.add_argument("--store", action="store_true", help="kill builds in an object store")
     parser.add_argument("--stray-s", type=float, default=STRAY_S, help="seconds within which nothing may be alive")
     parser.add_argument("--folder", type=Path, help="where to work; default: where temporary files are")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, too")
     arguments = parser.parse_args()
+    if arguments.store and arguments.faults:
+        parser.error("--faults are of disks, --store has none: give one of the two")
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
-    cases = [case for case in CASES if not arguments.verbs or case.verb in arguments.verbs]
+    all_cases = STORE_CASES if arguments.store else CASES
+    cases = [case for case in all_cases if not arguments.verbs or case.verb in arguments.verbs]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="attlas-chaos-", dir=arguments.folder)))
-        starter = stack.enter_context(Starter(folder / "commands"))
-        stage = Stage(folder, starter, stray_s=arguments.stray_s)
-        outcomes = Outcomes(stage)
+        store = stack.enter_context(open_store()) if arguments.store else None
+        imported = IMPORTED_FOR_STORE if store else ()
+        starter = stack.enter_context(Starter(folder / "commands", imported=imported))
+        options = {"stray_s": arguments.stray_s}
+        stage = StoreStage(folder, starter, **options, store=store) if store else Stage(folder, starter, **options)
+        outcomes = Outcomes(stage, all_cases)
         tallies = disturb(stage, outcomes, cases, n_kills=arguments.kills, seed=arguments.seed)
         if arguments.faults:
             tallies |= fill_disks(stage, outcomes, cases, n_faults=arguments.faults, seed=arguments.seed)
@@ -131,17 +150,30 @@ def main() -> None:
     sys.exit(any(tally.problems for tally in tallies.values()))
 
 
+@contextmanager
+def open_store() -> Iterator[ObjectStore]:
+    """Yield an empty object store, of a server which these processes and all that they start reach."""
+    program = find_server()
+    if program is None:
+        sys.exit("There is no moto_server beside this Python. Run `make test-objects`, then .cache/objects/bin/python.")
+    with open_server(program) as port:
+        os.environ |= environment_of(f"http://127.0.0.1:{port}")
+        create_bucket(port, "chaos")
+        yield ObjectStore("s3://chaos/atlas")
+
+
 class Outcomes:
     """How cases end undisturbed: found out when it is needed first, with the states that they begin with."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, all_cases: Sequence[Case]) -> None:
         self._stage = stage
+        self._all_cases = all_cases
         self._outcomes: dict[Case, Outcome] = {}
 
     def of(self, case: Case) -> Outcome:
         """Return how a case ends, which runs now if it has not before."""
         if case not in self._outcomes:
-            maker = next((other for other in CASES if other.after == case.before), None)
+            maker = next((other for other in self._all_cases if other.after == case.before), None)
             if maker is not None:
                 self.of(maker)
             self._outcomes[case] = self._stage.run(case)
@@ -188,10 +220,11 @@ def kill_once(stage: Stage, case: Case, outcome: Outcome, victim: str, *, moment
                 await_victim(victim, command, stage.starter)
             begin = time.monotonic()
             was_alive = kill_at(begin + share * span_s, share, victim, command, cluster, stage.starter)
+            stage.collect()
             receipts = read_receipts(stage.place)
             code = stage.starter.wait(command)
             # A command that had just ended takes no harm from the signal.
-            if was_alive and (victim != MAIN or code == -signal.SIGKILL):
+            if was_alive and (victim not in {MAIN, ALL} or code == -signal.SIGKILL):
                 break
             # The undisturbed run may have met a busy machine, and lasted many times as long as this.
             span_s = min(span_s, time.monotonic() - begin)
@@ -200,6 +233,7 @@ def kill_once(stage: Stage, case: Case, outcome: Outcome, victim: str, *, moment
 
     check_end(victim, code, command)
     tally.stray_s = max(tally.stray_s, await_strays(stage.starter, stage.stray_s))
+    stage.collect()
     check_atlas(stage.place)
     finish(stage, case, outcome, receipts, tally)
 
@@ -212,7 +246,7 @@ def waits_for_victim(victim: str, case: Case) -> bool:
 def await_victim(victim: str, command: Command, starter: Starter) -> None:
     """Wait until a command has a process of a kind that it starts itself, or has ended."""
     while not find_victims(victim, command, None) and starter.poll(command) is None:
-        time.sleep(POLL_S)
+        time.sleep(WAIT_POLL_S)
 
 
 def kill_at(
@@ -223,6 +257,8 @@ def kill_at(
     The share of the command's run decides which of several processes of the kind it is.
     """
     wait_or_end(command, moment, starter)
+    if victim == ALL:
+        return kill_all(command, starter)
     victims = find_victims(victim, command, cluster)
     if not victims or starter.poll(command) is not None:
         return False
@@ -232,10 +268,22 @@ def kill_at(
     return False
 
 
+def kill_all(command: Command, starter: Starter) -> bool:
+    """Kill a command and all that it has started; return False if it had ended before."""
+    if starter.poll(command) is not None:
+        return False
+    while processes := starter.find_strays():
+        for process in processes:
+            with suppress(psutil.Error):
+                process.kill()
+        starter.poll(command)  # who has ended and was not asked for is among the strays
+    return True
+
+
 def wait_or_end(command: Command, moment: float, starter: Starter) -> None:
     """Wait until a moment of the monotonic clock, or until a command has ended."""
-    while time.monotonic() < moment and starter.poll(command) is None:
-        time.sleep(POLL_S)
+    while (left_s := moment - time.monotonic()) > 0 and starter.poll(command) is None:
+        time.sleep(min(max(left_s / 2, POLL_S), WAIT_POLL_S))
 
 
 def find_victims(victim: str, command: Command, cluster: Cluster | None) -> list[int]:
@@ -249,7 +297,7 @@ def find_victims(victim: str, command: Command, cluster: Cluster | None) -> list
 
 def check_end(victim: str, code: int, command: Command) -> None:
     """Check how a command ended of which a process was killed. Raises NotRecoveredError."""
-    expected = {MAIN: (-signal.SIGKILL,), WORKER: (0,)}.get(victim, (0, 1))
+    expected = {MAIN: (-signal.SIGKILL,), ALL: (-signal.SIGKILL,), WORKER: (0,)}.get(victim, (0, 1))
     printed = command.printed()
     if code not in expected or "Traceback" in printed:
         raise NotRecoveredError(f"the disturbed command ended with {code}:\n{printed[-3000:]}")
@@ -311,10 +359,13 @@ def finish(stage: Stage, case: Case, outcome: Outcome, receipts: Mapping[str, by
         raise NotRecoveredError(f"the same command again ended with {code}:\n{command.printed()[-3000:]}")
     stage.run_next(case)
     await_strays(stage.starter, stage.stray_s)
+    stage.collect()
     after = read_receipts(stage.place)
     tally.n_finished_shards += len(receipts)
     tally.n_computed_again += sum(after.get(name) != content for name, content in receipts.items())
 
+    if copies := sorted(path.name for path in stage.starter.temporary.glob(f"{KIND}*")):
+        raise NotRecoveredError(f"working copies that are left: {', '.join(copies)}")
     if differing := sorted(outcome.paths ^ list_paths(stage.place)):
         raise NotRecoveredError(f"files or folders that are more or less than undisturbed: {', '.join(differing)}")
     digests = digest_files(stage.place)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attlas.cli.terminal import guard_terminals
+from attlas.cli.terminal import guard_terminals, open_closed_streams
 
 EXIT_ERROR = 1
 
@@ -95,6 +95,7 @@ def __dir__() -> list[str]:
 
 def main() -> None:
     """Run the command line; print an attlas error without a traceback."""
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without block characters
     guard_terminals()
@@ -111,9 +112,12 @@ def main() -> None:
     except Exception as error:
         # Imported only now: it brings pyarrow, which `attlas --help` does without.
         from attlas.schema import Fault
+        from attlas.schema.errors import system_fault
 
-        if isinstance(error, OSError) and not isinstance(error, Fault):  # a full disk behind stdout, for one
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, OSError) and not isinstance(error, Fault):
+            if error.filename is None:  # a full disk behind stdout, for one
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            error = system_fault(error)
         elif not isinstance(error, Fault):
             raise
         from attlas.cli.output import note

@@ -7,11 +7,24 @@ a verb prints; files and pipes get every byte unchanged.
 
 import codecs
 import io
+import os
 import sys
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+
+def open_closed_streams() -> None:
+    """Open the null device for each standard stream that was closed before the command began, as `>&-` does.
+
+    Else whatever is opened next gets the number of the stream, and what is printed goes there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: that of the stream
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode))
 
 
 def guard_terminals() -> None:

@@ -1,11 +1,27 @@
 """The errors of attlas, one for each place of the fault; each says what was expected, what was found and what to do."""
 
+import errno
 from collections.abc import Sequence
 
 N_OFFENDERS_SHOWN = 10
 
 LONGEST_LINE = 300
 """Characters of another library's message that are shown or kept."""
+
+
+_MAY_NOT = "see `ls -ld` for who may use it and the folders above it; its owner can let you, by `chmod`"
+_NO_SPACE = "free some space, then run the same command again"
+_SYSTEM_HINTS = {
+    errno.EACCES: _MAY_NOT,
+    errno.EPERM: _MAY_NOT,
+    errno.EROFS: "write to another disk: this one is mounted read-only",
+    errno.ENOSPC: _NO_SPACE,
+    errno.EDQUOT: _NO_SPACE,
+    errno.ENOENT: "check that it is there, and the folder that you are in",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ELOOP: "one of its links leads back to itself: give the path without links",
+}
+"""What to do about an error of the system, by its number."""
 
 
 class Fault(Exception):
@@ -94,6 +110,13 @@ class BrokenAtlasError(Fault, RuntimeError):
 
 class QuestionError(Fault, ValueError):
     """The question cannot be answered: unknown id, bad SQL, unknown format."""
+
+
+def system_fault(error: OSError) -> EnvironmentFault:
+    """Return the error for what the system refused, which nobody has named better: it says for which file."""
+    place = "A file" if error.filename is None else str(error.filename)
+    hint = _SYSTEM_HINTS.get(error.errno or 0, "check the path, and whether its disk is there and whole")
+    return EnvironmentFault(f"{place} cannot be read or written.", found=error.strerror or str(error), hint=hint)
 
 
 def _rebuild(

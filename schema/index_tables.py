@@ -8,6 +8,7 @@ that the footer of the one file that it needs stays small however many proteins 
 import pyarrow as pa
 
 from attlas.schema.columns import STATUS, text_column
+from attlas.schema.letter_case import fold_case
 from attlas.schema.table import Column, Command, Table
 
 KEY_LETTERS = 64
@@ -76,4 +77,4 @@ KEY_COLUMNS = {NAMES.name: "key", WORDS.name: "key", MEMBERS.name: "member"}
 
 def name_key(name: str) -> str:
     """Return the key of a name: its beginning in lower case."""
-    return name.casefold()[:KEY_LETTERS]
+    return fold_case(name)[:KEY_LETTERS]

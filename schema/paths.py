@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from attlas.schema.errors import InputError
 from attlas.schema.list_parts import FOLDER
 from attlas.schema.table import Table
 from attlas.schema.tables import STORED_TABLES
@@ -13,6 +14,18 @@ class AtlasPaths:
     """The layout below the root of an atlas directory."""
 
     root: Path
+
+    def __post_init__(self) -> None:
+        """Refuse a path that is no text: Parquet files below it cannot be opened. Raises InputError."""
+        try:
+            str(self.root).encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"The path {str(self.root).encode(errors='backslashreplace').decode()} is no text.",
+                expected="a path in UTF-8",
+                found="other bytes in it",
+                hint="rename the folder, for example with `mv`",
+            ) from error
 
     @property
     def folders(self) -> tuple[Path, ...]:

@@ -145,6 +145,13 @@ def _is_strange(path: Path) -> bool:
 
 
 def _file_problems(paths: AtlasPaths, manifest: Manifest, file: TableFile) -> list[str]:
+    try:
+        return _compare_file(paths, manifest, file)
+    except OSError as error:  # of a file that this user may not read, or a disk that fails
+        return [f"{file.path}: cannot be read: {error.strerror or error}"]
+
+
+def _compare_file(paths: AtlasPaths, manifest: Manifest, file: TableFile) -> list[str]:
     path = paths.root / file.path
     if not path.is_file():
         return [f"{file.path}: missing"]

@@ -5,6 +5,8 @@ Whoever writes the index and whoever searches in it go by these rules.
 
 import re
 
+from attlas.schema.letter_case import fold_case
+
 WORD = re.compile(r"[^\W_]+")
 WORD_KEY_LETTERS = 64
 """Letters of a key of the index."""
@@ -14,7 +16,7 @@ SEARCHED_LETTERS = 32
 
 def split_words(text: str) -> list[str]:
     """Return the words of a text, runs of letters and digits, in lower case (case-folded)."""
-    return WORD.findall(text.casefold())
+    return WORD.findall(fold_case(text))
 
 
 def word_keys(word: str) -> list[str]:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from attlas.pipeline.indexes.sorted_index import BATCH_PROTEINS, SortedIndex, write_index
 from attlas.schema import WORDS, AtlasPaths, TableFile
 from attlas.schema.index_tables import WORD_RANKS
+from attlas.schema.letter_case import fold_case
 from attlas.schema.words import WORD_KEY_LETTERS, split_words, word_keys
 
 FILE_ROWS = 1 << 22
@@ -157,7 +158,7 @@ def _split_column(column: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray, np.nda
     for i in others.tolist():
         text = texts[i].as_py()
         for word in split_words(text):
-            python_words += [(key, i, word == text.casefold()) for key in word_keys(word)]
+            python_words += [(key, i, word == fold_case(text)) for key in word_keys(word)]
     if not python_words:
         return words, owners, is_whole
     more_words, more_owners, more_whole = zip(*python_words, strict=True)

@@ -20,6 +20,7 @@ from attlas.queries.lookup.storage import Root
 from attlas.queries.lookup.word_index import WordIndex, WordProteins
 from attlas.queries.text import printable
 from attlas.schema import COORDINATES, Manifest
+from attlas.schema.letter_case import fold_case
 from attlas.schema.words import SEARCHED_LETTERS, split_words
 
 STRUCTURE = re.compile(r"[1-9][a-z0-9]{3}|pdb_[a-z0-9]{8}|\S+\.\S+|af-\S+")
@@ -154,12 +155,12 @@ def _compare_names(
 def _compare_few(proteins: ProteinRows, rows: Collection[int], text: str, placed_rows: Collection[int]) -> list[Hit]:
     """Return those of some proteins that fit a text, the likeliest first, one by one."""
     words = split_words(text)
-    whole_text, phrase = text.strip().casefold(), " ".join(words)
+    whole_text, phrase = fold_case(text.strip()), " ".join(words)
 
     hits = []
     for row, names in proteins.texts(rows, NAME_COLUMNS):
         has_structure = row in placed_rows
-        together = " ".join(filter(None, names)).casefold()
+        together = fold_case(" ".join(filter(None, names)))
         if has_structure or all(word in together for word in words):
             accession, entry_name, gene, description, organism = names
             fit = "structure" if has_structure else _fit(names, whole_text, phrase, words)
@@ -226,7 +227,7 @@ def _stem(source: str) -> str:
 
 def _fit(names: Sequence[str], whole_text: str, phrase: str, wanted_words: Sequence[str]) -> str:
     for fit, name in zip(("accession", "entry name", "gene", "whole name"), names, strict=False):
-        if name.casefold() == whole_text:
+        if fold_case(name) == whole_text:
             return fit
 
     description = " ".join(split_words(names[NAME_COLUMNS.index("description")]))

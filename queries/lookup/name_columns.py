@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from attlas.queries.lookup.hits import FITS, NAME_COLUMNS, Hit
 from attlas.queries.lookup.text_arrays import repeated_text, text_array
+from attlas.schema.letter_case import fold_case
 from attlas.schema.words import split_words
 
 COLUMN_OF_FIT = dict(zip(("accession", "entry name", "gene", "whole name"), NAME_COLUMNS, strict=False))
@@ -33,7 +34,7 @@ def split_ascii(names: pa.Table) -> tuple[pa.Table, list[int]]:
 
 def compare_columns(names: pa.Table, text: str) -> dict[str, pa.Table]:
     """Return the rows of names that fit a text, by the surest way in which they fit."""
-    words, whole_text = split_words(text), text_array([text.strip().casefold()])[0]
+    words, whole_text = split_words(text), text_array([fold_case(text.strip())])[0]
     names = names.append_column("folded", pc.ascii_lower(_join(names)))
     for word in words:
         names = names.filter(pc.match_substring(names["folded"], word))

@@ -29,6 +29,7 @@ from attlas.queries.store import Store
 from attlas.schema import COORDINATES, INDEX_TABLES, MEMBERS, PROTEINS, RESIDUES, TABLES, Table, TableFile
 from attlas.schema.footer_parts import read_footer_parts
 from attlas.schema.index_tables import KEY_COLUMNS
+from attlas.schema.letter_case import FOLDED_LETTERS
 from attlas.structures.components import COMPONENTS
 
 INDEX_NAME = "index.html"
@@ -88,6 +89,7 @@ def release_facts(atlas: Store, *, title: str) -> dict[str, Any]:
         "model": model_facts(manifest.run),
         "columns": COLUMNS,
         "keys": KEY_COLUMNS,
+        "folded_letters": FOLDED_LETTERS,
         "components": COMPONENTS,
         "tables": {table.name: _list_files(atlas, table) for table in tables if manifest.of_table(table)},
     }

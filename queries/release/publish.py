@@ -73,7 +73,11 @@ def publish(source: Path, out: Path, statement: Statement, *, has_pages: bool = 
         shutil.rmtree(beside, ignore_errors=True)  # of a killed process with our number
         beside.mkdir(parents=True)
         release = _write(source, beside, manifest, statement, has_pages=has_pages)
-        beside.rename(out)
+        try:
+            beside.rename(out)
+        except OSError:
+            _check_out(out.absolute(), source)  # another `publish` may have been faster
+            raise
         release = replace(release, manifest=Manifest.read(AtlasPaths(out)))
     except OSError as error:
         raise write_fault(out, error) from error
@@ -115,6 +119,7 @@ def _described(path: Path) -> tuple[int, str]:
 
 
 def _check_out(out: Path, source: Path) -> None:
+    AtlasPaths(out)  # which refuses a path that is no text
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is there already.", hint="give another --out, or remove it first")
     if out.resolve().is_relative_to(source.resolve()):

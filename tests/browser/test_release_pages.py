@@ -22,6 +22,7 @@ from attlas.queries.answers.shortest_decimals import shortest_float
 from attlas.queries.page.protein_data import protein_data
 from attlas.queries.release import Statement, publish, tables
 from attlas.schema import MEMBERS, PROTEINS
+from attlas.schema.letter_case import fold_case
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.browser
 
 TIMEOUT_MS = 30_000
 OTHERS = [SyntheticProtein(f"Y{i:05d}", random_sequence(30 + 7 * i, 500 + i)) for i in range(30)]
+OTHERS.append(SyntheticProtein("Y00030", random_sequence(240, 530), gene="ᎠıẞA", description="Straẞe of ꭱı"))
 """Proteins beside those of the small atlas, more than fifty with them."""
 IS_DONE = "html[data-idle]"
 """The policy of the page lets nobody evaluate a text, so that tests wait for elements."""
@@ -200,7 +202,13 @@ def test_an_id_or_the_words_of_a_name_open_the_page_of_the_protein(
     assert page.problems == []  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("text", ["protein", "calmod", "human", "isoform", "tumor antigen", "P0D", "lmod", "nothing"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("protein", "calmod", "human", "isoform", "tumor antigen", "P0D", "lmod", "nothing"),
+        *("ꭰıssa", "Ꭱı", "STRASSE", "strase", "Ꭱi"),
+    ],
+)
 def test_words_find_what_python_finds(page: "Page", server: Server, release: Path, text: str) -> None:
     page.goto(f"{server.url}/index.html")
     found = page.evaluate("text => attlas.findProteins(attlas.release, text)", text)
@@ -208,6 +216,12 @@ def test_words_find_what_python_finds(page: "Page", server: Server, release: Pat
         expected = [(hit.accession, hit.fit) for hit in atlas.search(text).hits]
     assert [(hit["accession"], hit["fit"]) for hit in found["hits"]] == expected
     assert found["isComplete"]
+
+
+def test_every_code_point_folds_as_in_python(page: "Page", server: Server) -> None:
+    page.goto(f"{server.url}/index.html")
+    text = "\n".join(chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000)
+    assert page.evaluate("text => attlas.release.foldCase(text)", text) == fold_case(text)
 
 
 @pytest.mark.parametrize("member", ["M0000", "M0599", "M0600", "Q9MEM1", "tr|Q9MEM1|ANY_NAME", "lower"])

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from attlas.pipeline.object_store import ObjectStore
 from attlas.schema.publish import file_sha256
 from helpers.building import random_proteins, write_fasta
-from helpers.forked_commands import ATTLAS, Starter, list_workers, open_cluster
+from helpers.forked_commands import ATTLAS, WAIT_POLL_S, Starter, list_workers, open_cluster
 from helpers.model_structures import chain_of, pdb_text
 from helpers.tiny_esm import save_tiny_esm
 
@@ -24,6 +25,11 @@ PAGE_BYTES = 4096
 
 MAIN, WORKER, FORK_SERVER, SCHEDULER = "main", "worker", "fork server", "scheduler"
 """The processes that are killed: the command, a worker, the process from which workers fork, a Dask scheduler."""
+ALL = "all at once"
+"""The command with all its processes, as when a machine loses its power."""
+
+IMPORTED_FOR_STORE = ("attlas.pipeline.remote_build", "s3fs")
+"""Imported before commands fork that build in an object store."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,8 @@ class Case:
 
     verb: str
     arguments: tuple[str, ...]
-    """Of the command line; `{sources}` and `{place}` are the folders of the sources and of the atlas."""
+    """Of the command line; `{sources}` and `{place}` are the folders of the sources and of the atlas, `{store}` is the
+    URL of an atlas in an object store."""
     before: str
     """Name of the state that it begins with."""
     after: str | None = None
@@ -52,7 +59,12 @@ class Case:
     def name(self) -> str:
         """Return the name of the command in the table."""
         workers = " on a scheduler" if self.has_cluster else " --workers 2" if "2" in self.arguments else ""
-        return self.verb + workers
+        return self.verb + workers + (" in a store" if self.has_store else "")
+
+    @property
+    def has_store(self) -> bool:
+        """Return whether its atlas lies in an object store."""
+        return STORE in self.arguments
 
 
 @dataclass(frozen=True)
@@ -70,16 +82,14 @@ class Outcome:
     """Seconds until it had workers; 0 for a command without."""
 
 
-_BUILD = (
-    "build",
-    "{sources}/proteins.fasta",
-    "--out",
-    "{place}/atlas",
-    "--model",
-    "{sources}/model",
-    "--device",
-    "cpu",
-)
+STORE = "{store}"
+
+
+def _build_arguments(out: str) -> tuple[str, ...]:
+    return ("build", "{sources}/proteins.fasta", "--out", out, "--model", "{sources}/model", "--device", "cpu")
+
+
+_BUILD, _BUILD_IN_STORE = _build_arguments("{place}/atlas"), _build_arguments(STORE)
 _SEAL = ("seal", "{place}/atlas")
 """Of files that a killed `encode` leaves half-written only `seal` can know that nobody writes them any more."""
 _ALONE, _WORKERS = ("--workers", "0"), ("--workers", "2")
@@ -112,6 +122,16 @@ CASES = (
 )
 """In the order in which they make the states that later ones begin with."""
 
+STORE_CASES = (
+    Case("build", (*_BUILD_IN_STORE, *_ALONE), "empty", "built", (MAIN,)),
+    Case("build", (*_BUILD_IN_STORE, *_WORKERS), "empty", None, (*_WORKER_VICTIMS, ALL)),
+    Case("plan", ("plan", *_BUILD_IN_STORE[1:]), "empty", "planned"),
+    Case("encode", ("encode", STORE, *_ALONE), "planned", "encoded", victims=()),
+    Case("encode", ("encode", STORE, *_WORKERS), "planned", None, (WORKER, ALL), then=("seal", STORE)),
+    Case("seal", ("seal", STORE), "encoded"),
+)
+"""The same of an atlas in an object store."""
+
 
 class Stage:
     """The folder in which commands run, with the states they begin with and the outcomes without disturbance."""
@@ -137,6 +157,9 @@ class Stage:
         for entry in self.place.iterdir():
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
+    def collect(self) -> None:
+        """Bring what the commands have written into the place; here they write there."""
+
     def arguments(self, case: Case, address: str | None = None) -> list[str]:
         """Return the arguments of a case; `address` is that of its scheduler."""
         return [*self._fill(case.arguments), *(("--scheduler", address) if address else ())]
@@ -149,7 +172,11 @@ class Stage:
                 raise RuntimeError(f"{case.then[0]} after {case.name} ended with {code}:\n{command.printed()}")
 
     def _fill(self, arguments: tuple[str, ...]) -> list[str]:
-        return [argument.format(sources=self.sources, place=self.place) for argument in arguments]
+        names = {"sources": self.sources, "place": self.place, "store": self._store_url()}
+        return [argument.format(**names) for argument in arguments]
+
+    def _store_url(self) -> str:
+        return ""
 
     def run(self, case: Case) -> Outcome:
         """Run a case undisturbed from its beginning, and keep what it made where another case begins with that."""
@@ -157,6 +184,7 @@ class Stage:
         with open_cluster(self.starter, 2) if case.has_cluster else nullcontext() as cluster:
             wall_s, until_workers_s = self._run(case, cluster and cluster.address)
         self.run_next(case)
+        self.collect()
         outcome = Outcome(
             digest_files(self.place), list_paths(self.place), measure_bytes(self.place), wall_s, until_workers_s
         )
@@ -172,12 +200,42 @@ class Stage:
         while (code := self.starter.poll(command)) is None:
             if not until_workers_s and list_workers(command):
                 until_workers_s = time.monotonic() - begin
-            time.sleep(0.01)
+            time.sleep(WAIT_POLL_S)
         wall_s = time.monotonic() - begin
 
         if code != 0:
             raise RuntimeError(f"{case.name} ended with {code}, undisturbed:\n{command.printed()}")
         return wall_s, until_workers_s
+
+
+class StoreStage(Stage):
+    """A stage whose atlas lies in an object store; the place has a copy of it, which `collect` makes."""
+
+    def __init__(self, folder: Path, starter: Starter, *, stray_s: float, store: ObjectStore) -> None:
+        """Make the sources, as `Stage`."""
+        super().__init__(folder, starter, stray_s=stray_s)
+        self.store = store
+
+    def set_up(self, case: Case) -> None:
+        """Put the state with which a case begins into the store, and nothing else."""
+        super().set_up(case)
+        for name in self.store.list_sizes(""):
+            self.store.remove(name)
+        atlas = self.place / "atlas"
+        for path in (path for path in atlas.rglob("*") if path.is_file()):
+            self.store.put(path.relative_to(atlas).as_posix(), path)
+
+    def collect(self) -> None:
+        """Copy every object of the store to the place. One that is gone meanwhile is left out."""
+        self.clear()
+        for name in self.store.list_sizes(""):
+            if (content := self.store.get(name)) is not None:
+                path = self.place / "atlas" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+
+    def _store_url(self) -> str:
+        return self.store.url
 
 
 def write_sources(folder: Path) -> None:

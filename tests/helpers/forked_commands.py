@@ -44,6 +44,9 @@ IMPORTED = (
 """Imported before the commands fork; none of them starts a thread."""
 
 POLL_S = 0.005
+"""Seconds between two looks at a command whose moment is to be met."""
+WAIT_POLL_S = 0.05
+"""Seconds between two looks at a command that is to end: many looks would take its processor."""
 
 
 class CommandTimeoutError(TimeoutError):
@@ -75,8 +78,10 @@ class Cluster:
 class Starter:
     """The process from which commands fork; a context manager that ends it."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
-        """Start it; its commands run in `folder`, where their logs are."""
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str] | None = None, *, imported: Sequence[str] = ()
+    ) -> None:
+        """Start it; its commands run in `folder`, where their logs are. It imports `imported`, too."""
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -86,7 +91,7 @@ class Starter:
         self._n_commands = 0
         self._codes: dict[int, int] = {}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "helpers.forked_commands"],
+            [sys.executable, "-m", "helpers.forked_commands", *imported],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -130,7 +135,7 @@ class Starter:
             self._codes[command.pid] = os.waitstatus_to_exitcode(status)
         return self._codes[command.pid]
 
-    def wait(self, command: Command, *, seconds: float = 120) -> int:
+    def wait(self, command: Command, *, seconds: float = 300) -> int:
         """Return the exit code of a command when it has ended.
 
         Raises:
@@ -141,7 +146,7 @@ class Starter:
             if time.monotonic() > end:
                 os.kill(command.pid, 9)
                 raise CommandTimeoutError(f"no end within {seconds} s: {command.printed()[-2000:]}")
-            time.sleep(POLL_S)
+            time.sleep(WAIT_POLL_S)
         return code
 
     def find_strays(self) -> list[psutil.Process]:
@@ -228,7 +233,7 @@ def serve() -> None:
     """Import, then fork a command for each request that comes; one line of JSON each way."""
     from importlib import import_module
 
-    for name in IMPORTED:
+    for name in (*IMPORTED, *sys.argv[1:]):
         import_module(name)
 
     answers = os.fdopen(os.dup(1), "w")

@@ -27,6 +27,8 @@ N_ROWS = 3
 SCRIPT = Path(__file__).with_name("read_tables.py")
 ENVIRONMENTS = Path(__file__).resolve().parents[2] / ".cache" / "tools"
 ENGINES = ("polars", "pandas", "datafusion", "duckdb", "spark")
+TIMEOUT_S = 1200
+"""Seconds for an engine: Spark has a job for each file, which on a machine with other work takes minutes."""
 READ_HERE = ("polars", "pandas")
 """Engines of the test environment; every other has one of its own, made by `make interop-engines`."""
 
@@ -68,7 +70,8 @@ def _read(engine: str, root: Path) -> dict[str, dict[str, list[object]]]:
         pytest.fail(f"there is no environment for {engine}: run `make interop-engines`")
     if engine == "spark" and shutil.which("java") is None:
         pytest.skip("Spark needs Java, which is not installed")
-    done = subprocess.run([python, SCRIPT, engine, root], capture_output=True, text=True, check=False, timeout=300)
+    command = [python, SCRIPT, engine, root]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
 

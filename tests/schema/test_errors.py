@@ -1,10 +1,13 @@
 """Errors: their fields survive pickling, and many offenders are ten and a count."""
 
+import errno
+import os
 import pickle
 
 import pytest
 
 from attlas.schema import BrokenAtlasError, EnvironmentFault, Fault, InputError, PlanError, QuestionError
+from attlas.schema.errors import system_fault
 
 KINDS = (InputError, PlanError, EnvironmentFault, BrokenAtlasError, QuestionError)
 
@@ -57,3 +60,24 @@ def test_the_number_of_offenders_is_that_given_where_not_all_are_listed() -> Non
     fault = InputError("Bad.", offenders=[f"P{i:05d}" for i in range(100)], n_offenders=1_234)
     back = pickle.loads(pickle.dumps(fault))
     assert str(back).splitlines()[-1] == "  ... and 1,224 more (1,234 in all)"
+
+
+@pytest.mark.parametrize(
+    ("code", "path", "what", "hint"),
+    [
+        (errno.EACCES, "/a/b", "/a/b cannot be read or written.", "by `chmod`"),
+        (errno.EROFS, "/a/b", "/a/b cannot be read or written.", "mounted read-only"),
+        (errno.ENOSPC, None, "A file cannot be read or written.", "free some space"),
+        (errno.EIO, "/a/b", "/a/b cannot be read or written.", "whether its disk is there and whole"),
+    ],
+)
+def test_an_error_of_the_system_says_which_file_and_what_to_do(
+    code: int, path: str | None, what: str, hint: str
+) -> None:
+    fault = system_fault(OSError(code, os.strerror(code), path))
+    assert (fault.what, fault.found) == (what, os.strerror(code))
+    assert hint in str(fault.hint)
+
+
+def test_an_error_of_a_library_without_a_number_keeps_its_words() -> None:
+    assert system_fault(OSError("the pipe is full")).found == "the pipe is full"

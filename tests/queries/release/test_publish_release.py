@@ -3,6 +3,7 @@
 import datetime
 import errno
 import hashlib
+import importlib
 import json
 import logging
 import os
@@ -279,6 +280,26 @@ def test_an_unfinished_atlas_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a" / "plan.json").write_text("{}")
     with pytest.raises(BrokenAtlasError, match="not whole yet"):
         publish(tmp_path / "a", tmp_path / "release", NOTHING)
+
+
+@pytest.mark.thorough
+def test_of_two_that_publish_at_once_the_second_leaves_the_first_as_it_is(
+    atlas_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module("attlas.queries.release.publish")
+    write = module._write
+
+    def write_behind_another(*arguments: object, **options: object) -> object:
+        release = write(*arguments, **options)
+        (tmp_path / "release").mkdir()
+        (tmp_path / "release" / "README.md").write_text("of the other")
+        return release
+
+    monkeypatch.setattr(module, "_write", write_behind_another)
+    with pytest.raises(InputError, match="release is there already"):
+        publish(atlas_dir, tmp_path / "release", NOTHING)
+    assert [path.name for path in tmp_path.iterdir()] == ["release"]
+    assert (tmp_path / "release" / "README.md").read_text() == "of the other"
 
 
 def test_what_is_there_is_never_written_over(atlas_dir: Path, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ globalThis.attlas ??= {};
 
   /** Return the rows of the index of names under the key of a name, as `rowsOfKeys` does. */
   function rowsOfName(release, name) {
-    const key = Array.from(attlas.foldCase(name)).slice(0, KEY_LETTERS).join("");
+    const key = Array.from(release.foldCase(name)).slice(0, KEY_LETTERS).join("");
     return release.rowsOfKeys("names", key, key, MOST_NAME_GROUPS);
   }
 
@@ -107,19 +107,19 @@ globalThis.attlas ??= {};
   };
 
   async function findWords(release, text) {
-    const words = attlas.foldCase(text).match(WORD) ?? [];
+    const words = release.foldCase(text).match(WORD) ?? [];
     if (!words.length) return all([]);
     const [file] = release.files("proteins");
     const candidates = await attlas.findWordRows(release, words);
     const groups = candidates === null ? null : await groupsOfLikeliest(release, candidates.rows);
     const proteins = candidates === null ? await release.read(file, NAME_COLUMNS) : await readNames(release, groups.rows);
 
-    const whole = attlas.foldCase(text.trim());
+    const whole = release.foldCase(text.trim());
     const hits = [];
     for (const names of proteins) {
       const values = NAME_COLUMNS.map((column) => names[column] ?? "");
-      const together = attlas.foldCase(values.join(" "));
-      if (words.every((word) => together.includes(word))) hits.push({ ...names, fit: fitOf(values, whole, words) });
+      const together = release.foldCase(values.join(" "));
+      if (words.every((word) => together.includes(word))) hits.push({ ...names, fit: fitOf(release, values, whole, words) });
     }
     byFit(hits);
     const isSmall = candidates === null || candidates.isSmall;
@@ -138,12 +138,12 @@ globalThis.attlas ??= {};
     return { rows: rows.slice(0, end), isComplete: false };
   }
 
-  function fitOf(values, whole, words) {
-    const same = ["accession", "entry name", "gene", "whole name"].find((_, k) => attlas.foldCase(values[k]) === whole);
+  function fitOf(release, values, whole, words) {
+    const same = ["accession", "entry name", "gene", "whole name"].find((_, k) => release.foldCase(values[k]) === whole);
     if (same) return same;
-    const description = ` ${(attlas.foldCase(values[3]).match(WORD) ?? []).join(" ")} `;
+    const description = ` ${(release.foldCase(values[3]).match(WORD) ?? []).join(" ")} `;
     if (description.includes(` ${words.join(" ")} `)) return "words of the name in order";
-    const known = new Set(values.flatMap((value) => attlas.foldCase(value).match(WORD) ?? []));
+    const known = new Set(values.flatMap((value) => release.foldCase(value).match(WORD) ?? []));
     return words.every((word) => known.has(word)) ? "words" : FITS.at(-1);
   }
 

@@ -22,6 +22,7 @@ globalThis.attlas ??= {};
     constructor(facts, root) {
       this.facts = facts;
       this.root = root;
+      this.foldCase = attlas.caseFolder(facts.folded_letters);
       this.nBytes = 0; // read so far
       this.footers = new Map(); // path: promise of its metadata
       this.listParts = new Map(); // path: promise of the files that it lists

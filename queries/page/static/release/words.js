@@ -8,9 +8,15 @@ globalThis.attlas ??= {};
   const SEARCHED_LETTERS = 32; // of a word; a key holds so many of a longer one
   const HIGHEST_LETTER = "\u{10ffff}";
 
-  /** Return a text in the case in which texts are compared, as Python's `casefold` makes it. */
-  attlas.foldCase = (text) => (/^[\x00-\x7f]*$/.test(text) ? text.toLowerCase()
-    : Array.from(text, (letter) => letter.toUpperCase().toLowerCase()).join(""));
+  const CHEROKEE = /[\u13f8-\u13fd\uab70-\uabbf]/; // small letters, of all the only ones that are folded to capital ones
+
+  /** Return the function that makes a text the case in which names are compared, as `schema/letter_case.py`; `ranges` are folded. */
+  attlas.caseFolder = (ranges) => {
+    const folded = new RegExp(`[${ranges.replace(/\w+/g, "\\u{$&}").replaceAll(" ", "")}]`, "gu");
+    return (text) => (/^[\x00-\x7f]*$/.test(text) ? text.toLowerCase() : text.replace(folded, foldLetter));
+  };
+
+  const foldLetter = (letter) => (CHEROKEE.test(letter) ? letter.toUpperCase() : letter.toLowerCase().toUpperCase().toLowerCase());
 
   /**
    * Return the proteins that may fit some words, as rows of `proteins`, the likeliest first; null without an index.

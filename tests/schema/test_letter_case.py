@@ -1,0 +1,23 @@
+"""The case in which names are compared, for every code point."""
+
+from attlas.schema.letter_case import fold_case
+
+CODE_POINTS = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000 and chr(code) != "\n"]
+YOUNGER = {
+    *(0x1C89, 0xA7CB, 0xA7CC, 0xA7CE, 0xA7D2, 0xA7D4, 0xA7DA, 0xA7DC),
+    *range(0x10D50, 0x10D66),
+    *range(0x16EA0, 0x16EB9),
+}
+"""Letters that Unicode 16 and 17 fold, which may be the Python's."""
+
+
+def test_every_code_point_folds_as_python_folds_it_but_letters_younger_than_unicode_14() -> None:
+    text = "\n".join(map(chr, CODE_POINTS))
+    folded, expected = fold_case(text).split("\n"), text.casefold().split("\n")
+    differing = {code for code, ours, python in zip(CODE_POINTS, folded, expected, strict=True) if ours != python}
+    assert differing <= YOUNGER
+    assert all(folded[i] == chr(code) for i, code in enumerate(CODE_POINTS) if code in YOUNGER)
+
+
+def test_letters_that_browsers_fold_otherwise() -> None:
+    assert fold_case("ı İ ẞ ς ꭰᏸᎠ") == "ı i̇ ss σ ᎠᏰᎠ"
