@@ -65,7 +65,7 @@ def fit(
     format: Format = None,
     output: Output = None,
 ) -> None:
-    """Fit linear probes of labels, and judge them on held-out families.
+    """Fit linear probes of labels, judged on held-out families.
 
     The rows of the table `fits` say what they reach, for every label, layer and kind of input: letters, attention
     received, the output of the layer, both. -o writes them to a file, too. Another fit replaces them.

@@ -81,6 +81,7 @@ def release_facts(atlas: Store, *, title: str) -> dict[str, Any]:
     manifest = atlas.manifest
     tables = [table for table in TABLES if table.name in COLUMNS or table is RESIDUES]
     tables += (*INDEX_TABLES, MEMBERS)
+
     return {
         "format": FORMAT,
         "title": title,
