@@ -12,6 +12,7 @@ from attlas.queries.engine.database import Database, Parameters
 from attlas.queries.engine.errors import out_of_time, query_fault, tables_not_opened
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.queries.engine.statements import check_statement
+from attlas.queries.lookup.network_errors import fault_in
 from attlas.schema import Fault, QuestionError
 
 BATCH_ROWS = 16_384
@@ -106,8 +107,10 @@ def _failing(database: Database, query: str, parameters: Parameters, timeout_s: 
     except Fault:
         raise
     except (duckdb.Error, pa.ArrowException, OSError) as error:  # pyarrow turns the error of a stream into an OSError
-        with suppress(Fault):  # the message may list the columns that there are
-            database.definitions.make_views()
+        # The message for a faulty query lists the columns that there are; a faulty file or network is not read again.
+        if isinstance(error, duckdb.ProgrammingError) and not fault_in(str(error)):
+            with suppress(Fault):
+                database.definitions.make_views()
         raise query_fault(database.connection, query, error, parameters) from error
 
 
