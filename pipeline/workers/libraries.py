@@ -14,7 +14,7 @@ WAITING = {"GOMP_SPINCOUNT": "10000"}
 sleeps. Some 20 microseconds cost nothing on an idle machine. On a busy one the default, milliseconds, takes the core
 from the very thread that is waited for."""
 
-FORKED_ENVIRONMENT = WAITING | {
+FORKED_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",

@@ -46,9 +46,7 @@ class Definitions:
         self._is_complete = False
         self._lock = Lock()
 
-    def make_named_in(
-        self, query: str, *, own_views: Mapping[str, str] | None = None, own_tables: Collection[str] = ()
-    ) -> None:
+    def make_named_in(self, query: str, *, own_views: Mapping[str, str], own_tables: Collection[str]) -> None:
         """Make the functions that a query calls, those that these call, and the views that it and they may read.
 
         All are made, with comments, if it may list them.
@@ -58,7 +56,6 @@ class Definitions:
             own_views: views that this query alone has, by the table that each stands for: the CREATE VIEW.
             own_tables: names of the caller's tables.
         """
-        own_views = own_views or {}
         if _LISTS_DEFINITIONS.search(query) or (self._late_views and _LISTS_VIEWS.search(query)):
             self.make_all()
             return
@@ -83,6 +80,11 @@ class Definitions:
             self._is_complete = True
             return True
 
+    def make_views(self) -> None:
+        """Make every view."""
+        with self._lock:
+            self._make_views(list(self._late_views))
+
     def _make_views(self, names: Iterable[str]) -> None:
         """Make views that are not there yet, and `proteins` before those that are joined to it."""
         for name in names:
@@ -96,11 +98,6 @@ class Definitions:
             except duckdb.Error as error:
                 raise self._explain(error) if self._explain else error from error
             del self._late_views[name]
-
-    def make_views(self) -> None:
-        """Make every view."""
-        with self._lock:
-            self._make_views(list(self._late_views))
 
     def _make(self, missing: Iterable[Function]) -> None:
         """Make functions that are not there yet, given each after those that it calls."""

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
 import duckdb
 
+from attlas.queries.engine.database import Database
 from attlas.queries.engine.views import DOCS
 from attlas.queries.lookup.network_errors import fault_in
 from attlas.queries.text import printable
@@ -57,7 +59,7 @@ class ErrorPlace:
         return cls(int(match[1]) - lines_before, text.replace("\t", " "), indent + n_tabs, match[4])
 
 
-def query_fault(connection: duckdb.DuckDBPyConnection, query: str, error: Exception, parameters: object) -> Fault:
+def query_fault(database: Database, query: str, error: Exception, parameters: object) -> Fault:
     """Return the error for a query that failed with `error`."""
     text = str(error)
     reason = _PLACE.sub("", text).strip()
@@ -74,11 +76,11 @@ def query_fault(connection: duckdb.DuckDBPyConnection, query: str, error: Except
         hint = "see `attlas verify` for every file that differs"
         return BrokenAtlasError("A table of this atlas cannot be read.", found=_first_line(reason), hint=hint)
 
-    place = ErrorPlace.of(text) or _explained_place(connection, query, error, parameters)
+    place = ErrorPlace.of(text) or _explained_place(database.connection, query, error, parameters)
     return QuestionError(
         f"This query cannot be answered:\n{query_excerpt(query, place)}",
         found="\n".join(f"    {_cut(line)}".rstrip() for line in reason.splitlines() if line.strip()).lstrip(),
-        hint=_hint(connection, query, reason),
+        hint=_hint(database, query, reason),
     )
 
 
@@ -157,20 +159,23 @@ def _explained_place(
     return None
 
 
-def _hint(connection: duckdb.DuckDBPyConnection, query: str, reason: str) -> str | None:
+def _hint(database: Database, query: str, reason: str) -> str | None:
     if "Permission Error" in reason:
         return NO_OTHER_FILES
-    return None if reason.startswith(VALUE_ERRORS) else _columns_hint(connection, query)
+    return None if reason.startswith(VALUE_ERRORS) else _columns_hint(database, query)
 
 
-def _columns_hint(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    return f"the columns there are (see also `FROM {DOCS}`):\n" + "\n".join(_columns_near(connection, query))
+def _columns_hint(database: Database, query: str) -> str:
+    return f"the columns there are (see also `FROM {DOCS}`):\n" + "\n".join(_columns_near(database, query))
 
 
-def _columns_near(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[str]:
+def _columns_near(database: Database, query: str) -> Iterator[str]:
     """Yield a line of columns for each table the query names, for every table if it names none."""
+    with suppress(Fault):  # the columns of tables that cannot be read are not listed
+        database.definitions.make_views()
+
     words = set(re.findall(r"\w+", query.lower()))
-    tables = dict(connection.cursor().execute(LISTING).fetchall())
+    tables = dict(database.connection.cursor().execute(LISTING).fetchall())
     columns_of = {name: columns for name, columns in tables.items() if name in words} or tables
     return (f"    {name}: {', '.join(columns)}" for name, columns in columns_of.items())
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 
 import duckdb
 import pyarrow as pa
@@ -12,7 +12,6 @@ from attlas.queries.engine.database import Database, Parameters
 from attlas.queries.engine.errors import out_of_time, query_fault, tables_not_opened
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.queries.engine.statements import check_statement
-from attlas.queries.lookup.network_errors import fault_in
 from attlas.schema import Fault, QuestionError
 
 BATCH_ROWS = 16_384
@@ -107,11 +106,7 @@ def _failing(database: Database, query: str, parameters: Parameters, timeout_s: 
     except Fault:
         raise
     except (duckdb.Error, pa.ArrowException, OSError) as error:  # pyarrow turns the error of a stream into an OSError
-        # The message for a faulty query lists the columns that there are; a faulty file or network is not read again.
-        if isinstance(error, duckdb.ProgrammingError) and not fault_in(str(error)):
-            with suppress(Fault):
-                database.definitions.make_views()
-        raise query_fault(database.connection, query, error, parameters) from error
+        raise query_fault(database, query, error, parameters) from error
 
 
 def _refuse_what_is_no_text(query: str) -> None:
