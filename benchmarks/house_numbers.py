@@ -8,10 +8,12 @@ numbers of each date, so that a change of the house can be seen in them.
 
 import argparse
 import ast
+import gc
 import statistics
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 ROOMS = ("schema", "intake", "structures", "pipeline", "queries", "serve", "assistant", "cli", "python")
@@ -41,6 +43,8 @@ NO_NOUNS = frozenset(
 LONG_LINE = 100
 LONG_FUNCTION = 35
 LONG_FILE = 350
+SAYING_LETTERS = 20
+"""A line of fewer letters does not say what a file is for."""
 PARAGRAPH_LINES = 15
 """A function body of this many lines should have a blank line in it."""
 
@@ -71,24 +75,32 @@ class Source:
     lines: tuple[str, ...]
     tree: ast.Module
 
-    def bodies(self) -> Iterator[Body]:
-        for node in ast.walk(self.tree):
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of the tree: walking through it takes longer than all that is counted of it."""
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
+    def bodies(self) -> tuple[Body, ...]:
+        return tuple(self._find_bodies())
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every name that is bound: variables, arguments.
+
+        The argument `found` is left out: it is a line of the message of an error, "expected / found / to do".
+        """
+        variables = (node.id for node in self.nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+        arguments = (node.arg for node in self.nodes if isinstance(node, ast.arg) and node.arg != "found")
+        return (*variables, *arguments)
+
+    def _find_bodies(self) -> Iterator[Body]:
+        for node in self.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 statements = node.body[1:] if ast.get_docstring(node) else node.body
                 if statements:
                     begin, end = statements[0].lineno - 1, statements[-1].end_lineno
                     yield Body(f"{self.path}:{node.lineno} {node.name}", self.lines[begin:end], _has_steps(statements))
-
-    def names(self) -> Iterator[str]:
-        """Yield every name that is bound: variables, arguments.
-
-        The argument `found` is left out: it is a line of the message of an error, "expected / found / to do".
-        """
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                yield node.id
-            elif isinstance(node, ast.arg) and node.arg != "found":
-                yield node.arg
 
     def names_by_case(self) -> Iterator[str]:
         """Yield pairs of names of the module that differ only by case or a leading underscore."""
@@ -106,7 +118,7 @@ class Source:
     def arrows(self) -> Iterator[tuple[str, str]]:
         """Yield (room of this file, room it imports) for each import of another room."""
         room = self.path.split("/")[0]
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("attlas."):
                 imported_room = (node.module or "").split(".")[1]
                 if imported_room != room:
@@ -121,10 +133,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=Path, nargs="?", default=Path(__file__).resolve().parents[1])
     root = parser.parse_args().root
+    gc.disable()  # a million nodes that stay: they were looked through again and again
 
     sources = {room: [*read_sources(root, room)] for room in ROOMS if (root / room).is_dir()}
     all_sources = [source for files in sources.values() for source in files]
     tests = [*read_sources(root, "tests")]
+    scripts = [source for folder in ("examples", "benchmarks") for source in read_sources(root, folder)]
     print(
         "room        files  lines  longest | functions  median  longest  >35 | blank %  comment %  lines >100 | "
         "names  no nouns"
@@ -134,6 +148,7 @@ def main() -> None:
     print(sql_line(root))
     print_places(all_sources)
     print_names_of_tests(tests)
+    print_silent_files([*all_sources, *scripts, *tests])
 
 
 def read_sources(root: Path, room: str) -> Iterator[Source]:
@@ -143,12 +158,12 @@ def read_sources(root: Path, room: str) -> Iterator[Source]:
 
 
 def room_line(room: str, files: list[Source]) -> str:
-    bodies = [body for source in files for body in source.bodies()]
+    bodies = [body for source in files for body in source.bodies]
     lengths = sorted(len(body.lines) for body in bodies) or [0]
     n_body = sum(lengths) or 1
     n_lines = [len(source.lines) for source in files]
     n_long_lines = sum(len(line) > LONG_LINE for source in files for line in source.lines)
-    names = [name for source in files for name in source.names()]
+    names = [name for source in files for name in source.names]
 
     return (
         f"{room:<11} {len(files):>5}  {sum(n_lines):>5}  {max(n_lines):>7} | {len(bodies):>9}  "
@@ -182,7 +197,7 @@ def list_shared_classes(sources: list[Source]) -> list[str]:
     """Return the names of classes that stand in several files, with these files."""
     places: dict[str, set[str]] = {}
     for source in sources:
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name.strip("_"), set()).add(source.path)
     return [f"{name}: {', '.join(sorted(paths))}" for name, paths in sorted(places.items()) if len(paths) > 1]
@@ -199,20 +214,20 @@ def print_places(sources: list[Source]) -> None:
         f"functions over {LONG_FUNCTION} lines": [
             f"{body.place} {len(body.lines)}"
             for source in sources
-            for body in source.bodies()
+            for body in source.bodies
             if len(body.lines) > LONG_FUNCTION
         ],
         f"functions of {PARAGRAPH_LINES} lines and more without a blank line": [
             body.place
             for source in sources
-            for body in source.bodies()
+            for body in source.bodies
             if len(body.lines) >= PARAGRAPH_LINES and body.has_steps and not body.n_blank
         ],
         "classes that share a name with another": list_shared_classes(sources),
         "names that differ by case only": [pair for source in sources for pair in source.names_by_case()],
         "names that are no nouns": [
             f"{name} {n}"
-            for name, n in Counter(name for source in sources for name in source.names()).most_common()
+            for name, n in Counter(name for source in sources for name in source.names).most_common()
             if name in NO_NOUNS
         ],
     }
@@ -225,8 +240,8 @@ def print_places(sources: list[Source]) -> None:
 
 def print_names_of_tests(tests: list[Source]) -> None:
     """Print which names of tests are no nouns, and in which files most of them stand."""
-    names = Counter(name for source in tests for name in source.names() if name in NO_NOUNS)
-    files = Counter({source.path: sum(name in NO_NOUNS for name in source.names()) for source in tests})
+    names = Counter(name for source in tests for name in source.names if name in NO_NOUNS)
+    files = Counter({source.path: sum(name in NO_NOUNS for name in source.names) for source in tests})
 
     print(f"\ntests: names that are no nouns: {names.total()}")
     for name, n in names.most_common(20):
@@ -234,6 +249,16 @@ def print_names_of_tests(tests: list[Source]) -> None:
     for path, n in files.most_common(20):
         if n:
             print(f"  {path} {n}")
+
+
+def print_silent_files(sources: list[Source]) -> None:
+    """Print which files do not say their job in the first line of their docstring."""
+    first_lines = {source.path: (ast.get_docstring(source.tree) or "").partition("\n")[0] for source in sources}
+    silent_paths = [path for path, line in first_lines.items() if len(line) < SAYING_LETTERS]
+
+    print(f"\nfiles: {len(sources)}\nfiles that do not say their job: {len(silent_paths)}")
+    for path in silent_paths[:20]:
+        print(f"  {path}")
 
 
 if __name__ == "__main__":
