@@ -12,7 +12,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -52,6 +52,13 @@ pytestmark = pytest.mark.slow
 
 HOSTILE = '</pre><script>alert("1")</script>&amp;\x1b[31m'
 N_LAYERS, N_HEADS = 4, 2  # of the synthetic atlas
+EVERY_FIGURE = "every figure"
+NAMED_FIGURES = (
+    *("lengths", "completeness", "feature-types", "enrichment", "enrichment-in-space", "head-active-site"),
+    *("best-heads", "best-contact-heads", "probe-layers", "contact-precision", "contact-heads"),
+    *("families-apart", "best-families"),
+)
+"""Figures that tests name."""
 HEADS = [{"layer": layer, "head": head} for layer in range(N_LAYERS) for head in range(N_HEADS)]
 
 
@@ -153,9 +160,22 @@ def whole(whole_dir: Path) -> Iterator[Atlas]:
         yield atlas
 
 
-@pytest.fixture(scope="module")
-def report(whole: Atlas) -> Report:
-    return make_report(whole)
+@pytest.fixture(scope="module", params=["a third", pytest.param(EVERY_FIGURE, marks=pytest.mark.thorough)])
+def report(request: pytest.FixtureRequest, whole: Atlas) -> Report:
+    """Return the report, by default with those figures that tests name and a third of the others."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param != EVERY_FIGURE:
+            patch.setattr("attlas.queries.report.report.sections", a_third_of_the_sections)
+        return make_report(whole)
+
+
+def a_third_of_the_sections(atlas: Atlas, **filters: object) -> list[Section]:
+    parts = sections(atlas, **filters)
+    numbers = {figure.name: i for i, figure in enumerate(figure for part in parts for figure in part.figures)}
+    return [
+        replace(part, figures=tuple(f for f in part.figures if f.name in NAMED_FIGURES or numbers[f.name] % 3 == 0))
+        for part in parts
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +261,7 @@ def test_the_page_is_for_light_dark_and_paper(text: str) -> None:
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("report", [EVERY_FIGURE], indirect=True)
 def test_the_sql_on_the_page_gives_the_rows_of_the_download(parsed: Parsed, report: Report, whole: Atlas) -> None:
     shown, files = list(report.shown_figures()), parsed.files()
     queries, definitions = parsed.code[: len(shown)], parsed.code[len(shown) :]
@@ -376,8 +397,9 @@ def test_an_atlas_with_features_but_no_probe_shows_its_sites(atlas_dir: Path, tm
     annotate(root, [("P04637", "Active site", 5, 9), ("X00003", "Chain", 1, 73)])
     with Atlas.open(root) as opened:
         report = make_report(opened)
-    assert types_shown(report, "Attention received predicts") == ["Active site"]
-    assert types_shown(report, "Heads that attend to") == []
+    parts = [part.section for part in report.sections]
+    assert types_of(parts, "Attention received predicts") == ["Active site"]
+    assert types_of(parts, "Heads that attend to") == []
     (notes,) = (part.section.absent for part in report.sections if part.section.name == "sites")
     assert any("Chain" in note for note in notes)
     names = {shown.figure.name for shown in report.shown_figures()}
@@ -514,19 +536,15 @@ def test_the_fused_heads_are_named_below_their_figure(
 # What is chosen
 
 
-def types_shown(report: Report, title: str) -> list[str]:
+def types_of(parts: Iterable[Section], title: str) -> list[str]:
     """Return of which types there is a figure of this title, in order, shown or missing."""
-    figures = [
-        shown.figure
-        for section in report.sections
-        for shown in section.figures
-        if shown.figure.title.startswith(f"{title}: ")
-    ]
-    return [figure.title.split(": ", 1)[1] for figure in figures]
+    titles = [figure.title for part in parts for figure in part.figures]
+    return [text.split(": ", 1)[1] for text in titles if text.startswith(f"{title}: ")]
 
 
-def test_types_are_those_on_most_residues_with_the_known_ones_first(report: Report) -> None:
-    types, labels = (types_shown(report, title) for title in ("Attention received predicts", "Heads that attend to"))
+def test_types_are_those_on_most_residues_with_the_known_ones_first(whole: Atlas) -> None:
+    parts = sections(whole, types=None, proteins=None)
+    types, labels = (types_of(parts, title) for title in ("Attention received predicts", "Heads that attend to"))
     assert types[:2] == ["Active site", "Binding site"]
     assert HOSTILE in types
     assert not [label for label in labels if label.startswith("aa:") or label == "residue"]
@@ -571,6 +589,8 @@ def test_a_report_of_some_proteins_says_which_figures_are_of_all(whole: Atlas, m
 
 
 @pytest.mark.thorough
+@pytest.mark.usefixtures("report")
+@pytest.mark.parametrize("report", [EVERY_FIGURE], indirect=True)
 def test_the_command_writes_the_page_that_python_makes(attlas: Run, whole_dir: Path, text: str, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     done = attlas("report", whole_dir, "--out", out)
