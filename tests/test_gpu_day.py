@@ -72,6 +72,7 @@ def test_part_1_selects_tests_that_there_are() -> None:
             assert any(word in name for name in names), word
 
 
+@pytest.mark.thorough
 def test_part_2_finds_the_sites_of_a_cpu_in_float32_and_runs_every_pass(settings: Settings) -> None:
     rows = {row["compared"]: row for row in rows_of(2, settings)}
     exact = rows["float32 --exact"]
@@ -161,6 +162,7 @@ def short_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Settings
     return Settings("cpu", True, tmp_path / "out", tmp_path / "scratch"), parts
 
 
+@pytest.mark.thorough
 def test_a_part_that_fails_or_hangs_does_not_end_the_day_and_its_rows_are_kept(
     short_day: tuple[Settings, list[Part]], capsys: pytest.CaptureFixture[str]
 ) -> None:

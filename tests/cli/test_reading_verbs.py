@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import typer
 from helpers.command_line import Run
+from helpers.default_cases import each_nth_by_default
 from helpers.reading_case import HOSTILE, PROTEINS
 from typer.testing import CliRunner
 
@@ -131,6 +132,7 @@ def test_an_empty_answer_is_still_csv_json_and_a_table(attlas: Run, atlas_dir: P
     assert attlas("sql", atlas_dir, query).out == "accession\n─────────\n(no rows)\n"
 
 
+@pytest.mark.thorough
 def test_sql_writes_tsv_that_is_quoted_as_csv_is(atlas_dir: Path) -> None:
     query = r"""SELECT E'a\tb\nc\rd\\e"f' AS "odd\tname", NULL AS n, [1, 2] AS l, true AS b, '"q' AS q UNION ALL
                 SELECT 'Ω', 0.1::FLOAT, [], false, ''"""
@@ -231,9 +233,7 @@ def test_sql_that_fails_leaves_no_file_and_exits_1(attlas: Run, atlas_dir: Path,
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "format", [*(pytest.param(x, marks=pytest.mark.thorough) for x in ("csv", "jsonl")), "gff3", "parquet"]
-)
+@pytest.mark.parametrize("format", each_nth_by_default(["gff3", "csv", "jsonl", "parquet"], 4))
 @pytest.mark.slow
 def test_export_to_a_file_equals_export_to_a_pipe(attlas: Run, atlas_dir: Path, tmp_path: Path, format: str) -> None:
     path = tmp_path / f"sites.{format}"

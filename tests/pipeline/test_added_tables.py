@@ -180,6 +180,7 @@ def test_a_table_added_anew_has_a_new_list_and_the_other_tables_keep_theirs(divi
     assert list_part_names(divided) == {part.path for part in assert_whole(divided).files.parts}
 
 
+@pytest.mark.thorough
 def test_a_probe_after_a_retry_has_the_mended_proteins(tmp_path: Path, tiny_esm: Path, monkeypatch) -> None:
     begin, bad = Encoder.start, PROTEINS["P00002"]
 
@@ -218,6 +219,7 @@ def asked_of(out: Path, kind: type[probing.Probe] = probing.Probe, **changed: ob
     return kind(**values | {"inputs": digest_inputs(manifest, HEAD_FEATURES)} | changed)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n_workers", [0, 2])
 def test_a_receipt_of_before_does_not_stand_for_a_shard_that_fails_now(
     probed: Path, n_workers: int, monkeypatch: pytest.MonkeyPatch
@@ -253,6 +255,7 @@ def test_a_task_is_not_answered_from_other_tables_than_it_was_asked_of(probed: P
         asked(str(probed), 1, 1)
 
 
+@pytest.mark.thorough
 def test_what_another_probe_left_unfinished_is_removed(probed: Path) -> None:
     paths = AtlasPaths(probed)
     other = asked_of(probed, theta=0.11)

@@ -95,6 +95,7 @@ def _rewrite(paths: AtlasPaths, manifest: Manifest, names: list) -> None:
     replace(manifest, files=(*others, *names)).write(paths)
 
 
+@pytest.mark.thorough
 def test_the_cost_of_a_lookup_behind_a_url_does_not_grow_with_the_proteins(tmp_path: Path) -> None:
     """Five requests at most find the sequence of an id of any kind; twenty times the proteins cost no more."""
     costs = {}

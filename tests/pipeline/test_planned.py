@@ -58,6 +58,7 @@ def test_sequences_of_another_plan_are_refused(paths: AtlasPaths) -> None:
         read_sequences(paths, PARTS[0])
 
 
+@pytest.mark.thorough
 def test_no_flipped_bit_of_a_file_changes_a_sequence_in_silence(paths: AtlasPaths) -> None:
     sequences = read_sequences(paths, PARTS[1])
     path = paths.planned_sequences(1)

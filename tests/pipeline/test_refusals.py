@@ -271,6 +271,7 @@ def test_a_model_that_is_none_is_refused(
     assert receipts(tmp_path / "atlas") == []
 
 
+@pytest.mark.thorough
 def test_a_hub_id_that_is_not_here_says_how_to_fetch_it_and_nothing_goes_to_the_network(
     fasta: Path, tmp_path: Path
 ) -> None:
@@ -611,6 +612,7 @@ print(len(kept), before - psutil.Process().memory_info().rss)
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="another C library than glibc")
 def test_memory_freed_in_pieces_goes_back_to_the_system() -> None:
     told = subprocess.run([sys.executable, "-c", FREED_IN_PIECES], capture_output=True, text=True, check=True)

@@ -122,6 +122,7 @@ def test_results_are_one_call_from_pandas_and_polars(atlas: Atlas) -> None:
     assert pl.from_arrow(sites)["rank"].to_list() == [1, 2, 3]
 
 
+@pytest.mark.thorough
 def test_an_atlas_in_which_nothing_was_computed_answers_with_no_rows(tmp_path: Path) -> None:
     skipped = SyntheticProtein("A1", "MK*V", status="skipped", reason="inner `*`")
     write_atlas(tmp_path / "a", [skipped], n_shards=1)

@@ -54,7 +54,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("format", each_nth_by_default(["csv", "tsv", "table", "json"], 2))
+@pytest.mark.parametrize("format", each_nth_by_default(["csv", "tsv", "table", "json"], 4))
 def test_a_terminal_gets_no_escape_code_of_a_value_or_a_label(atlas_dir: Path, format: str) -> None:
     query = f"SELECT description AS \"{ESCAPE}label\" FROM proteins WHERE description LIKE '%red%'"
     printed = on_a_terminal("sql", atlas_dir, query, "--format", format)
@@ -63,6 +63,7 @@ def test_a_terminal_gets_no_escape_code_of_a_value_or_a_label(atlas_dir: Path, f
     assert b"[31mlabel" in printed
 
 
+@pytest.mark.thorough
 def test_a_pipe_gets_every_byte_as_it_is(atlas_dir: Path) -> None:
     words = ["sql", str(atlas_dir), f"SELECT '{ESCAPE}red' AS x", "--format", "csv"]
     done = subprocess.run([sys.executable, "-m", "attlas.cli.main", *words], capture_output=True, check=True)

@@ -1,5 +1,7 @@
 """The case in which names are compared, for every code point."""
 
+import pytest
+
 from attlas.schema.letter_case import fold_case
 
 CODE_POINTS = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000 and chr(code) != "\n"]
@@ -11,6 +13,7 @@ YOUNGER = {
 """Letters that Unicode 16 and 17 fold, which may be the Python's."""
 
 
+@pytest.mark.thorough
 def test_every_code_point_folds_as_python_folds_it_but_letters_younger_than_unicode_14() -> None:
     text = "\n".join(map(chr, CODE_POINTS))
     folded, expected = fold_case(text).split("\n"), text.casefold().split("\n")

@@ -206,6 +206,7 @@ def test_formats_and_parameters_have_etags_of_their_own(client: TestClient) -> N
     assert len({client.get(url).headers["etag"] for url in urls}) == 3
 
 
+@pytest.mark.thorough
 def test_annotating_changes_etags_and_answers_of_a_running_server(tmp_path: Path) -> None:
     root = tmp_path / "atlas"
     write_handmade(root)

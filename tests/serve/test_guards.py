@@ -169,6 +169,7 @@ def test_a_client_that_receives_too_slowly_is_given_up() -> None:
     assert 2 <= n_pieces <= 4
 
 
+@pytest.mark.thorough
 def test_a_client_that_receives_as_fast_as_it_should_gets_all() -> None:
     limits = Limits(send_s=0.3, send_bytes_per_s=1_000)
     assert asyncio.run(_count_pieces(limits, piece=b"x" * 10_000, receives_in_s=0.1)) == 10

@@ -23,6 +23,7 @@ def pair_client(pair_atlas: tuple[Path, dict[str, str]]) -> Iterator[TestClient]
     application.state.service.close()
 
 
+@pytest.mark.thorough
 def test_the_page_of_a_protein_leads_to_its_pairs_and_they_to_their_pages(pair_client: TestClient) -> None:
     assert '<a href="/pairs?id=P0">Pairs</a>' in pair_client.get("/protein/P0").text
     html = unescape(pair_client.get("/pairs?id=P0").text)

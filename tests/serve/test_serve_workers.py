@@ -57,6 +57,7 @@ def test_an_answer_that_is_too_large_is_refused_and_leaves_no_file(impatient: Te
     assert list(service.pool.folder.glob("answer-*")) == []
 
 
+@pytest.mark.thorough
 def test_who_finds_all_workers_busy_is_told_to_come_again(impatient: TestClient) -> None:
     with ThreadPoolExecutor(6) as threads:
         requests = [threads.submit(impatient.post, f"{API}/sql", json={"query": ENDLESS}) for _ in range(6)]
@@ -83,6 +84,7 @@ def _one(pool: WorkerPool) -> str:
     return pool.carry_out(SqlTask("SELECT 1 AS n", "csv"), timeout_s=60).path.read_text()
 
 
+@pytest.mark.thorough
 def test_answers_that_nobody_fetches_do_not_fill_the_disk(atlas_dir: Path) -> None:
     pool = WorkerPool(
         str(atlas_dir), memory_limit="25%", max_bytes=10**9, n_workers=1, n_waiting=0, pending_bytes=1_000
@@ -103,6 +105,7 @@ def test_a_size_is_named_so_that_none_is_nothing(n_bytes: int, name: str) -> Non
     assert name_bytes(n_bytes) == name
 
 
+@pytest.mark.thorough
 def test_a_worker_that_dies_is_replaced(pool: WorkerPool) -> None:
     assert _one(pool) == "n\n1\n"
     (worker,) = pool.workers
@@ -120,6 +123,7 @@ def test_a_query_is_killed_when_nobody_waits_for_it(pool: WorkerPool) -> None:
     assert pool.workers == set()
 
 
+@pytest.mark.thorough
 def test_a_client_that_left_before_its_turn_costs_no_worker(pool: WorkerPool) -> None:
     _one(pool)
     workers = set(pool.workers)
@@ -129,6 +133,7 @@ def test_a_client_that_left_before_its_turn_costs_no_worker(pool: WorkerPool) ->
     assert _one(pool) == "n\n1\n"
 
 
+@pytest.mark.thorough
 def test_a_worker_that_cannot_start_leaves_its_place(atlas_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: WorkerPool) -> None:
         raise OSError("no process")

@@ -156,6 +156,7 @@ def min_distance(atoms: np.ndarray, partner_atoms: np.ndarray) -> float:
     return min(np.linalg.norm(atoms - point, axis=1).min() for point in partner_atoms)
 
 
+@pytest.mark.thorough
 def test_interfaces_as_deposited_are_those_of_all_pairs_of_atoms(paths: AtlasPaths, tmp_path: Path) -> None:
     source = pushed_together(tmp_path)
     read(paths, source, accessions=("P37957",))

@@ -221,6 +221,7 @@ def test_a_ragged_pack_gives_each_sequence_its_own_answer(lengths, seed):
         torch.testing.assert_close(together.output[:, tokens], by_itself.output)
 
 
+@pytest.mark.thorough
 def test_the_loop_is_compiled_also_where_nothing_can_be_kept_on_disk():
     environment = os.environ | {"NUMBA_CACHE_LOCATOR_CLASSES": "IPythonCacheLocator"}
     code = "from attlas.pipeline.attention.row_groups import reduce_heads; print(type(reduce_heads._cache).__name__)"

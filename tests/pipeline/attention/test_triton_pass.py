@@ -156,6 +156,7 @@ def test_an_attention_along_the_diagonal_agrees_with_float64_numpy():
         assert_agrees(attention, pack, q, k, None, scaling=scaling, relative=3e-3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dim", each_nth_by_default([16, 20, 64], 2))
 def test_products_of_halves_agree_with_float64_numpy(dim):
     """Under the interpreter the products of halves are emulated, three of float32 that hold bfloat16 numbers."""
@@ -291,6 +292,7 @@ def test_rows_that_do_not_sum_to_one_leave_no_number_behind(monkeypatch, error):
     assert torch.isfinite(heads[1]).all()
 
 
+@pytest.mark.thorough
 def test_rows_that_are_off_by_rounding_keep_their_weights_below_one(monkeypatch):
     q = torch.eye(70, 128, device=DEVICE)[None] * 100
     softmax = triton_pass._compute_softmax

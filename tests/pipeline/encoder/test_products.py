@@ -104,6 +104,7 @@ class Block(nn.Module):
         return values, hidden, self.up(hidden)
 
 
+@pytest.mark.thorough
 def test_a_compiler_sees_one_split_for_layers_with_the_same_input():
     block = Block()
     split_linear_layers(block)
@@ -250,6 +251,7 @@ def human_sequences(is_thorough):
     return sequences if is_thorough else sequences[4::50]
 
 
+@pytest.mark.thorough
 def test_sites_by_products_of_halves_are_those_of_plain_float32(weights, human_sequences):
     """On real weights and proteins; with `--thorough` on all 200."""
     plain, halves = (

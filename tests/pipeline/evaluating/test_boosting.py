@@ -48,6 +48,7 @@ def test_a_product_of_two_columns_decides_for_trees_and_not_for_a_line() -> None
     assert average_precision_score(other_y, logistic.score(other_x)) < 0.4
 
 
+@pytest.mark.thorough
 def test_the_same_rows_give_the_same_trees_and_a_weight_counts_as_repetitions() -> None:
     x, y = draw_product(0)
     scores = [fit_boosted(x, y, np.ones(len(x)), penalty=1.0).score(x) for _ in range(2)]

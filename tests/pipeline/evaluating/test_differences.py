@@ -53,6 +53,7 @@ def test_a_planted_effect_is_found_and_noise_is_not() -> None:
     assert noise.p_holm > 0.05
 
 
+@pytest.mark.thorough
 def test_the_test_rejects_one_in_twenty_nulls() -> None:
     generator = np.random.default_rng(6)
     families = [str(i) for i in range(60)]

@@ -206,6 +206,7 @@ def test_another_atlas_to_fit_on_is_of_the_same_proteins_less_what_is_shared(atl
     assert "fitted on 7 proteins of the other set" in "\n".join(describe(evaluation))
 
 
+@pytest.mark.thorough
 def test_candidate_sites_are_ranked_for_the_proteins_that_the_truth_does_not_name(
     atlas: Path, attlas: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

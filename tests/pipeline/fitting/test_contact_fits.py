@@ -249,6 +249,7 @@ def test_the_table_holds_every_input_and_layer_beside_its_nulls(root: Path, fit:
         assert None not in [row[name] for name in ("control", "permuted", "mcc", "f1", "precision_l2")]
 
 
+@pytest.mark.thorough
 def test_contacts_and_features_are_fitted_by_one_command_and_asked_together(
     root: Path, tmp_path: Path, attlas: Run
 ) -> None:

@@ -109,6 +109,7 @@ def test_an_atlas_of_antibodies_is_built_looked_up_exported_and_probed(
     assert "aa:C" in attlas("ask", atlas, "best_heads", "labels=aa:C").out
 
 
+@pytest.mark.thorough
 def test_a_letter_that_antiberty_never_saw_is_read_as_its_unknown_token(antiberty: Path) -> None:
     vocabulary = load(antiberty).vocabulary
     assert vocabulary.mapping == "B as [UNK], J as [UNK], O as [UNK], U as [UNK], X as [UNK], Z as [UNK]"

@@ -206,6 +206,7 @@ def test_aliases_go_with_string_alone(tmp_path: Path, text: str) -> None:
         read_pairs(written(tmp_path, text), PairFileOptions(aliases=tmp_path / "x"), names=NAMES)
 
 
+@pytest.mark.thorough
 def test_a_file_of_string_costs_memory_for_the_pairs_of_the_atlas_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

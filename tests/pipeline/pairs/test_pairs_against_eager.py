@@ -136,6 +136,7 @@ def test_attention_between_segments_is_that_of_the_eager_maps(real: Atlas, eager
             assert np.allclose([row["weight"] for row in rows], expected.ravel(), atol=2e-5), (pair, form)
 
 
+@pytest.mark.thorough
 def test_every_number_of_a_head_is_that_of_the_eager_maps(
     real: Atlas, eager: EagerPairs, sequences: dict[str, str]
 ) -> None:
@@ -183,6 +184,7 @@ def test_what_residues_receive_is_that_of_the_eager_maps(
                 assert np.allclose([row[name] for row in rows], expected, atol=3e-5), (pair, form, name)
 
 
+@pytest.mark.thorough
 def test_links_across_are_those_of_the_rule_on_the_eager_maps(real: Atlas, eager: EagerPairs) -> None:
     for pair, joined in eager.items():
         for form, order in product(eager.forms, ("forward", "reverse")):

@@ -267,6 +267,7 @@ def larger(tmp_path: Path, tiny_esm: Path) -> Path:
     return tmp_path / "larger"
 
 
+@pytest.mark.thorough
 def test_a_pass_that_was_stopped_between_shards_goes_on_and_ends_the_same(larger: Path) -> None:
     run(larger)
     whole = digests(larger)

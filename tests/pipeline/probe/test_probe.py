@@ -284,6 +284,7 @@ def test_a_sequence_has_its_head_max_sites_once_and_one_too_short_none(tmp_path:
     assert labelled == {"A1", "A2", "T1"}
 
 
+@pytest.mark.thorough
 def test_a_pack_too_large_for_the_memory_goes_on_in_halves(
     tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -427,6 +427,7 @@ def test_every_record_ends_as_a_protein_once(tmp_path_factory, records, line_end
         assert protein.reason is not None or re.fullmatch("[A-Z]+", protein.sequence)
 
 
+@pytest.mark.thorough
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=60))
 @example(b"\x1f\x8b")

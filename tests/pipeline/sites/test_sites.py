@@ -50,6 +50,7 @@ def test_fit_equals_the_rational_answer_on_whole_numbers_with_ties(values: list[
     assert fit.slope_tail == pytest.approx(float(exact.m2), rel=1e-7, abs=1e-7)
 
 
+@pytest.mark.thorough
 @settings(max_examples=40, deadline=None)
 @given(st.integers(4, 25), st.integers(0, 2**32 - 1))
 def test_fit_is_never_worse_than_a_dense_scan_on_uneven_points_in_any_order(n: int, seed: int) -> None:
@@ -68,6 +69,7 @@ def test_fit_is_never_worse_than_pwlf_and_has_its_breakpoint_where_pwlf_converge
     assert not ours_and_theirs.is_converged or ours_and_theirs.is_same_breakpoint(n), ours_and_theirs
 
 
+@pytest.mark.thorough
 def test_pwlf_converges_often_enough_for_the_comparison_to_mean_something() -> None:
     seen = [compare_with_pwlf(profile(1, 60, seed=seed)[0], fit_two_segments) for seed in range(10)]
     assert sum(one.is_converged for one in seen) >= 8

@@ -246,6 +246,7 @@ def test_a_dry_run_says_what_vectors_cost_and_writes_nothing(small: Path, attlas
     assert (refused.code, "no such kind of vector" in refused.err) == (1, True)
 
 
+@pytest.mark.thorough
 def test_a_dry_run_of_vectors_does_without_torch(small: Path) -> None:
     code = (
         "import sys; from attlas.cli.main import main\n"

@@ -165,6 +165,7 @@ def test_a_worker_whose_device_fails_is_left_out_and_the_build_goes_on_elsewhere
     assert digests(planned) == digests(finished)
 
 
+@pytest.mark.thorough
 def test_with_no_worker_left_the_build_stops_and_says_why_and_the_same_command_goes_on(
     planned: Path, finished: Path, tmp_path: Path, attlas
 ) -> None:

@@ -121,6 +121,7 @@ def test_where_the_fork_server_finds_no_place_for_its_socket_workers_are_spawned
     assert result.stdout == "False\n"
 
 
+@pytest.mark.thorough
 def test_workers_share_the_memory_of_what_is_imported(client: Any) -> None:
     for worker in client.run(describe_worker).values():
         memory = psutil.Process(worker.pid).memory_full_info()
@@ -214,6 +215,7 @@ def three_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "count_gpus", lambda: 3)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.usefixtures("three_gpus")
 def test_without_dask_cuda_every_worker_sees_a_gpu_of_its_own_and_keeps_it_when_it_is_restarted() -> None:
@@ -304,6 +306,7 @@ def test_without_a_folder_for_claims_the_error_says_what_to_do(tmp_path: Path, m
         gpus._make_claims_folder()
 
 
+@pytest.mark.thorough
 def test_a_process_with_one_gpu_or_none_leaves_its_environment_alone(tmp_path: Path) -> None:
     assert claims(1, 1, tmp_path) == ["None"]
     assert claims(0, 1, tmp_path, visible="") == [""]

@@ -53,7 +53,7 @@ def test_questions_that_count_over_all_sequences_decompose() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("question", each_nth_by_default(DECOMPOSING, 3), ids=lambda question: question.name)
+@pytest.mark.parametrize("question", each_nth_by_default(DECOMPOSING, 9), ids=lambda question: question.name)
 def test_the_answer_from_parts_is_that_of_the_whole(shards: Atlas, question: Question) -> None:
     bound_question = ask(shards, question.name, {})
     parts = divide(bound_question, shards, 5)
@@ -75,6 +75,7 @@ def test_the_answer_from_parts_is_that_of_the_whole(shards: Atlas, question: Que
                 assert from_parts[name] == value, (name, row)
 
 
+@pytest.mark.thorough
 def test_parameters_hold_in_every_part(shards: Atlas) -> None:
     bound_question = ask(shards, "residue_enrichment", {"proteins": "SAME1", "z": 1.0})
     sums = [part.sums() for part in divide(bound_question, shards, 5)]

@@ -87,6 +87,7 @@ def test_a_query_that_may_match_has_no_note(atlas: Atlas, query: str) -> None:
     assert never_matching_notes(atlas, query) == []
 
 
+@pytest.mark.thorough
 @settings(max_examples=40, deadline=None)  # trees of hundreds of nodes, slow to draw
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(
     st.sampled_from(["type", "left", "right", "children", "column_names", "literal", "alias", "table_name"]), x

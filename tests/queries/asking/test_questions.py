@@ -212,7 +212,7 @@ def test_the_answer_says_what_was_asked_of_which_atlas(atlas: Atlas, answer: Ans
     assert rows.schema.metadata[b"doc"].decode() == question.title
 
 
-@pytest.mark.parametrize("question", each_nth_by_default(questions(), 3), ids=NAMES)
+@pytest.mark.parametrize("question", each_nth_by_default(questions(), 6), ids=NAMES)
 @pytest.mark.slow
 def test_the_text_with_literals_gives_the_same_rows(atlas: Atlas, answer: Answer, question: Question) -> None:
     bound_question = ask(atlas, question.name, given_for(question, atlas))
@@ -243,7 +243,7 @@ def barren(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
         yield opened
 
 
-@pytest.mark.parametrize("question", each_nth_by_default(questions(), 3), ids=NAMES)
+@pytest.mark.parametrize("question", each_nth_by_default(questions(), 6), ids=NAMES)
 @pytest.mark.slow
 def test_an_atlas_without_a_site_has_answers(barren: Atlas, question: Question) -> None:
     rows = barren.ask(question.name, **given_for(question, barren, proteins="A", protein="A")).to_pylist()
@@ -276,7 +276,7 @@ INTERVAL = re.compile(r"(\w+_)?(low|high)(?<!null_low)(?<!null_high)")
 WITH_INTERVAL = [q for q in questions() if any(INTERVAL.fullmatch(name) for name, _ in q.columns)]
 
 
-@pytest.mark.parametrize("question", each_nth_by_default(WITH_INTERVAL, 3), ids=lambda question: question.name)
+@pytest.mark.parametrize("question", each_nth_by_default(WITH_INTERVAL, 6), ids=lambda question: question.name)
 @pytest.mark.slow
 def test_there_is_no_interval_of_fewer_than_five_proteins_and_the_answer_says_so(
     few: Atlas, question: Question

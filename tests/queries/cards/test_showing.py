@@ -231,6 +231,7 @@ def test_json_of_an_id_that_is_no_text_is_still_json(attlas: Command, atlas_dir:
     assert (answer["asked"], answer["outcome"]) == ("�\x1b", "not in this atlas")
 
 
+@pytest.mark.thorough
 def test_a_terminal_without_our_signs_gets_such_as_it_has(atlas_dir: Path) -> None:
     def shown(verb: list[str], encoding: str) -> str:
         environment = {**os.environ, "PYTHONIOENCODING": encoding}

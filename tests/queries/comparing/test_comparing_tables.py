@@ -111,6 +111,7 @@ def test_a_line_ends_at_its_end_and_not_at_a_sign_in_a_name(atlas: Atlas, tmp_pa
     assert comparison.rejected.num_rows == 0
 
 
+@pytest.mark.thorough
 def test_an_export_of_a_header_with_a_line_separator_is_read_again(tmp_path: Path) -> None:
     strange = SyntheticProtein("P00001", CALM, description=STRANGE)
     write_atlas(tmp_path / "atlas", [strange, SyntheticProtein("P00002", MANY)])
@@ -321,6 +322,7 @@ class TestChecks:
         assert positions_read(comparison).keys() == {"Q00005"}
         assert comparison.rejected["detail"].to_pylist() == ["2 columns instead of 3", "4 columns instead of 3"]
 
+    @pytest.mark.thorough
     def test_thousands_of_unknown_ids_are_counted_and_ten_named(self, atlas: Atlas, tmp_path: Path) -> None:
         text = "accession,position\nX00003,5\n" + "".join(f"U{i:06d},{i}\n" for i in range(1, 3001))
         comparison = compare(atlas, write(tmp_path, text), base=1)

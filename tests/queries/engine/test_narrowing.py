@@ -72,6 +72,7 @@ def test_what_may_need_other_rows_reads_all_files(atlas: Atlas, query: str, para
     assert _view(atlas, query, parameters) is None
 
 
+@pytest.mark.thorough
 def test_a_function_of_the_atlas_may_read_the_table_again(atlas: Atlas) -> None:
     for function in functions():
         query = f"SELECT {function.name}(1) FROM sites WHERE accession = 'P05'"

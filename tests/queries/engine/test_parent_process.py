@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 CHILD = """
 import sys, time
 from attlas.queries.engine.parent_process import end_with_parent
@@ -20,6 +22,7 @@ LIMIT_S = 30
 """Enough for a start of Python on a loaded machine, and less than the child sleeps."""
 
 
+@pytest.mark.thorough
 def test_a_process_ends_soon_after_its_parent() -> None:
     # The pipe closes when the last process that holds it has ended: the child.
     ended = subprocess.run([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, timeout=LIMIT_S, check=True)

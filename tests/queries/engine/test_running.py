@@ -63,6 +63,7 @@ def test_a_stream_is_stopped_between_its_batches(atlas: Atlas) -> None:
         rows.read_all()
 
 
+@pytest.mark.thorough
 def test_the_time_of_whoever_reads_the_rows_does_not_count(atlas: Atlas) -> None:
     rows = atlas.stream("SELECT range FROM range(60_000)", timeout_s=1)
     n_rows = 0
@@ -120,6 +121,7 @@ def test_ctrl_c_ends_the_command_with_130_and_no_traceback(atlas_dir: Path, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_a_query_larger_than_its_memory_spills_to_disk_and_leaves_nothing(atlas_dir: Path, temporary: Path) -> None:
     with Atlas.open(atlas_dir, memory_limit="128MB") as opened:
         rows = opened.stream(LARGE_SORT)

@@ -102,6 +102,7 @@ def test_a_script_from_stdin_is_answered_statement_by_statement(atlas_dir: Path)
     assert done.stdout == "a\n─\n1\nb,c\n;,2\nd\n3\n"
 
 
+@pytest.mark.thorough
 def test_a_script_stops_at_its_first_error(atlas_dir: Path) -> None:
     done = script(atlas_dir, "SELECT 1 AS a; SELEC 2; SELECT 3 AS c;", "--format", "csv")
     assert (done.returncode, done.stdout) == (1, "a\n1\n")

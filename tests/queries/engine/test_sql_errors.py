@@ -64,6 +64,7 @@ def test_an_error_cannot_steer_the_terminal(atlas: Atlas) -> None:
     assert "\x1b" not in str(caught.value)
 
 
+@pytest.mark.thorough
 def test_an_error_that_shows_only_while_reading_is_a_question_error_too(atlas: Atlas) -> None:
     query = "SELECT CASE WHEN i = 19_900_000 THEN CAST('x' || i AS INT) ELSE 1 END FROM range(20_000_000) AS r(i)"
     rows = atlas.stream(query)

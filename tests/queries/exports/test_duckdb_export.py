@@ -167,6 +167,7 @@ def test_a_shard_without_rows_or_an_atlas_without_any_is_written_too(tmp_path: P
             assert connection.sql("SELECT count(*) FROM residues").fetchall() == [(40 * n_ok,)]
 
 
+@pytest.mark.thorough
 def test_an_atlas_behind_a_url_is_written_as_well(atlas_dir: Path, database: Path, tmp_path: Path) -> None:
     with serving(atlas_dir) as server, Atlas.open(server.url) as far:
         path = write(far, tmp_path / "far.duckdb")

@@ -331,6 +331,7 @@ def test_the_command_writes_edges_and_nodes_side_by_side(case, tmp_path: Path, a
     assert len(read_pb((tmp_path / "x.across.pb").read_text())) == 3
 
 
+@pytest.mark.thorough
 def test_a_duckdb_file_of_the_partner_alone_holds_its_pairs_whole(tmp_path: Path) -> None:
     root, _ = pair_case(tmp_path)
     tables = ("pairs", "pair_links", "pair_contacts")

@@ -392,6 +392,7 @@ def test_a_function_is_made_by_the_first_query_that_calls_it(atlas_dir: Path) ->
         assert functions_made() == [function.name for function in functions()]
 
 
+@pytest.mark.thorough
 def test_functions_are_found_however_a_query_names_them(atlas: Atlas) -> None:
     for query in ('SELECT "wilson_low"(0.5, 10, 1.96)', "EXPLAIN SELECT wilson_low(0.5, 10, 1.96)", 'FROM "profile"()'):
         with Atlas.open(atlas.root) as just_opened:

@@ -156,6 +156,7 @@ def test_only_the_columns_asked_for_are_read(large: Server) -> None:
         assert large.n_bytes > narrow + 100_000
 
 
+@pytest.mark.thorough
 def test_threads_that_share_a_file_read_what_each_asked_for(large: Server) -> None:
     with Atlas.open(large.url) as opened:
         (file,) = opened.manifest.of_table(HEADS)

@@ -68,7 +68,7 @@ def _ask(server: Server, ask: Callable[[Atlas], object]) -> object:
 @pytest.mark.parametrize(
     ("ask", "n_tries"),
     each_nth_by_default(
-        [(_lookup(f"A{i:04d}"), 24) for i in (0, 70, 149)] + [(_query(text), 13) for text in QUERIES], 3
+        [(_lookup(f"A{i:04d}"), 24) for i in (0, 70, 149)] + [(_query(text), 13) for text in QUERIES], 6
     ),
     ids=["short", "middle", "long", "heads", "residues", "sites", "proteins"],
 )
@@ -139,6 +139,7 @@ def test_a_manifest_without_end_is_not_read_to_it(server: Server, monkeypatch: p
         Atlas.open(server.url)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", ["silent", "silent to all"])
 def test_the_time_limit_of_a_query_holds_while_it_connects(server: Server, fault: str) -> None:
     server.fault = fault
@@ -157,6 +158,7 @@ def test_the_time_limit_holds_in_python_too(server: Server) -> None:
             opened.sql("SELECT * FROM sites", timeout_s=0.5)
 
 
+@pytest.mark.thorough
 def test_a_busy_server_is_asked_again_after_the_delay_it_names(server: Server) -> None:
     server.n_busy, server.retry_after = 2, "0"
     assert _ask(server, _lookup("A0003"))

@@ -85,6 +85,7 @@ def test_a_release_without_structures_does_not_carry_the_viewer(atlas: Atlas, pa
         assert len(release_page(annotated, title="T")) - len(release_page(atlas, title="T")) > 400_000
 
 
+@pytest.mark.thorough
 def test_without_the_option_a_release_has_no_pages(attlas: Run, page_dir: Path, tmp_path: Path) -> None:
     assert attlas("publish", page_dir, "-o", tmp_path / "release").code == 0
     assert not (tmp_path / "release" / "index.html").exists()

@@ -118,6 +118,7 @@ def test_the_same_atlas_and_statement_give_the_same_bytes(atlas_dir: Path, state
     assert digests(tmp_path / "again") == digests(stated)
 
 
+@pytest.mark.thorough
 def test_a_release_of_a_release_is_the_same(stated: Path, tmp_path: Path) -> None:
     publish(stated, tmp_path / "again", EVERYTHING)
     assert digests(tmp_path / "again") == digests(stated)
@@ -169,6 +170,7 @@ def make_large_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 def test_large_files_are_released_as_they_are_without_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_large_files(tmp_path / "atlas", monkeypatch)
     release = publish(source, tmp_path / "release", NOTHING)
@@ -218,6 +220,7 @@ def test_where_no_link_can_be_made_large_files_are_copied_and_it_is_reported(
     assert not (tmp_path / "damaged").exists()
 
 
+@pytest.mark.thorough
 def test_the_file_that_a_symbolic_link_points_to_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Caches of hubs keep files so; what they do with theirs is not known."""
     source = make_large_files(tmp_path / "atlas", monkeypatch)
@@ -326,6 +329,7 @@ def test_a_disk_without_room_is_reported_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_a_folder_may_have_any_name(atlas_dir: Path, tmp_path: Path, stated: Path) -> None:
     out = tmp_path / "my [first] atlas's *release*? Ω"
     publish(atlas_dir, out, EVERYTHING)
@@ -417,6 +421,7 @@ def test_the_views_work_in_the_folder_without_being_told(
         assert all(comment for (comment,) in comments)
 
 
+@pytest.mark.thorough
 def test_an_older_duckdb_reads_the_views(release: Path, monkeypatch: pytest.MonkeyPatch, atlas: Atlas) -> None:
     monkeypatch.chdir(release)
     queries = [f"SELECT count(*) FROM {table.name}" for table in TABLES]

@@ -138,6 +138,7 @@ def test_a_signal_of_the_pair_is_told_from_its_nulls_and_one_of_proteins_is_not(
         assert min(answer["swapped_log10_p"], answer["shuffled_log10_p"]) > -1.3
 
 
+@pytest.mark.thorough
 def test_intervals_over_groups_hold_the_truth_as_often_as_they_say() -> None:
     draw = np.random.default_rng(2)
     n_held = 0

@@ -248,6 +248,7 @@ def test_the_gain_is_the_auc_less_that_of_letters_with_one_jackknife_for_both(ca
     assert {row["gain"] for row in alone} == {None}
 
 
+@pytest.mark.thorough
 def test_pooled_rows_are_means_over_families(case: Case) -> None:
     rows = case.ask("family_separation")
     sizes = {(r["method"], size) for r in rows for size in ("2-4", "5-9", "10-19", "20-49") if of_size(r, size)}
@@ -282,6 +283,7 @@ def of_size(row: dict, text: str) -> bool:
     return low <= row["n_sequences"] <= high
 
 
+@pytest.mark.thorough
 def test_families_asked_for_have_the_rows_they_have_among_all(case: Case) -> None:
     every = case.ask("family_separation")
     families = sorted({row["family"] for row in every})
@@ -297,6 +299,7 @@ def test_families_asked_for_have_the_rows_they_have_among_all(case: Case) -> Non
             assert many["log10_p"] - few["log10_p"] == pytest.approx(math.log10(len(families) / 2), abs=0.011)
 
 
+@pytest.mark.thorough
 def test_another_seed_draws_other_residues_and_the_same_sites(case: Case) -> None:
     seed_0, seed_1 = (case.ask("family_separation", seed=seed) for seed in (0, 1))
     by_method = {m: [[r["within"] for r in rows if r["method"] == m] for rows in (seed_0, seed_1)] for m in METHODS}
@@ -332,12 +335,14 @@ def test_the_members_taken_are_those_of_the_lowest_hashes(case: Case) -> None:
         )
 
 
+@pytest.mark.thorough
 def test_no_family_large_enough_is_an_answer_without_rows(case: Case) -> None:
     for given in ({"min_size": 1000}, {"proteins": "R001"}):
         assert case.ask("family_separation", **given) == []
         assert case.ask("family_separation", **given, against="rest") == []
 
 
+@pytest.mark.thorough
 def test_a_family_with_nothing_to_compare_with_has_similarities_and_no_statistics(case: Case) -> None:
     (row,) = case.ask("family_separation", database="other", method="sites")
     assert (row["family"], row["n_others"]) == ("O1", 0)
@@ -587,6 +592,7 @@ def test_families_of_proteins_are_those_assigned(case: Case) -> None:
     assert rows_of_database == [row for row in rows if row["database"] == "Other"]
 
 
+@pytest.mark.thorough
 def test_the_same_family_from_two_files_counts_once(tmp_path: Path) -> None:
     hands = [hand(f"X{i}", "MKCAACGGHW" + "V" * i, sites=(3,), layer=i % 2) for i in range(4)]
     write_handmade(tmp_path / "atlas", hands)

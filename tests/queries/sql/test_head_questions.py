@@ -216,6 +216,7 @@ def test_intervals_and_tests_of_shares_are_those_of_statsmodels(case: Case, labe
     assert [10 ** row["log10_p"] for row in rows] == pytest.approx(corrected.tolist(), rel=0.02)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", each_nth_by_default(FORMS, 3))
 def test_some_proteins_give_the_sums_by_hand(case: Case, form: str) -> None:
     """Every question on heads and labels, asked of a subset, with the second accession of some sequences."""

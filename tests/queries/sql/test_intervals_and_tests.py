@@ -313,6 +313,7 @@ def test_of_labels_that_mean_nothing_few_heads_are_found(tmp_path: Path, n_prote
     assert np.mean([abs(row["z"]) > 1.96 for row in found]) > 0.1
 
 
+@pytest.mark.thorough
 def test_two_proteins_are_no_evidence_however_much_they_agree(tmp_path: Path) -> None:
     """The row that this is about: an enrichment of five, of two proteins, once had an interval of 4.80 to 4.88."""
     texts = {a: "MKCAACGGHW" * 3 + a for a in "AC"}

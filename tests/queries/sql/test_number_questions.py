@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.annotated import assign, link, measure, substitute
+from helpers.default_cases import each_nth_by_default
 from helpers.handmade import write_handmade
 from helpers.synthetic import SyntheticProtein, write_atlas
 from scipy import stats
@@ -102,12 +103,15 @@ def correlate(values: pd.Series, baseline: pd.Series) -> float:
 
 @pytest.mark.parametrize(
     ("parameters", "units"),
-    [
-        ({}, {}),
-        ({"units": "families"}, dict.fromkeys(["P2", "P4", "P5"], "A and B")),
-        ({"units": "families", "databases": "Pfam"}, dict.fromkeys(["P2", "P4"], "A")),
-    ],
-    ids=["proteins", "families", "Pfam"],
+    each_nth_by_default(
+        [
+            ({"units": "families"}, dict.fromkeys(["P2", "P4", "P5"], "A and B")),
+            ({"units": "families", "databases": "Pfam"}, dict.fromkeys(["P2", "P4"], "A")),
+            ({}, {}),
+        ],
+        3,
+    ),
+    ids=["families", "Pfam", "proteins"],
 )
 def test_correlations_intervals_and_tests_are_those_of_scipy(
     random_atlas: tuple[Atlas, pd.DataFrame], parameters: dict[str, str], units: dict[str, str]
@@ -176,6 +180,7 @@ def test_one_protein_alone_has_no_baselines_and_is_told_why(random_atlas: tuple[
         assert row["note"] == "fewer than 5 proteins; baselines need another protein"
 
 
+@pytest.mark.thorough
 def test_too_few_proteins_with_baselines_leave_a_note_where_enough_are_counted(tmp_path: Path) -> None:
     random = np.random.default_rng(7)
     # Three proteins share letters; each of the others has letters of its own, for which no baseline is to be had.

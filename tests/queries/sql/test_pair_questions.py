@@ -198,7 +198,7 @@ LABELS = {row["pair_id"]: row["label"] == "binder" for row in ROWS[PAIRS] if row
 PLACES = [(layer, head) for layer in range(2) for head in range(2)]
 
 
-@pytest.mark.parametrize("statistic", ["across_share", "n_edges_across"])
+@pytest.mark.parametrize("statistic", each_nth_by_default(["across_share", "n_edges_across"], 2))
 def test_binders_are_told_apart_by_rank_and_judged_by_the_best_head_of_permutations(
     atlas: Atlas, statistic: str
 ) -> None:

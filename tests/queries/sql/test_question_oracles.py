@@ -50,6 +50,7 @@ def wilson(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
     return interval.low, interval.high
 
 
+@pytest.mark.thorough
 def test_intervals_are_those_of_scipy(at_random: Atlas) -> None:
     for row in asked(at_random, "residue_enrichment", z=2.5):
         n = sum(r["n_sites"] for r in asked(at_random, "residue_enrichment"))

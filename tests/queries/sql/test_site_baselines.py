@@ -78,7 +78,7 @@ def by_method(rows: list[dict]) -> dict[Key, dict]:
     return {(row["method"], row["layer"]): row for row in rows}
 
 
-@pytest.mark.parametrize(("type_", "k"), each_nth_by_default(CASES, 3))
+@pytest.mark.parametrize(("type_", "k"), each_nth_by_default(CASES, 6))
 def test_choices_are_those_by_enumeration(case: SiteCase, type_: str, k: int) -> None:
     parts, n_found = parts_of(case, type_, k)
     n_labelled = sum(len(case.labelled(a, type_)) for a in case.carriers(type_))
@@ -129,7 +129,7 @@ def test_differences_are_those_of_leaving_proteins_out(case: SiteCase, type_: st
         assert (row["difference_low"], row["difference_high"]) == pytest.approx(bounds, abs=0.006 + 1e-3 * reach)
 
 
-@pytest.mark.parametrize(("type_", "k"), each_nth_by_default(CASES, 3))
+@pytest.mark.parametrize(("type_", "k"), each_nth_by_default(CASES, 6))
 def test_random_residues_are_as_in_closed_form_and_as_drawn(case: SiteCase, type_: str, k: int) -> None:
     rows = by_method(case.ask("site_baselines", types=type_, within=[k]))
     rng, n_draws = np.random.default_rng(4), 300
@@ -152,7 +152,7 @@ def test_random_residues_are_as_in_closed_form_and_as_drawn(case: SiteCase, type
     assert (row["enrichment"], row["t"], row["log10_p"], row["note"]) == (1, None, None, None)
 
 
-@pytest.mark.parametrize(("type_", "k"), each_nth_by_default(CASES, 3))
+@pytest.mark.parametrize(("type_", "k"), each_nth_by_default(CASES, 6))
 def test_random_residues_of_the_same_letters(case: SiteCase, type_: str, k: int) -> None:
     row = by_method(case.ask("site_baselines", types=type_, within=[k]))[LETTERS, None]
     hits = variance = 0.0
@@ -167,6 +167,7 @@ def test_random_residues_of_the_same_letters(case: SiteCase, type_: str, k: int)
     assert (row["recall"], row["t"], row["log10_p"]) == (None, None, None)
 
 
+@pytest.mark.thorough
 def test_the_sites_are_those_of_the_question_on_sites(case: SiteCase) -> None:
     given = {"types": list(TYPES), "within": [0, 3]}
     rows = [r for r in case.ask("site_baselines", **given) if r["method"] == SITES]
@@ -177,6 +178,7 @@ def test_the_sites_are_those_of_the_question_on_sites(case: SiteCase) -> None:
     assert [[r[name] for name in names] for r in rows] == [[w[name] for name in names] for w in wholes]
 
 
+@pytest.mark.thorough
 def test_p_values_are_corrected_for_every_test_of_the_answer(case: SiteCase) -> None:
     row_of_one_type = by_method(case.ask("site_baselines", types="Binding site"))[SITES, None]
     two = case.ask("site_baselines", types=["Active site", "Binding site"], within=[0, 1])
@@ -191,6 +193,7 @@ def test_the_order_is_that_of_the_methods(case: SiteCase) -> None:
     assert [(row["method"], row["layer"]) for row in rows] == [*methods, (RANDOM, None), (LETTERS, None)]
 
 
+@pytest.mark.thorough
 def test_an_atlas_without_head_max_sites_has_no_row_of_them(case: SiteCase, tmp_path: Path) -> None:
     shutil.copytree(case.root, tmp_path / "atlas")
     manifest = Manifest.read(AtlasPaths(tmp_path / "atlas"))

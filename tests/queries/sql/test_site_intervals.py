@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.annotated import Shown, annotate, place
+from helpers.default_cases import each_nth_by_default
 from helpers.handmade import hand, write_handmade
 from scipy.stats import t
 
@@ -31,7 +32,7 @@ def unhit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("name", ["sites_at_features", "sites_in_structure"])
+@pytest.mark.parametrize("name", each_nth_by_default(["sites_at_features", "sites_in_structure"], 2))
 def test_where_nothing_is_hit_the_interval_is_as_wide_as_chance_makes_it(unhit: Path, name: str) -> None:
     with Atlas.open(unhit) as atlas:
         (row,) = atlas.ask(name, types="Active site", within=0).to_pylist()

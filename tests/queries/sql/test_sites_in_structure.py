@@ -75,7 +75,7 @@ def seen_of(case: SiteCase, type_: str, atom: str = "cb") -> list[Seen]:
 
 
 @pytest.mark.parametrize("atom", ["ca", "cb"])
-@pytest.mark.parametrize("type_", each_nth_by_default(TYPES, 3))
+@pytest.mark.parametrize("type_", each_nth_by_default(TYPES, 6))
 def test_sites_in_structure_are_those_by_numpy(case: SiteCase, type_: str, atom: str) -> None:
     seen = seen_of(case, type_, atom)
     rows = case.ask("sites_in_structure", types=type_, within=REACHES, atom=atom)
@@ -192,6 +192,7 @@ def asked(root: Path, shown: list[Shown], name: str = "sites_in_structure", **gi
         return atlas.ask(name, **given).to_pylist()
 
 
+@pytest.mark.thorough
 def test_reach_is_a_distance_in_angstrom_and_includes_its_end(root: Path) -> None:
     rows = asked(root, line("A1", "x.cif", "A", range(1, 11)), types="Site", within=[0, 2, 3, 5, 6, 9])
     assert [row["n_hits"] for row in rows] == [0, 0, 1, 1, 2, 2]
@@ -235,6 +236,7 @@ def test_a_coordinate_that_is_no_number_is_not_seen(root: Path) -> None:
     assert (row["n_residues"], row["n_hits"]) == (9, 2)
 
 
+@pytest.mark.thorough
 def test_a_feature_that_no_structure_shows_leaves_the_protein_out(root: Path) -> None:
     shown = line("A1", "a.cif", "A", range(1, 10))
     rows = asked(root, shown, types=["Tail", "Lipid", "Ends"], within=[8])
@@ -248,6 +250,7 @@ def test_a_feature_that_no_structure_shows_leaves_the_protein_out(root: Path) ->
     assert (ends["n_proteins"], ends["n_left_out"], ends["n_labelled"], ends["n_labelled_unseen"]) == (1, 0, 1, 1)
 
 
+@pytest.mark.thorough
 def test_a_protein_without_sites_in_its_structure(root: Path) -> None:
     shown = [*line("A1", "a.cif", "A", [4, 5]), Shown("N1", "a.cif", "B", 1, "M", (0, 0, 0), (0, 0, 0))]
     rows = {row["type"]: row for row in asked(root, shown, types=["Site", "Lipid"], within=[4])}
