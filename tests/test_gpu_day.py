@@ -95,6 +95,7 @@ def test_part_3_multiplies_in_every_way_at_every_shape(settings: Settings) -> No
         assert error < 1e-4 if product != "bfloat16" else error > 1e-3, product
 
 
+@pytest.mark.thorough
 def test_part_4_tells_every_goal_of_rates(settings: Settings) -> None:
     rows = rows_of(4, settings)
     assert not [row["outcome"] for row in rows if "outcome" in row]

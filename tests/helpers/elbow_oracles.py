@@ -9,7 +9,6 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
-import pwlf
 
 
 class ExactFit(NamedTuple):
@@ -116,6 +115,8 @@ class Comparison(NamedTuple):
 
 def compare_with_pwlf(received: np.ndarray, fit_two_segments, *, seed: int = 1) -> Comparison:
     """Fit the attention received in one layer (N,) with `fit_two_segments` and, as its authors did, with pwlf."""
+    import pwlf  # seconds, for those who compare alone
+
     rounded = np.round(received.astype(np.float64) / received.max(), 2)
     y = np.sort(rounded)[::-1]
     n = len(y)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers.building import build_here, digests, random_proteins, write_fasta
+from helpers.default_cases import each_nth_by_default
 
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.links.linking import LinkResidues
@@ -43,7 +44,7 @@ def read_rows(root: Path, receipt: Receipt) -> dict[str, pa.Table]:
     return {file.table: pq.read_table(root / file.path) for file in receipt.files}
 
 
-@pytest.mark.parametrize("name", ["links", "probe"])
+@pytest.mark.parametrize("name", each_nth_by_default(["links", "probe"], 2))
 def test_interrupted_between_parts_a_pass_goes_on_there_and_its_bytes_are_the_same(
     sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -287,6 +287,7 @@ def test_a_hub_id_that_is_not_here_says_how_to_fetch_it_and_nothing_goes_to_the_
     assert "network" not in result.stderr
 
 
+@pytest.mark.thorough
 def test_fetch_without_a_network_says_so(tmp_path: Path) -> None:
     # Nobody listens on port 9 of this machine.
     environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hub")}

@@ -132,6 +132,7 @@ def test_a_format_that_no_spreadsheet_runs_is_refused_with_the_option(
     assert "csv, tsv" in run.err
 
 
+@pytest.mark.thorough
 def test_values_of_every_type_are_written_or_refused_in_a_sentence(atlas: Atlas) -> None:
     columns = [row[0] for row in duckdb.sql("DESCRIBE FROM test_all_types()").fetchall()]
     refusals = {}

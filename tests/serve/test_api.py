@@ -77,6 +77,7 @@ def test_arrow_and_parquet_hold_the_rows_and_the_docs_of_the_columns(
     assert pq.read_table(io.BytesIO(parquet.content)).equals(expected)
 
 
+@pytest.mark.thorough
 def test_an_atlas_behind_a_url_is_served_to_many_at_once(atlas_dir: Path, atlas: Atlas) -> None:
     accessions = [protein.accession for protein in PROTEINS if protein.accession.startswith("X")]
     with serving(atlas_dir) as remote:

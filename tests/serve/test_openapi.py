@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 API = "/api/v1"
 
 
+@pytest.mark.thorough
 def test_the_description_is_valid_openapi(client: TestClient, is_thorough: bool) -> None:
     description = client.get(f"{API}/openapi.json").json()
     # The questions are described alike: a few of them do, unless all is to be checked.

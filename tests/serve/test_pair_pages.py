@@ -85,6 +85,7 @@ def test_an_atlas_without_pairs_names_the_command_and_links_to_none(annotated_cl
     assert "/pairs" not in annotated_client.get("/protein/A1").text
 
 
+@pytest.mark.thorough
 def test_a_network_of_one_form_can_be_asked_for(pair_client: TestClient) -> None:
     lines = pair_client.get(f"{EXPORT}?form=gap").text.splitlines()
     place = lines[0].split(",").index("form")

@@ -115,6 +115,7 @@ def test_a_worker_that_dies_is_replaced(pool: WorkerPool) -> None:
     assert _one(pool) == "n\n1\n"
 
 
+@pytest.mark.thorough
 def test_a_query_is_killed_when_nobody_waits_for_it(pool: WorkerPool) -> None:
     _one(pool)
     stays = iter([False] * 3)

@@ -204,6 +204,7 @@ def test_a_member_is_answered_with_its_cluster_wherever_the_answer_can_say_so(ma
         assert sentence in str(atlas.show("P12345"))
 
 
+@pytest.mark.thorough
 def test_the_api_answers_a_member_with_its_cluster_and_says_so(mapped: Path) -> None:
     sentence = f"P12345 is a member of {CLUSTERS[3]}"
     application = make_app(mapped)

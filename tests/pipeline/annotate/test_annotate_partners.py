@@ -56,6 +56,7 @@ def biopython_contacts(chain: BioChain, partner: BioChain) -> dict[tuple[int, in
     return {pair: distance for pair, distance in distances.items() if distance < 8}
 
 
+@pytest.mark.thorough
 def test_two_copies_of_a_protein_touch_as_biopython_measures(paths: AtlasPaths, tmp_path: Path) -> None:
     plain = written(tmp_path, "1r4z.cif", gzip.decompress(LIPASE_FILE.read_bytes()))
     model = MMCIFParser(QUIET=True).get_structure("x", plain)[0]

@@ -366,6 +366,7 @@ def test_without_a_contact_head_single_heads_are_held_against_structures(headles
     assert rows_of(headless, "SELECT count(*) AS n FROM head_contacts")[0]["n"] > 0
 
 
+@pytest.mark.thorough
 def test_heads_of_an_esmc_model_are_held_against_a_structure_as_by_its_eager_path(tmp_path: Path) -> None:
     import torch
     from transformers import EsmcConfig, EsmcModel

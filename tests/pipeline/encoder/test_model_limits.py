@@ -66,6 +66,7 @@ def test_a_model_that_fails_in_half_precision_is_told_to_be_read_in_float32(tmp_
         load(tmp_path, attention=HOOKED, dtype="bfloat16")
 
 
+@pytest.mark.thorough
 def test_an_overflow_in_half_precision_is_named_as_one(tmp_path: Path) -> None:
     save_megatron(tmp_path)
     model = transformers.AutoModel.from_pretrained(tmp_path)

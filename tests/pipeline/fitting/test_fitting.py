@@ -144,6 +144,7 @@ def test_sequences_of_shared_families_are_connected() -> None:
     assert len({groups[0], groups[3], groups[4]}) == 3
 
 
+@pytest.mark.thorough
 def test_clusters_come_from_a_file(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "clusters.tsv"
     path.write_text("".join(f"P{i:05d}\tC{i % 7}\n" for i in range(N_PROTEINS)))
@@ -264,6 +265,7 @@ def test_a_table_without_sequences_is_in_one_part_of_an_atlas_and_in_the_file_of
         assert connection.sql("SELECT count(*) FROM fits").fetchall() == [(fit.table.num_rows,)]
 
 
+@pytest.mark.thorough
 def test_a_release_has_the_fit(root: Path, fit: Fit, tmp_path: Path, attlas: Run) -> None:
     paths = AtlasPaths(shutil.copytree(root, tmp_path / "atlas"))
     publish_fits(paths, fit.table)
@@ -293,6 +295,7 @@ def test_a_fit_that_was_stopped_goes_on_with_the_same_rows(root: Path, fit: Fit,
     assert not AtlasPaths(copy).parts.exists()
 
 
+@pytest.mark.thorough
 def test_saved_sums_with_other_bytes_are_removed_and_told(root: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(root, tmp_path / "atlas")
     with pytest.raises(KeyboardInterrupt):

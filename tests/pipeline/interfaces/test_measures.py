@@ -20,6 +20,7 @@ def draw_map(n_tokens: int, *, seed: int) -> torch.Tensor:
     return torch.softmax(2 * scores, dim=1)
 
 
+@pytest.mark.thorough
 @given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=2, max_size=40))
 def test_areas_with_many_ties_are_those_of_scikit_learn(things: list[tuple[int, bool]]) -> None:
     scores = np.array([score for score, _ in things], float)

@@ -165,6 +165,7 @@ def test_pairs_that_no_worker_of_a_scheduler_takes_are_refused_before_one_is_sen
     assert "P04637 and P0DP23: 31 residues" in run.err
 
 
+@pytest.mark.thorough
 def test_a_scheduler_that_does_not_answer_is_named_before_a_dry_run_says_anything(
     atlas_dir: Path, attlas, monkeypatch: pytest.MonkeyPatch
 ) -> None:

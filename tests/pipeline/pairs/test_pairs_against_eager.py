@@ -169,6 +169,7 @@ def test_the_four_shares_of_a_head_sum_to_one(real: Atlas) -> None:
     assert real.sql(query)["apart"][0].as_py() < 1e-5
 
 
+@pytest.mark.thorough
 def test_what_residues_receive_is_that_of_the_eager_maps(
     real: Atlas, eager: EagerPairs, sequences: dict[str, str]
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_parser_that_dies_while_a_block_is_sent_is_reported_and_all_others_end
     assert [parser._process.poll() for parser in parsers] == [-9, -9, -9]
 
 
+@pytest.mark.thorough
 def test_a_parser_imports_nothing_from_the_current_folder(
     messy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

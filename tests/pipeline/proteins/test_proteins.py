@@ -190,6 +190,7 @@ def test_longer_than_the_limit_is_skipped_with_both_numbers(read) -> None:
     assert (at_limit.reason, above.reason) == (None, "longer than --max-length 1022: 34,350 residues")
 
 
+@pytest.mark.thorough
 def test_longer_than_float16_sums_can_hold_is_skipped(read) -> None:
     at_limit, above = read(f">a\n{'K' * MAX_RESIDUES}\n>b\n{'K' * (MAX_RESIDUES + 1)}\n").proteins
     assert at_limit.reason is None

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.architectures import load
 from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
+from helpers.default_cases import each_nth_by_default
 
 from attlas.pipeline import shard
 from attlas.pipeline.attention.definitions import LayerInputs
@@ -272,7 +273,7 @@ def test_the_memory_of_vectors_is_foretold() -> None:
     assert task.predict_bytes(100_000) == 3 * 4_096 * 4 * 320
 
 
-@pytest.mark.parametrize("is_begun_with_vectors", [True, False])
+@pytest.mark.parametrize("is_begun_with_vectors", each_nth_by_default([True, False], 2))
 def test_a_shard_stopped_between_its_parts_keeps_their_vectors_if_all_have_them(
     source: Path,
     whole: Path,

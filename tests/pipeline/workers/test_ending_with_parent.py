@@ -26,6 +26,7 @@ with ending_with_parent():
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_process_that_imports_ends_when_its_parent_is_killed() -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT, CHILD], stdout=subprocess.PIPE, text=True)

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import torch
 from helpers.building import wait_for
+from helpers.default_cases import each_nth_by_default
 
 from attlas.pipeline import estimate
 from attlas.pipeline.model.files import ModelShape
@@ -279,6 +280,7 @@ def test_workers_that_somebody_started_side_by_side_claim_different_gpus_and_fre
     assert sorted(claims(2, 4, tmp_path)) == ["0", "0", "1", "1"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("trap", ["a link", "a folder that others may write", "a file"])
 def test_claims_are_not_made_where_others_could_tamper_with_them(tmp_path: Path, trap: str) -> None:
     folder = tmp_path / f"attlas-gpus-{os.getuid()}"
@@ -315,12 +317,15 @@ def test_a_process_with_one_gpu_or_none_leaves_its_environment_alone(tmp_path: P
 
 @pytest.mark.parametrize(
     ("text", "is_for_gpus"),
-    [
-        ("cuda: Optional[str] = None\nhip: Optional[str] = None\n", False),
-        ("cuda: Optional[str] = '13.0'\nhip: Optional[str] = None\n", True),
-        ("cuda = None\nhip = '6.4'\n", True),
-        ("__version__ = '2.99'\n", True),  # not said: torch is asked
-    ],
+    each_nth_by_default(
+        [
+            ("cuda: Optional[str] = None\nhip: Optional[str] = None\n", False),
+            ("cuda: Optional[str] = '13.0'\nhip: Optional[str] = None\n", True),
+            ("cuda = None\nhip = '6.4'\n", True),
+            ("__version__ = '2.99'\n", True),  # not said: torch is asked
+        ],
+        4,
+    ),
 )
 def test_a_torch_built_for_cpus_is_not_imported_to_count_gpus(
     text: str, is_for_gpus: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

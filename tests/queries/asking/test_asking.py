@@ -277,6 +277,7 @@ def test_ask_refuses_without_a_traceback(attlas: Run, atlas_dir: Path, words: tu
     assert "Traceback" not in done.err
 
 
+@pytest.mark.thorough
 def test_ask_has_a_time_limit_and_a_memory_limit(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
     header = "".join(f"-- {field}: x\n" for field in ("title", "topic", "answers", "grain", "source"))
     slow, memory = tmp_path / "slow.sql", tmp_path / "memory.sql"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from helpers.default_cases import each_nth_by_default
 
 from attlas.queries import Atlas
 from attlas.queries.engine import running, sandbox
@@ -99,7 +100,7 @@ def test_an_interrupt_before_duckdb_has_begun_is_not_lost() -> None:
         assert time.monotonic() - started < 5
 
 
-@pytest.mark.parametrize("query", [RUNAWAY, RUNAWAY_STREAM], ids=["counts", "streams"])
+@pytest.mark.parametrize("query", each_nth_by_default([RUNAWAY, RUNAWAY_STREAM], 2), ids=["counts", "streams"])
 def test_ctrl_c_stops_a_query_at_once(atlas: Atlas, query: str) -> None:
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     started = time.monotonic()
@@ -234,6 +235,7 @@ def test_a_query_that_no_interrupt_reaches_is_reported_to_work_on_and_left(atlas
             thread.join(60)
 
 
+@pytest.mark.thorough
 def test_a_command_ends_with_its_time_limit_whatever_duckdb_does(atlas_dir: Path) -> None:
     code = (
         "from attlas.queries.engine import running; running.PATIENCE_S = 0.2; from attlas.cli.main import main; main()"

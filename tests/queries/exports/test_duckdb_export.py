@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from helpers.default_cases import each_nth_by_default
 from helpers.older_duckdb import ask_older
 from helpers.range_server import serving
 from helpers.reading_case import PROTEINS as INPUT
@@ -50,12 +51,13 @@ def test_duckdb_1_4_reads_every_table_with_all_its_rows(atlas: Atlas, database: 
     assert rows == expected
 
 
-@pytest.mark.parametrize("name", ["residue_enrichment", "sites_by_end", "layer_of_convergence"])
+@pytest.mark.parametrize("name", each_nth_by_default(["residue_enrichment", "sites_by_end", "layer_of_convergence"], 3))
 def test_duckdb_1_4_answers_a_named_question_from_its_sql(atlas: Atlas, database: Path, name: str) -> None:
     (rows,) = ask_older(database, ask(atlas, name, {}).sql)
     assert rows == as_json(atlas.ask(name).to_pylist())
 
 
+@pytest.mark.thorough
 def test_duckdb_1_4_has_the_functions_and_says_what_they_return(atlas: Atlas, database: Path) -> None:
     calls = [f"student_t_quantile({p}, {df})" for p in (0.025, 0.00005) for df in (1, 3, 40)]
     calls += ["student_t_log10_tail(3, 5)", "normal_quantile(0.3)", "normal_log10_tail(20)"]

@@ -266,6 +266,7 @@ def test_a_network_of_residues_has_every_link_and_contact_once(case) -> None:
     assert (node["n_links"], node["n_contacts"]) == (1, 1)
 
 
+@pytest.mark.thorough
 def test_ids_choose_pairs_and_heads_choose_links(case) -> None:
     assert set(tables_of(case, None)[0]["pair_id"]) == {0, 1}
     assert set(tables_of(case, [PARTNER])[0]["pair_id"]) == {0}

@@ -79,7 +79,8 @@ def test_memory_does_not_grow_with_the_number_of_proteins(
 
 
 # One of each kind of rows.
-@pytest.mark.parametrize("format", ["jsonl", pytest.param("csv", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+@pytest.mark.thorough
 def test_chunks_of_any_size_give_the_same_bytes(atlas: Atlas, format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, some = exported(atlas, format), exported(atlas, format, sorted(SEQUENCES)[3:11])
     for size in (1, 5, len(SEQUENCES), len(SEQUENCES) + 1):

@@ -377,6 +377,7 @@ def test_whoever_asks_an_atlas_may_call_them(atlas: Atlas) -> None:
     assert results[0] == {"t": pytest.approx(2.776, abs=1e-3), "low": pytest.approx(0.2366, abs=1e-4)}
 
 
+@pytest.mark.thorough
 def test_a_function_is_made_by_the_first_query_that_calls_it(atlas_dir: Path) -> None:
     def functions_made() -> list[str]:
         query = "SELECT function_name FROM duckdb_functions() WHERE NOT internal ORDER BY 1"

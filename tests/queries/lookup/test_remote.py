@@ -306,6 +306,7 @@ def test_opening_by_path_imports_nothing_for_urls(atlas_dir: Path) -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.thorough
 def test_the_reading_verbs_take_a_url(attlas: Callable[..., object], server: Server, atlas_dir: Path) -> None:
     for arguments in (
         ["show", "{}", "P0DP23", "--json"],

@@ -73,6 +73,7 @@ def test_a_small_atlas_is_searched_as_if_every_name_were_read(root: Path) -> Non
             assert not atlas.search(text).notes
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("few_rows", "few_compared"), each_nth_by_default([(0, 0), (0, 1_000), (20, 0), (60, 3)], 2))
 def test_frequent_words_are_answered_by_columns_as_rare_ones_one_by_one(
     root: Path, monkeypatch: pytest.MonkeyPatch, few_rows: int, few_compared: int

@@ -227,6 +227,7 @@ def test_the_same_picture_has_the_same_bytes(
     assert b"dc:date" not in first
 
 
+@pytest.mark.thorough
 def test_hostile_names_are_text(long: Atlas) -> None:
     svg = figure_bytes(long.plot("LONG"), "svg")
     tree = ET.fromstring(svg)
@@ -245,6 +246,7 @@ def test_colours_are_those_of_the_pages(by_hand: Atlas) -> None:
     assert [name for name in ("links", "site", "annotated") if colours[name] not in arcs] == []
 
 
+@pytest.mark.thorough
 def test_a_figure_shows_itself_in_a_notebook(by_hand: Atlas) -> None:
     from matplotlib.figure import Figure
 

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from helpers.default_cases import each_nth_by_default
 from helpers.older_duckdb import ask_older
 from helpers.range_server import serving
 from helpers.synthetic import SyntheticProtein, write_atlas
@@ -243,6 +244,7 @@ def test_linked_files_need_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert tables.count_joined_bytes(manifest) == shards
 
 
+@pytest.mark.thorough
 def test_an_atlas_in_which_nothing_was_computed_is_published_with_its_reasons(tmp_path: Path) -> None:
     write_atlas(tmp_path / "a", [SyntheticProtein("A1", "MK*V", status="skipped", reason="inner `*`")], n_shards=1)
     publish(tmp_path / "a", tmp_path / "release", NOTHING)
@@ -345,7 +347,7 @@ of_mlcroissant = pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecat
 
 
 @of_mlcroissant
-@pytest.mark.parametrize("root", ["release", "stated"])
+@pytest.mark.parametrize("root", each_nth_by_default(["release", "stated"], 2))
 def test_mlcroissant_finds_no_error(request: pytest.FixtureRequest, root: str) -> None:
     import mlcroissant
 
@@ -477,6 +479,7 @@ def test_the_three_ways_of_the_readme_give_the_same_sites(
         assert from_hub == over_http
 
 
+@pytest.mark.thorough
 def test_the_python_of_the_readme_runs(atlas_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(tmp_path / "RELEASE") as server:
         publish(atlas_dir, tmp_path / "RELEASE", Statement(url=server.url))
@@ -501,6 +504,7 @@ def test_the_head_of_the_readme_is_what_the_hub_reads(release: Path, stated: Pat
     assert "license" not in front_matter(release)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("licence", "shown"),
     [("MIT", {"license": "mit"}), ("My own", {"license": "other", "license_name": "My own"})],

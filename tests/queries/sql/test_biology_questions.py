@@ -433,7 +433,7 @@ def test_a_question_cannot_need_what_is_no_added_table(tmp_path: Path) -> None:
 # Texts that stand in a column
 
 
-@pytest.mark.parametrize("typed", ["active site", "ACTIVE SITE", "Active site"])
+@pytest.mark.parametrize("typed", each_nth_by_default(["active site", "ACTIVE SITE", "Active site"], 3))
 def test_a_label_is_found_in_any_letter_case(case: Case, typed: str) -> None:
     assert case.ask("head_labels", label=typed) == case.ask("head_labels", label="Active site") != []
     assert case.ask("best_heads", labels=[typed, "Active site"]) == case.ask("best_heads", labels="Active site")
@@ -448,6 +448,7 @@ def test_a_text_that_is_no_value_of_its_column_is_refused_with_those_there_are(c
     assert sorted(counted) == sorted({label for _, label in case.probed})
 
 
+@pytest.mark.thorough
 def test_a_default_that_an_atlas_has_nothing_of_is_reported(tmp_path: Path) -> None:
     proteins = [SyntheticProtein("A1", "MKCAACGGHW")]
     write_atlas(tmp_path / "atlas", proteins, n_layers=2, n_heads=2)

@@ -264,6 +264,7 @@ def test_held_out_binders_share_no_protein_with_those_that_chose_the_head(atlas:
         assert 1 / 100 <= answer["p"] <= 1
 
 
+@pytest.mark.thorough
 def test_the_answer_says_where_no_fold_has_pairs_of_both_kinds(atlas: Atlas) -> None:
     with pytest.warns(UserWarning, match="No fold has pairs with the label and pairs without it"):
         assert ask(atlas, "binders_held_out", folds=20) == []

@@ -286,6 +286,7 @@ def test_another_ligand_has_other_sites(case: Case) -> None:
     assert case.ask("zinc_histidines", ligand="ATP")[0]["n_sites"] == sum("H" in case.sequences[a] for a in case.zinc)
 
 
+@pytest.mark.thorough
 def test_a_second_shell_is_what_structures_show_around_histidines_that_bind(tmp_path: Path) -> None:
     """Against pairs of residues in plain Python, of five proteins; of four the row says that they are too few."""
     choose = random.Random(5)

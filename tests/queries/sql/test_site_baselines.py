@@ -187,6 +187,7 @@ def test_p_values_are_corrected_for_every_test_of_the_answer(case: SiteCase) -> 
     assert row_of_one_type["log10_p"] < -1.3
 
 
+@pytest.mark.thorough
 def test_the_order_is_that_of_the_methods(case: SiteCase) -> None:
     rows = case.ask("site_baselines", types="Active site")
     methods = [(SITES, None), (HEAD_MAX, None), (LAST, 3), (ANY, 0), (ANY, 1), (ANY, 2), (ALL, None)]

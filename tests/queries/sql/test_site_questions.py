@@ -113,6 +113,7 @@ def test_the_error_agrees_with_a_bootstrap_of_scipy(case: SiteCase, type_: str) 
     assert of.error == pytest.approx(max(spread, chance), rel=0.15)
 
 
+@pytest.mark.thorough
 def test_p_values_are_uniform_or_larger_where_sites_are_random(tmp_path: Path) -> None:
     """Sites are of random numbers here, and features of others: one in twenty is below 0.05, at most."""
     choose = random.Random(2)
