@@ -160,6 +160,7 @@ def test_an_error_has_what_was_expected_found_and_to_do(session: Session) -> Non
     assert json.loads(result.content[0].text) == result.structured_content
 
 
+@pytest.mark.thorough
 def test_a_query_that_takes_too_long_is_stopped_and_the_server_goes_on(session: Session) -> None:
     result = session.result("sql", query="SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b")
     assert result.is_error

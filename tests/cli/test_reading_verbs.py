@@ -166,6 +166,7 @@ def test_dev_stdout_is_where_the_shell_writes_and_no_file_is_put_in_its_place(at
     assert (tmp_path / "answer.csv").read_text() == "n\n1\nn\n1\nafter\n"
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_sql_writes_arrow_to_a_file_and_to_a_pipe(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
     query = "SELECT accession, position, received FROM residues ORDER BY ALL"
@@ -196,6 +197,7 @@ def test_sql_prints_what_python_has_no_value_for(attlas: Run, atlas_dir: Path) -
         assert "03:04:05.000000001" in done.out
 
 
+@pytest.mark.thorough
 def test_sql_has_a_time_limit_and_a_memory_limit(attlas: Run, atlas_dir: Path) -> None:
     runaway = "SELECT count(*) FROM range(1000000) AS a, range(1000000) AS b WHERE (a.range * b.range) % 7 = 3"
     done = attlas("sql", atlas_dir, runaway, "--timeout", "0.5")
@@ -233,6 +235,7 @@ def test_sql_that_fails_leaves_no_file_and_exits_1(attlas: Run, atlas_dir: Path,
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("format", each_nth_by_default(["gff3", "csv", "jsonl", "parquet"], 4))
 @pytest.mark.slow
 def test_export_to_a_file_equals_export_to_a_pipe(attlas: Run, atlas_dir: Path, tmp_path: Path, format: str) -> None:
@@ -363,6 +366,7 @@ def test_damaged_pages_are_reported_to_be_the_atlas_not_the_question(
         assert "Traceback" not in done.err
 
 
+@pytest.mark.thorough
 def test_a_full_disk_behind_stdout_is_reported(atlas_dir: Path) -> None:
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "attlas.cli.main", "info", str(atlas_dir)]

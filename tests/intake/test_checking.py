@@ -59,6 +59,7 @@ def test_a_quote_that_is_not_closed_is_named_with_its_line() -> None:
         list(read_quoted_rows(numbered_lines('a,b\nc,"d\ne,f\n'), ",", name="t"))
 
 
+@pytest.mark.thorough
 @given(st.lists(st.lists(st.text(st.characters(exclude_characters="\0\r\n", exclude_categories=["Cs"])), min_size=2)))
 def test_what_a_csv_writer_writes_is_read_back(rows: list[list[str]]) -> None:
     out = io.StringIO()

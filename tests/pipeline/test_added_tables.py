@@ -119,6 +119,7 @@ def test_sealed_once_more_an_atlas_keeps_what_was_added(probed: Path, attlas) ->
     assert assert_whole(probed).added == before.added
 
 
+@pytest.mark.thorough
 def test_a_damaged_file_that_was_added_is_left_out_by_name(probed: Path, tiny_esm: Path, attlas) -> None:
     first = Manifest.read(AtlasPaths(probed)).of_table(LABELS)[0].path
     (probed / first).write_bytes(b"")

@@ -37,6 +37,7 @@ def _rows(table: pa.Table) -> list[tuple[str, int, int]]:
     return list(zip(*(table[name].to_pylist() for name in WORDS.sort), strict=True))
 
 
+@pytest.mark.thorough
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(*[st.sampled_from(NAMES) | st.text(max_size=8)] * len(READ_COLUMNS)), max_size=12))
 def test_every_word_of_a_batch_stands_once_at_its_best_rank(values: list[tuple[str | None, ...]]) -> None:

@@ -81,6 +81,7 @@ def test_questions_say_which_tables_an_atlas_lacks(atlas: Atlas):
     assert "head_features" in rows["best_heads"]["missing"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "make", each_nth_by_default([pa.table, pd.DataFrame, pl.DataFrame], 3), ids=["pyarrow", "pandas", "polars"]
 )

@@ -87,6 +87,7 @@ def test_text_for_a_terminal_may_come_in_pieces_that_divide_a_character(text: st
     assert all(c.isprintable() or c in "\n\t" for c in whole.getvalue().decode())
 
 
+@pytest.mark.thorough
 @given(st.lists(st.tuples(TSV_TEXTS, TSV_TEXTS), min_size=1, max_size=5))
 def test_pandas_and_polars_read_back_every_text_of_a_tsv(texts: list[tuple[str, str]]) -> None:
     sink = io.BytesIO()

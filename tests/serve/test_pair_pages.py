@@ -32,6 +32,7 @@ def test_the_page_of_a_protein_leads_to_its_pairs_and_they_to_their_pages(pair_c
     assert [pair_client.get(link).status_code for link in links] == [200, 200]
 
 
+@pytest.mark.thorough
 def test_the_list_has_the_attention_of_the_last_layer(
     pair_client: TestClient, pair_atlas: tuple[Path, dict[str, str]]
 ) -> None:

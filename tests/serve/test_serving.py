@@ -101,6 +101,7 @@ def test_a_directory_that_is_no_atlas_is_refused(attlas: Run, tmp_path: Path) ->
     assert "is no atlas" in outcome.err
 
 
+@pytest.mark.thorough
 def test_other_machines_are_warned_of(attlas: Run, atlas_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "run", lambda app, listening, announce: app.state.service.close())
     outcome = attlas("serve", atlas_dir, "--host", "0.0.0.0", "--port", 0, "--sql")

@@ -37,6 +37,7 @@ def test_a_server_is_quiet_since_its_last_answer_and_never_while_it_answers(monk
     assert traffic.quiet_s() == 1
 
 
+@pytest.mark.thorough
 def test_no_worker_is_started_before_the_server_is_quiet(atlas_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app(atlas_dir)
     service = app.state.service

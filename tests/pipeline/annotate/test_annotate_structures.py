@@ -502,6 +502,7 @@ def test_what_is_asked_of_a_folder_is_asked_of_each_file(paths: AtlasPaths, tmp_
     ]
 
 
+@pytest.mark.thorough
 def test_the_same_folder_again_changes_nothing_and_a_smaller_one_takes_its_place(
     paths: AtlasPaths, tmp_path: Path
 ) -> None:

@@ -167,6 +167,7 @@ def test_products_of_halves_agree_with_float64_numpy(dim):
     assert not torch.equal(attention.received, plain.received)
 
 
+@pytest.mark.thorough
 def test_weights_at_scores_of_ten_thousand_are_as_exact_as_the_scores():
     """The scores are whole numbers, which float32 holds exactly, 10,000 to 10,003; their log-sum-exp it does not."""
     pack = Pack((70, 9), DEVICE)
@@ -189,6 +190,7 @@ def test_extreme_scores_stay_finite_and_right(magnitude):
     assert_agrees(attention, pack, q, k, v, scaling=1.0, relative=5e-3, output=2e-2)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", each_nth_by_default([torch.float32, torch.bfloat16], 2), ids=str)
 def test_rows_that_see_one_key_only_have_no_entropy_and_no_nan(dtype):
     n_tokens = 70
@@ -275,6 +277,7 @@ def test_an_overflow_spoils_its_own_sequence_and_no_other(poison):
     assert torch.equal(attention.received[106:], clean.received[106:])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("error", each_nth_by_default([0.02, np.log(2), -np.log(2)], 3))
 def test_rows_that_do_not_sum_to_one_leave_no_number_behind(monkeypatch, error):
     pack, q, k, v = random_pack([40, 70])

@@ -442,6 +442,7 @@ def test_a_pass_that_computes_nothing_finite_of_the_known_protein_blames_no_sequ
     assert not Manifest.read(AtlasPaths(small)).of_table(CONTACTS)
 
 
+@pytest.mark.thorough
 def test_chains_on_which_attention_is_not_finite_are_named(tmp_path: Path, attlas) -> None:
     """Half precision may overflow in one pass and not in the other; here the embedding of O is made no number since."""
     good = save_tiny_esm(tmp_path / "model")

@@ -169,6 +169,7 @@ def test_without_a_structure_no_head_can_be_ranked(atlas_dir: Path) -> None:
 # The table
 
 
+@pytest.mark.thorough
 def test_the_stored_pairs_are_the_best_of_the_mean_and_say_what_chose_the_heads(
     atlas_dir: Path, tmp_path: Path, maps, proteins, attlas
 ) -> None:
@@ -261,6 +262,7 @@ def test_fused_contacts_stand_beside_those_of_the_contact_head(atlas_dir: Path) 
     assert_whole(atlas_dir)
 
 
+@pytest.mark.thorough
 def test_a_bert_model_without_a_contact_head_has_contacts_by_its_heads(tmp_path: Path, proteins, places) -> None:
     """Ten times the embeddings' spread, so that attention is not flat and the scores differ."""
     save_random_model(transformers.BertConfig(**SIZES), tmp_path / "bert")

@@ -37,6 +37,7 @@ def elbow(n_residues: int, n_sites: int) -> np.ndarray:
 # --- the solver ---
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 100), min_size=4, max_size=14))
 def test_fit_equals_the_rational_answer_on_whole_numbers_with_ties(values: list[int]) -> None:

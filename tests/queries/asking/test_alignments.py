@@ -125,6 +125,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_alignment(7)
 
 
+@pytest.mark.thorough
 def test_the_example_is_what_its_script_makes() -> None:
     examples = Path(__file__).resolve().parents[3] / "examples"
     command = [sys.executable, examples / "make_alignment.py"]

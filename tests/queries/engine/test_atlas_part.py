@@ -12,6 +12,7 @@ from attlas.schema import PAIRS, AtlasPaths, Manifest
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.thorough
 def test_rows_without_an_id_are_of_the_part_at_the_beginning_whatever_else_their_file_holds(tmp_path: Path) -> None:
     root, _ = write_case(tmp_path)
     last = max(id for protein in PROTEINS if (id := sequence_ids(root).get(protein.accession)) is not None)

@@ -251,6 +251,7 @@ def test_ctrl_c_stops_a_runaway_and_drops_a_line(terminal: Terminal) -> None:
     assert "42" in terminal.until("attlas> ")
 
 
+@pytest.mark.thorough
 def test_a_time_limit_can_be_set_while_asking(terminal: Terminal) -> None:
     terminal.type(".timeout 0.5\n")
     terminal.until("attlas> ")
@@ -309,6 +310,7 @@ def test_the_history_is_kept_for_the_next_time_and_for_nobody_else(atlas_dir: Pa
         assert "23" in second.until("attlas> ")
 
 
+@pytest.mark.thorough
 def test_without_a_place_for_its_history_the_shell_says_so_and_works(atlas_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, no folder")
     with Terminal(atlas_dir, tmp_path / "state") as opened:

@@ -125,6 +125,7 @@ def test_rows_stand_in_the_order_of_their_sequences(database: Path) -> None:
         assert names == sorted(names)
 
 
+@pytest.mark.thorough
 def test_the_file_of_some_proteins_holds_these_alone(atlas: Atlas, tmp_path: Path) -> None:
     path = write(atlas, tmp_path / "some.duckdb", Request(accessions=CHOSEN))
     with duckdb.connect(str(path), read_only=True) as connection:

@@ -171,6 +171,7 @@ def test_find_needs_neither_duckdb_nor_pandas(named_dir: Path) -> None:
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.thorough
 @given(st.lists(st.none() | st.text()))
 def test_an_array_of_texts_is_that_of_pyarrow(texts: list[str | None]) -> None:
     made = text_array(texts)

@@ -296,6 +296,7 @@ def test_a_path_is_a_path(given: str | Path, root: Path) -> None:
     assert find_root(given) == root
 
 
+@pytest.mark.thorough
 def test_opening_by_path_imports_nothing_for_urls(atlas_dir: Path) -> None:
     script = (
         "import sys; from attlas.queries import Atlas; a = Atlas.open(sys.argv[1]);"

@@ -112,6 +112,7 @@ def test_a_page_of_two_thousand_residues_with_one_structure_loses_at_most_side_c
     assert set(data["thinned"]) <= {"The structure is drawn without the atoms of side chains."}
 
 
+@pytest.mark.thorough
 def test_of_many_chains_some_are_drawn() -> None:
     data = thin(synthetic_data(600, n_chains=8), max_bytes=110_000)
     assert zipped_bytes(data) <= 110_000

@@ -86,6 +86,7 @@ LABELS = {row["pair_id"]: row["label"] == "binder" for row in ROWS[PAIRS] if row
 GROUPS = {row["pair_id"]: row["homology_group"] for row in ROWS[PAIR_NULLS]}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("statistic", ["across_share", "n_edges_across"])
 def test_areas_and_their_intervals_are_those_of_all_twos_counted(atlas: Atlas, statistic: str) -> None:
     answers = ask(atlas, "binder_nulls", statistic=statistic, dimers="all")
@@ -119,6 +120,7 @@ def test_areas_and_their_intervals_are_those_of_all_twos_counted(atlas: Atlas, s
             assert answer[f"{kind}_log10_p"] == pytest.approx(min(0, np.log10(p)), abs=0.02)
 
 
+@pytest.mark.thorough
 def test_a_signal_of_the_pair_is_told_from_its_nulls_and_one_of_proteins_is_not(planted: Atlas) -> None:
     answers = {answer["head"]: answer for answer in ask(planted, "binder_nulls")}
     of_pair, of_proteins = answers.pop(OF_THE_PAIR), answers.pop(OF_PROTEINS)

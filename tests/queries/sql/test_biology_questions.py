@@ -234,6 +234,7 @@ def test_layers_are_means_of_their_heads_with_a_centre(case: Case) -> None:
         assert [row["centre"] for row in own] == pytest.approx([centre] * len(own), abs=0.006)
 
 
+@pytest.mark.thorough
 def test_best_heads_are_the_first_of_each_label(case: Case) -> None:
     rows = case.ask("best_heads", labels=["Active site", "aa:W"], n=2, form="mass")
     assert [(row["label"], row["place"]) for row in rows] == [
@@ -433,6 +434,7 @@ def test_a_question_cannot_need_what_is_no_added_table(tmp_path: Path) -> None:
 # Texts that stand in a column
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("typed", each_nth_by_default(["active site", "ACTIVE SITE", "Active site"], 3))
 def test_a_label_is_found_in_any_letter_case(case: Case, typed: str) -> None:
     assert case.ask("head_labels", label=typed) == case.ask("head_labels", label="Active site") != []

@@ -117,6 +117,7 @@ def test_the_best_heads_have_the_numbers_of_all_heads(case: Case, form: str) -> 
         assert [row[name] for name in names] == [same[name] for name in names]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", each_nth_by_default(FORMS, 3))
 def test_an_amino_acid_is_tested_over_all_proteins_those_without_it_included(case: Case, form: str) -> None:
     rows = case.ask("amino_acid_heads", form=form)

@@ -200,6 +200,7 @@ def test_too_few_proteins_with_baselines_leave_a_note_where_enough_are_counted(t
     assert of_all["note"] == "fewer than 5 proteins"
 
 
+@pytest.mark.thorough
 def test_a_track_that_is_attention_received_goes_along_with_it_wholly(tmp_path: Path) -> None:
     write_handmade(tmp_path / "atlas")
     # A1 receives 9, 8 and 7 at its sites of layer 1, and 1 elsewhere and in the other layers.

@@ -254,6 +254,7 @@ def auc_between(first: np.ndarray, second: np.ndarray) -> float:
     return float(mannwhitneyu(first, second).statistic / (len(first) * len(second)))
 
 
+@pytest.mark.thorough
 def test_zinc_histidines_are_compared_with_the_other_histidines_of_their_protein(case: Case) -> None:
     aucs: dict[tuple[int, str], list[float]] = defaultdict(list)
     received: dict[int, list[float]] = defaultdict(list)

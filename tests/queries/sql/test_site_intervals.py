@@ -48,6 +48,7 @@ def test_where_nothing_is_hit_the_interval_is_as_wide_as_chance_makes_it(unhit: 
     assert (near["enrichment"], near["enrichment_low"], near["note"]) == (1, None, "all proteins agree")
 
 
+@pytest.mark.thorough
 def test_a_layer_that_hits_nothing_is_not_known_to_be_as_good_as_sites_that_hit_nothing(unhit: Path) -> None:
     with Atlas.open(unhit) as atlas:
         rows = atlas.ask("site_baselines", types="Active site").to_pylist()
@@ -58,6 +59,7 @@ def test_a_layer_that_hits_nothing_is_not_known_to_be_as_good_as_sites_that_hit_
         assert row["enrichment_high"] > 1  # 2.3 hits are expected of twelve sites
 
 
+@pytest.mark.thorough
 def test_of_sites_at_random_nearly_all_intervals_hold_one_and_few_p_values_are_small(tmp_path: Path) -> None:
     """Forty types of feature, each somewhere in each of sixty proteins; what they have to do with the sites is nothing.
 

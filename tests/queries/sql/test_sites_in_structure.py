@@ -106,6 +106,7 @@ def test_sites_in_structure_are_those_by_numpy(case: SiteCase, type_: str, atom:
     assert (rows[-1]["precision"], rows[-1]["enrichment"]) == (1, 1)
 
 
+@pytest.mark.thorough
 def test_c_alpha_and_c_beta_give_other_numbers(case: SiteCase) -> None:
     rows = [case.ask("sites_in_structure", types="Binding site", within=[4], atom=atom) for atom in ("ca", "cb")]
     assert rows[0][0]["background"] != rows[1][0]["background"]
@@ -258,6 +259,7 @@ def test_a_protein_without_sites_in_its_structure(root: Path) -> None:
     assert (rows["Lipid"]["n_proteins"], rows["Lipid"]["n_sites"], rows["Lipid"]["recall"]) == (1, 0, 0)
 
 
+@pytest.mark.thorough
 def test_a_feature_of_every_residue_is_near_everything(root: Path) -> None:
     rows = asked(root, line("A1", "a.cif", "A", range(1, 11)), types="Chain", within=[0, 4])
     assert [row["within"] for row in rows] == [0, 4]
