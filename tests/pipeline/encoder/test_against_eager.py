@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from helpers.default_cases import each_nth_by_default
 from helpers.eager_oracle import PROTEINS, THETA, EagerAnswer, compute_eager, read_stored
 from helpers.elbow_oracles import compare_with_pwlf
 from helpers.oracles import convergence
@@ -90,7 +91,7 @@ def test_there_are_200_proteins(proteins):
     assert len(proteins) == 200
 
 
-@pytest.mark.parametrize("rule", list(RULES))
+@pytest.mark.parametrize("rule", each_nth_by_default(RULES, 2))
 def test_layer_of_convergence_and_ordered_sites_equal_those_of_eager_float64(compared, with_heads, rule):
     different, ties = [], []
     some = compared if rule == DEFAULT_RULE else with_heads

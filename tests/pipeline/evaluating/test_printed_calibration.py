@@ -47,6 +47,7 @@ def test_a_family_that_is_unlike_all_others_leaves_ranks_alone() -> None:
     assert not judged.is_probability
 
 
+@pytest.mark.thorough
 def test_bins_are_of_the_probabilities_that_are_printed(chosen: ChosenPredictor) -> None:
     labelled = make_set(60, effect=3.0)
     printed = []

@@ -32,9 +32,8 @@ def save(name: str, directory: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "attention"), [("T5", "tiled"), pytest.param("XLNet", HOOKED, marks=pytest.mark.thorough)]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize(("name", "attention"), [("T5", "tiled"), ("XLNet", HOOKED)])
 def test_an_atlas_of_the_examples_is_built_looked_up_exported_and_probed(
     name: str, attention: str, tmp_path: Path, attlas: Run
 ) -> None:

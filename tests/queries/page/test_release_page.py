@@ -24,6 +24,7 @@ def told(html: str) -> dict:
     return json.loads(re.findall(r'<script type="application/json" id="attlas-release">(.*?)</script>', html)[0])
 
 
+@pytest.mark.thorough
 def test_a_release_with_pages_names_its_start_page_everywhere(attlas: Run, page_dir: Path, tmp_path: Path) -> None:
     done = attlas("publish", page_dir, "-o", tmp_path / "release", "--pages", "--url", "https://example.org/a")
     assert done.code == 0
