@@ -37,8 +37,9 @@ SLOW = (
     *("test_documents", "test_questions", "test_report", "test_build", "test_triton_pass", "test_publish_release"),
     *("test_resume", "test_decomposing", "test_against_eager", "test_pairs_against_eager", "test_reading_verbs"),
     *("test_refusals", "test_serve_workers", "test_duckdb_export", "test_fitting", "test_site_baselines"),
+    "test_house",
 )
-"""Files of ten seconds or more: begun first, so that none of them is left to one process at the end."""
+"""Files that take long: begun first, so that none of them is left to one process at the end."""
 
 NOT_SLOW = "not slow"
 """What `make check` selects."""

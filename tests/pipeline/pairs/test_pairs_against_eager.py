@@ -19,7 +19,7 @@ from attlas.pipeline.pairs.settings import PairSettings
 from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.queries import Atlas
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 ROOT = Path(__file__).resolve().parents[3]
 FORMS = ("ends", "gap", "linker", "separators")
@@ -116,7 +116,6 @@ def query_chain(place: int, order: str) -> int:
     return place - 1 if order == "forward" else 2 - place
 
 
-@pytest.mark.thorough
 def test_attention_between_segments_is_that_of_the_eager_maps(real: Atlas, eager: EagerPairs) -> None:
     for pair, joined in eager.items():
         for form in eager.forms:
@@ -136,7 +135,6 @@ def test_attention_between_segments_is_that_of_the_eager_maps(real: Atlas, eager
             assert np.allclose([row["weight"] for row in rows], expected.ravel(), atol=2e-5), (pair, form)
 
 
-@pytest.mark.thorough
 def test_every_number_of_a_head_is_that_of_the_eager_maps(
     real: Atlas, eager: EagerPairs, sequences: dict[str, str]
 ) -> None:
@@ -169,7 +167,6 @@ def test_the_four_shares_of_a_head_sum_to_one(real: Atlas) -> None:
     assert real.sql(query)["apart"][0].as_py() < 1e-5
 
 
-@pytest.mark.thorough
 def test_what_residues_receive_is_that_of_the_eager_maps(
     real: Atlas, eager: EagerPairs, sequences: dict[str, str]
 ) -> None:
@@ -185,7 +182,6 @@ def test_what_residues_receive_is_that_of_the_eager_maps(
                 assert np.allclose([row[name] for row in rows], expected, atol=3e-5), (pair, form, name)
 
 
-@pytest.mark.thorough
 def test_links_across_are_those_of_the_rule_on_the_eager_maps(real: Atlas, eager: EagerPairs) -> None:
     for pair, joined in eager.items():
         for form, order in product(eager.forms, ("forward", "reverse")):
@@ -216,7 +212,6 @@ def _choose_links(pair: EagerPair) -> dict[tuple[int, int, int, int], np.float32
     return choose_by_rule(candidates, n_residues=n_residues, per_residue=PER_RESIDUE, theta=THETA)
 
 
-@pytest.mark.thorough
 def test_contacts_across_are_those_of_the_head_on_the_joined_map(real: Atlas, eager: EagerPairs, weights: Path) -> None:
     for pair, joined in eager.items():
         for form in eager.forms:

@@ -8,7 +8,7 @@ import pytest
 
 from attlas.queries.page.thinning import DATA_BYTES, thin, zipped_bytes
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]  # data of titin's size
 
 LONGEST = 34_350
 """Residues of titin."""

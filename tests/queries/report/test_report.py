@@ -570,6 +570,7 @@ def test_a_type_that_the_chosen_proteins_lack_is_named_not_refused(whole: Atlas)
         assert any(HOSTILE in note for note in parts[name].absent)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("undrawn")
 def test_a_report_of_some_proteins_says_which_figures_are_of_all(whole: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("about", "model", "sites")
