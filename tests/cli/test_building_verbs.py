@@ -21,6 +21,8 @@ from attlas.pipeline.plan import PROCESS_BYTES, Shard
 from attlas.pipeline.workers import resources
 from attlas.schema import RESIDUES, AtlasPaths, Receipt
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = [30, 41, 52, 300, 400, 500, 600]
 
 
@@ -132,7 +134,6 @@ def test_a_dry_run_names_ten_skipped_proteins_and_counts_the_rest(tmp_path: Path
 
 
 @pytest.mark.thorough
-@pytest.mark.slow
 def test_in_a_terminal_a_bar_is_drawn_on_stderr(fasta: Path, tmp_path: Path, tiny_esm: Path) -> None:
     mine, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "160"}

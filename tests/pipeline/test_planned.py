@@ -20,6 +20,8 @@ from attlas.pipeline.seal import seal
 from attlas.pipeline.stored_shards import StoredShards, write_shards
 from attlas.schema import AtlasPaths, BrokenAtlasError, PlanError
 
+pytestmark = pytest.mark.slow
+
 N = 23
 PARTS = [Shard(1, 0, 5, 9, 1.5, 7), Shard(2, 5, 6, 9, 2.5, 8), Shard(3, 6, 23, 9, 3.5, 9)]
 

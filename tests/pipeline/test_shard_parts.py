@@ -28,6 +28,8 @@ from attlas.pipeline.workers import deadly, runners
 from attlas.pipeline.workers.trial import Pack, PackTrial
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Receipt
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = [20, 24, 28, 32, 36, 40, 44, 48, 52, 90]
 PACK_TOKENS = 100
 A_PART_A_PACK = PartLimits(n_residues=1, n_sequences=1)

@@ -22,6 +22,8 @@ from attlas.queries import Atlas
 from attlas.schema import FAMILIES, FEATURES, AtlasPaths, InputError, Manifest, Table
 from attlas.schema.verify import find_problems
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = {
     "Pfam": "PF00069",
     "InterPro": "IPR000719",

@@ -22,6 +22,8 @@ from attlas.pipeline.annotate import AnnotationSource, Import, annotate
 from attlas.schema import COORDINATES, FAMILIES, FEATURES, AtlasPaths, InputError, Manifest, Table
 from attlas.schema.verify import find_problems
 
+pytestmark = pytest.mark.slow
+
 ROWS = (COORDINATES, FEATURES, FAMILIES)
 
 

@@ -25,6 +25,8 @@ from attlas.pipeline.model.files import find_model
 from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.schema import EnvironmentFault
 
+pytestmark = pytest.mark.slow
+
 PROTEINS = Path(__file__).parents[2] / "data" / "human200.fasta"
 SHORT = ["M", "MK", "MKTAYIAKQR"]
 N_HEADS, WIDTH = 3, 8
@@ -66,7 +68,6 @@ def pack_maps(encoder: Encoder, sequences: list[str]) -> list[np.ndarray]:
 
 
 @pytest.mark.thorough
-@pytest.mark.slow
 def test_a_pack_agrees_with_a_padded_batch_of_transformers(eager, sequences, pack_maps) -> None:
     for sequence, map, eager_map in zip(sequences, pack_maps, predicted(*eager, sequences), strict=True):
         assert (map.shape, map.dtype) == ((len(sequence), len(sequence)), np.float32)
@@ -136,7 +137,6 @@ def test_weights_without_a_contact_head_are_refused_rather_than_made_up(tiny_esm
 
 
 @pytest.mark.thorough
-@pytest.mark.slow
 def test_half_precision_weights_predict_nearly_the_same(weights, sequences, pack_maps) -> None:
     maps = predict_probabilities(make_encoder(weights, "bfloat16"), sequences)
     assert maps[-1].dtype == np.float32
@@ -316,7 +316,6 @@ def test_heads_are_symmetrised_and_corrected_as_transformers_does() -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.slow
 def test_every_head_says_what_is_counted_by_hand_on_real_weights(encoder, weights, sequences) -> None:
     """Two chains of a protein in one pass, one of them with a gap."""
     sequence = sequences[3]

@@ -25,6 +25,8 @@ from attlas.pipeline.model.attention_support import refuse_unsupported
 from attlas.pipeline.proteins.records import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault
 
+pytestmark = pytest.mark.slow
+
 TWO_NUMBERS = r"within 1e-03 of(.|\n)*in layer \d, a difference of \S+ of the maximum \(maximum here \S+, of the model"
 
 

@@ -12,6 +12,8 @@ from attlas.pipeline.encoder.encoder import Encoder, compile_layers
 from attlas.pipeline.model.files import find_model
 from attlas.schema.columns import EDGE_THETA
 
+pytestmark = pytest.mark.slow
+
 SEQUENCES = ["MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ", "GSHMLEDPVDAFKACDEFGHIKLM"]
 
 

@@ -19,6 +19,8 @@ from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.model.architectures import HOOKED
 from attlas.schema import EnvironmentFault, InputError
 
+pytestmark = pytest.mark.slow
+
 
 def save_megatron(directory: Path, **settings: int) -> Path:
     save_random_model(transformers.MegatronBertConfig(**{**SIZES, **settings}), directory)

@@ -16,6 +16,8 @@ from attlas.pipeline.evaluating.precision import find_mean_precision
 from attlas.pipeline.evaluating.predictors import HEADS, Predictor
 from attlas.pipeline.evaluating.scoring import LabelledSet
 
+pytestmark = pytest.mark.slow
+
 LOGISTIC, BOOSTED = Predictor("heads", (HEADS,)), Predictor("boosted heads", (HEADS,), is_boosted=True)
 
 

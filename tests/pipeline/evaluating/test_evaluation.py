@@ -26,6 +26,8 @@ from attlas.pipeline.lock import hold_lock
 from attlas.schema import PROTEINS, AtlasPaths, BrokenAtlasError, InputError, Manifest
 from attlas.schema.prediction_tables import PREDICTION_SENTENCE
 
+pytestmark = pytest.mark.slow
+
 
 def score(labelled: LabelledSet, predictors: list[Predictor]) -> dict[str, float]:
     """Return the mean average precision of each predictor over all folds."""

@@ -51,6 +51,8 @@ from attlas.pipeline.workers.runners import load_plan_and_model
 from attlas.queries import Atlas
 from attlas.schema import FITS, AtlasPaths, InputError, Manifest
 
+pytestmark = pytest.mark.slow
+
 N_PROTEINS, N_FOLDS, N_DIRECTIONS = 7, 3, 5
 LENGTHS = range(40, 40 + N_PROTEINS)
 SEEDS = (1, 2, 4, 6, 8, 9, 11)

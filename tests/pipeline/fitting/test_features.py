@@ -15,6 +15,8 @@ from attlas.pipeline.fitting.letters import N_LETTERS, REACH, encode_letters, en
 from attlas.pipeline.model.files import find_model
 from attlas.schema.columns import EDGE_THETA
 
+pytestmark = pytest.mark.slow
+
 SEQUENCES = ["MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ", "GSHMLEDPVDAFKACDEFGHIKLM", "M"]
 
 

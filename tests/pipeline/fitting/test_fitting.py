@@ -33,6 +33,8 @@ from attlas.queries.exports.duckdb_file import write
 from attlas.queries.exports.request import Request
 from attlas.schema import FITS, AtlasPaths, Computation, EnvironmentFault, InputError, Manifest
 
+pytestmark = pytest.mark.slow
+
 N_PROTEINS, N_FOLDS = 30, 3
 SETTINGS = FitSettings(labels=("active site", "Turn", "Helix", "track:score"), n_folds=N_FOLDS, has_random_weights=True)
 SHAPE = Shape(n_layers=2, n_heads=4, width=32)

@@ -20,6 +20,8 @@ from attlas.pipeline.pairs.adding import add_pairs
 from attlas.pipeline.pairs.settings import PairSettings
 from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, AtlasPaths, Computation, InputError, Manifest, Table
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = InterfaceSettings(n_choosing=2, n_splits=3, n_heads=(1, 3))
 
 

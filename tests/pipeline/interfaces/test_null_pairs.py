@@ -19,6 +19,8 @@ from attlas.pipeline.pairs.settings import PairSettings
 from attlas.queries import Atlas
 from attlas.schema import PAIR_NULLS, PAIRS, AtlasPaths, Computation, InputError, Manifest, Table
 
+pytestmark = pytest.mark.slow
+
 THETA = 0.3
 
 

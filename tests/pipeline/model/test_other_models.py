@@ -23,6 +23,8 @@ from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.schema import FEATURES, HEAD_FEATURES, HEADS, AtlasPaths, EnvironmentFault, Manifest
 from attlas.schema.run import PLAIN
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 CALMODULIN = "P0DP23"
 
@@ -31,7 +33,6 @@ def save(name: str, directory: Path) -> Path:
     return next(architecture for architecture in ARCHITECTURES if architecture.name == name).save(directory)
 
 
-@pytest.mark.slow
 @pytest.mark.thorough
 @pytest.mark.parametrize(("name", "attention"), [("T5", "tiled"), ("XLNet", HOOKED)])
 def test_an_atlas_of_the_examples_is_built_looked_up_exported_and_probed(

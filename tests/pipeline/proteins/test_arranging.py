@@ -24,6 +24,8 @@ from attlas.pipeline.proteins.parsing import Parser
 from attlas.pipeline.proteins.workspace import Workspace
 from attlas.schema import EnvironmentFault, InputError
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[3] / "examples"
 TINY = Sizes(block_bytes=700, run_bytes=1_500, step_batches=1, n_parsers=0)
 """A few records a block and a run: every border between parts is met."""

@@ -411,6 +411,7 @@ LETTERS = st.text(st.sampled_from("ACDEFGHIKLMNPQRSTVWYacdJUOBZX*-.1 \té>"), ma
 RECORDS = st.lists(st.tuples(st.sampled_from(["", "a", "b/c", "sp|P1|X_Y n OS=z", "d\te", "é"]), st.lists(LETTERS)))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(RECORDS, st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
 def test_every_record_ends_as_a_protein_once(tmp_path_factory, records, line_end: str, is_packed: bool) -> None:

@@ -175,6 +175,7 @@ def test_fit_refuses_points_it_cannot_fit(x: list[float], y: list[float], messag
 # --- the rule ---
 
 
+@pytest.mark.slow
 @BOTH_RULES
 @settings(max_examples=40, deadline=None)
 @given(

@@ -187,6 +187,7 @@ WITHOUT_ROWS = (
 last in `test_pair_questions` and `test_binder_nulls`."""
 
 
+@pytest.mark.slow
 @every_question
 def test_the_grain_is_that_of_the_rows(answer: Answer, question: Question) -> None:
     rows = answer(question)

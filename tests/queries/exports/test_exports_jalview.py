@@ -14,6 +14,8 @@ from attlas.queries.exports import EXPORTS, Request
 from attlas.queries.exports.alignment import AlignedRow, aligned_rows
 from attlas.schema import QuestionError
 
+pytestmark = pytest.mark.slow
+
 CALM1 = next(protein.sequence for protein in PROTEINS if protein.accession == "P0DP23")
 
 

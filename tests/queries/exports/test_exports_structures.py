@@ -39,6 +39,8 @@ from attlas.queries.exports.funpdbe import four_letter_id
 from attlas.schema import BrokenAtlasError, EnvironmentFault, InputError, QuestionError
 from attlas.structures.chains import require
 
+pytestmark = pytest.mark.slow
+
 ONTO_STRUCTURES = ["chimerax", "chimerax-script", "pymol", "pdb", "mmcif", "molviewspec", "funpdbe"]
 FLOAT16 = 1e-3
 """How far two readings of a share may lie apart: profiles are stored in float16, half a unit in its last place each."""

@@ -14,6 +14,8 @@ from attlas.queries.exports import pair_matrices
 from attlas.queries.exports.pair_matrices import SEGMENTS, WITH_ENDS, NamedPair, write_pair_matrices
 from attlas.schema import QuestionError
 
+pytestmark = pytest.mark.slow
+
 WIDTH = 6
 PAIRS = [("B", "A", "binds"), ("A2", "C", None), ("A", "A", "")]
 

@@ -20,6 +20,8 @@ from attlas.queries.lookup.word_index import WordIndex
 from attlas.schema import WORDS, AtlasPaths, Manifest
 from attlas.schema.verify import find_problems
 
+pytestmark = pytest.mark.slow
+
 LONG = "x" * 30 + "titin" * 20
 DESCRIPTIONS = (
     "DNA polymerase III subunit alpha", "DNA polymerase I", "Uncharacterized protein", "Protein kinase, DNA-dependent",

@@ -13,6 +13,8 @@ from sklearn.metrics import roc_auc_score
 from attlas.queries import Atlas
 from attlas.schema import PAIR_HEADS, PAIR_NULLS, PAIRS, QuestionError, Table
 
+pytestmark = pytest.mark.slow
+
 ROWS = draw_rows()
 N_PAIRS, N_GROUPS, N_HEADS = 96, 24, 20
 OF_THE_PAIR, OF_PROTEINS = 3, 7

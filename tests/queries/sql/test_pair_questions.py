@@ -14,6 +14,8 @@ from sklearn.metrics import roc_auc_score
 from attlas.queries import Atlas
 from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIR_HEADS, PAIRS, QuestionError
 
+pytestmark = pytest.mark.slow
+
 ROWS = draw_rows()
 
 
