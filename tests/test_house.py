@@ -43,6 +43,7 @@ def test_every_file_of_the_design_exists_and_says_something(folder: str) -> None
     assert [path.name for path in files if not path.is_file() or path.stat().st_size < 100] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "title",
     [
@@ -58,6 +59,7 @@ def test_the_numbers_of_the_house_that_are_nil_stay_nil(title: str, house_number
     assert re.findall(rf"^{title}: (\d+)$", house_numbers, re.MULTILINE) == ["0"]
 
 
+@pytest.mark.slow
 def test_the_numbers_of_the_house_are_of_all_files(house_numbers: str) -> None:
     (n_files,) = map(int, re.findall(r"^files: (\d+)$", house_numbers, re.MULTILINE))
     assert n_files == len(CODE) > 500

@@ -132,6 +132,7 @@ def _commands(evil_atlas: Path) -> list[list[object]]:
     return [[files.get(word, word) for word in words] for words in WORDS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(WORDS)), ids=lambda number: " ".join(WORDS[number][::2]).replace(EVIL, ""))
 def test_a_terminal_gets_no_code_of_an_atlas_or_a_file(
     printed: Callable[..., bytes], evil_atlas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int

@@ -164,6 +164,7 @@ def test_annotation_is_not_read_from_standard_input_and_says_why() -> None:
 # --- bounds ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gzip", "bzip2", "xz", "Zstandard"])
 def test_a_bomb_is_refused_after_its_first_megabytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -179,6 +180,7 @@ def test_a_bomb_is_refused_after_its_first_megabytes(
         handle.read()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [b"\n", b"#", b"# a\n"], ids=["blank lines", "one comment", "comments"])
 @pytest.mark.parametrize("name", ["gzip", "bzip2", "xz", "Zstandard"])
 def test_a_bomb_is_refused_before_its_first_line_is_read(

@@ -36,6 +36,7 @@ def fail_with(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", fail)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("holder", "is_shared", "is_refused"),
     [("exclusive", False, True), ("exclusive", True, True), ("shared", False, True), ("shared", True, False)],

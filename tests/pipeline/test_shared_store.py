@@ -78,6 +78,7 @@ def test_a_worker_refuses_another_plan_than_that_of_its_task_until_the_store_hol
     assert compute(store, planned.plan_id).plan_id == planned.plan_id
 
 
+@pytest.mark.slow
 def test_another_machine_goes_on_with_a_plan_whose_planner_was_killed(
     store: FolderStore, tiny_esm: Path, tmp_path: Path
 ) -> None:

@@ -27,6 +27,7 @@ with stopping_at_once("stopped"), ExitStack() as stack:
 """A process that makes the folders of a planner and of a working copy, and goes on writing after Ctrl-C."""
 
 
+@pytest.mark.slow
 def test_ctrl_c_removes_the_folders_of_the_planner_and_of_the_working_copy(tmp_path: Path) -> None:
     process = subprocess.run(
         [sys.executable, "-c", INTERRUPTED],

@@ -390,6 +390,7 @@ class Killed(BaseException):
     """What a killed process does between two steps: nothing more."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["write_table", "describe_file", "publish_bytes", "add_files", "_clear_leftovers"])
 @pytest.mark.parametrize("is_after", [False, True])
 def test_a_kill_between_any_two_steps_leaves_the_old_or_the_new_atlas(

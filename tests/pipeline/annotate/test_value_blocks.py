@@ -115,6 +115,7 @@ SPOILERS = {
 CASES = each_nth_by_default(itertools.product(SPOILERS, HEADERS, (",", "\t")), 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spoiler", "kind", "delimiter"), CASES)
 def test_blocks_of_text_store_and_leave_out_what_single_rows_do(
     cuts: list[bool],
@@ -177,6 +178,7 @@ def test_batches_of_parquet_store_and_leave_out_what_single_rows_do(
     assert len(at_once["rows"]) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "table"), [("variant", VARIANTS), ("parts", TRACKS), ("track", TRACKS)])
 def test_values_that_wait_on_the_disk_are_stored_and_left_out_as_in_memory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, proteins: Proteins, kind: str, table: Table

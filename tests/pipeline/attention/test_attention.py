@@ -73,6 +73,7 @@ def test_the_plain_path_agrees_with_float64_numpy(n_tokens, sharpness):
     assert_agrees(alone(reduce_plain, q, k, v, scaling=0.5), q, k, v, scaling=0.5, relative=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     n_residues=st.one_of(st.integers(1, 90), st.sampled_from([63, 64, 65, 127, 128, 129, 191, 193])),

@@ -60,6 +60,7 @@ def test_bins_are_of_the_probabilities_that_are_printed(chosen: ChosenPredictor)
     assert [part.probability for part in bins] == pytest.approx(by_hand)
 
 
+@pytest.mark.slow
 def test_the_line_has_not_seen_the_proteins_that_it_is_judged_on() -> None:
     """Whatever the labels of the test fold are, the line of its split stays."""
     labelled = make_set(60, effect=3.0)

@@ -49,6 +49,7 @@ def test_squared_errors_from_sums_are_those_of_the_residues(data: tuple[np.ndarr
         np.testing.assert_allclose(error, ((y[folds == 0] - scores) ** 2).sum(0), rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_fold_is_left_out_and_the_penalty_is_chosen_without_it(data: tuple[np.ndarray, ...]) -> None:
     x, y, folds = data
     fitted = fit_folds([make_moments(x[folds == fold], y[folds == fold]) for fold in range(N_FOLDS)])

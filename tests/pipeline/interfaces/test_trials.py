@@ -71,6 +71,7 @@ def measure_plainly(whole: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_every_head_and_the_mean_of_a_layer_are_measured_on_both_orders(
     encoder: Encoder, eager: EsmModel, form: Form

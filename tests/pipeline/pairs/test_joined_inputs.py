@@ -97,6 +97,7 @@ def test_a_model_that_is_read_by_its_own_maps_is_refused_by_name(tmp_path: Path)
         add(out, "linker")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forms", ["gap,gap", "middle", "", "gap linker knot"])
 def test_forms_that_are_none_are_refused(tmp_path: Path, tiny_esm: Path, forms: str) -> None:
     build_here(write_fasta(tmp_path / "p.fasta", {"A": LETTERS}), tmp_path / "atlas", tiny_esm)

@@ -20,6 +20,7 @@ def random_case(seed: int, *, n_residues: int, n_values: int | None) -> tuple[np
     return received, labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_values", [None, 7, 2, 1])
 @pytest.mark.parametrize("n_residues", [2, 3, 40, 301])
 def test_it_is_that_of_scikit_learn_and_of_scipy(n_residues: int, n_values: int | None) -> None:

@@ -38,6 +38,7 @@ def by_hand(q: torch.Tensor, k: torch.Tensor, labels: np.ndarray, theta: float) 
     return sums
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lengths", [(1,), (30,), (12, 1, 57), (200,)])
 def test_the_measures_are_those_counted_by_hand(lengths: tuple[int, ...]) -> None:
     pack = Pack(tuple(n + 2 for n in lengths), torch.device("cpu"))

@@ -62,6 +62,7 @@ def test_fit_is_never_worse_than_a_dense_scan_on_uneven_points_in_any_order(n: i
     assert fit_two_segments(x, y).residual <= scanned * (1 + 1e-7) + 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", each_nth_by_default(range(40), 5))
 def test_fit_is_never_worse_than_pwlf_and_has_its_breakpoint_where_pwlf_converged(seed: int) -> None:
     n = int(np.random.default_rng(seed).integers(10, 250))
@@ -191,6 +192,7 @@ def test_sites_equal_the_rational_answer_under_heavy_ties(rule: str, rows: list[
     check_against_exact(np.array(rows, np.float32) / np.float32(7), rule)
 
 
+@pytest.mark.slow
 @BOTH_RULES
 @pytest.mark.parametrize("seed", each_nth_by_default(range(8), 4))
 def test_sites_equal_the_rational_answer_on_spread_profiles(rule: str, seed: int) -> None:
@@ -244,6 +246,7 @@ def test_rounding_can_leave_out_a_residue_that_received_more_than_a_site() -> No
     assert received[0, 30] > sites.received[-1]
 
 
+@pytest.mark.slow
 @BOTH_RULES
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 4), st.integers(10, 60), st.sampled_from([1, 40, 400]), st.integers(0, 2**32 - 1))

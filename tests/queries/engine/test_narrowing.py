@@ -51,6 +51,7 @@ WIDE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("query", "parameters"), [*NARROW, *WIDE[:-2], WIDE[-1]])
 def test_the_answer_is_that_over_all_files(atlas: Atlas, query: str, parameters: object) -> None:
     # With NOT NOT around the WHERE nothing of it is recognised, and all files are read.

@@ -56,6 +56,7 @@ def test_the_answer_is_that_of_the_joined_views(unique: Atlas, shared: Atlas, qu
         assert atlas.sql(query).to_pylist() == atlas.sql(joined).to_pylist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [
