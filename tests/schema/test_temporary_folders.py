@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from attlas.schema.temporary_folders import remember_folder, remove_folder, remove_remembered_folders
 
 INTERRUPTED = """
