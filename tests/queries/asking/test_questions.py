@@ -196,6 +196,7 @@ def test_the_grain_is_that_of_the_rows(answer: Answer, question: Question) -> No
     assert keys or question.name in WITHOUT_ROWS
 
 
+@pytest.mark.slow
 @every_question
 def test_every_column_is_documented_once(answer: Answer, question: Question) -> None:
     rows = answer(question)
@@ -204,6 +205,7 @@ def test_every_column_is_documented_once(answer: Answer, question: Question) -> 
     assert [field.name for field in rows.schema if not field.metadata[b"doc"]] == []
 
 
+@pytest.mark.slow
 @every_question
 def test_the_answer_says_what_was_asked_of_which_atlas(atlas: Atlas, answer: Answer, question: Question) -> None:
     rows = answer(question)
@@ -221,6 +223,7 @@ def test_the_text_with_literals_gives_the_same_rows(atlas: Atlas, answer: Answer
     assert atlas.sql(bound_question.sql).to_pylist() == answer(question).to_pylist()
 
 
+@pytest.mark.slow
 @every_question
 def test_no_number_is_infinite_or_not_one(answer: Answer, question: Question) -> None:
     rows = answer(question).to_pylist()
