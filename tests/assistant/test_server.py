@@ -292,6 +292,7 @@ def test_in_a_terminal_it_says_whom_it_waits_for_and_ctrl_c_ends_it(annotated_di
         os.close(other_end)
 
 
+@pytest.mark.thorough
 def test_without_the_sdk_the_verb_says_what_to_install(annotated_dir: Path) -> None:
     code = "import sys; sys.modules['mcp'] = None; from attlas.cli.main import main; main()"
     command = [sys.executable, "-c", code, "mcp", str(annotated_dir)]

@@ -622,6 +622,7 @@ def test_memory_freed_in_pieces_goes_back_to_the_system() -> None:
     assert n_given_back > 100_000_000
 
 
+@pytest.mark.thorough
 def test_memory_is_given_back_before_every_shard(tiny_esm: Path, tmp_path: Path, monkeypatch) -> None:
     given_back: list[str] = []
     monkeypatch.setattr(runners, "give_back_memory", lambda: given_back.append("once"))

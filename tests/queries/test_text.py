@@ -40,6 +40,7 @@ def test_a_folded_cell_takes_few_lines_and_shows_that_it_is_cut() -> None:
     assert len(lines) == 2 + MOST_FOLDS
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(), st.text(max_size=90), st.text(max_size=90)), min_size=1), st.integers(50, 140))
 def test_whatever_is_folded_fits_and_no_text_is_lost(rows: list[tuple[int, str, str]], width: int) -> None:

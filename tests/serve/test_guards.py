@@ -37,6 +37,7 @@ def test_a_server_is_called_by_the_names_of_this_machine(client: TestClient, hos
     assert client.get(f"{API}/columns", headers={"Host": host}).status_code == 200
 
 
+@pytest.mark.thorough
 def test_a_defect_of_ours_is_answered_with_the_headers_of_every_response(atlas_dir: Path) -> None:
     app = make_app(atlas_dir)
 

@@ -161,6 +161,7 @@ def test_errors_keep_their_parts_on_the_way_from_a_worker(pool: WorkerPool) -> N
     assert error.value.expected == "a whole number, 1 or more"
 
 
+@pytest.mark.thorough
 def test_a_worker_tells_why_it_cannot_open_the_atlas(tmp_path: Path) -> None:
     pool = _pool(tmp_path)
     with pytest.raises(BrokenAtlasError, match="is no atlas"):
@@ -182,6 +183,7 @@ def test_many_clients_at_once_get_the_answers_of_one(client: TestClient, atlas: 
     assert all(content == alone[path] for path, content in together)
 
 
+@pytest.mark.thorough
 def test_lookups_of_a_fresh_atlas_may_come_from_many_threads_at_once(atlas_dir: Path, atlas: Atlas) -> None:
     accessions = ["P04637", "P0DP23", "Q00005", *(f"X{i:05d}" for i in range(12))] * 4
     with Atlas.open(atlas_dir) as fresh, ThreadPoolExecutor(8) as threads:

@@ -84,6 +84,7 @@ def test_a_protein_alone_agrees_with_transformers(encoder, eager, sequences, pac
     np.testing.assert_allclose(map, pack_maps[i], rtol=0, atol=1e-4)
 
 
+@pytest.mark.thorough
 def test_small_probabilities_agree_too(eager, sequences, pack_maps) -> None:
     """To 1e-4 any two maps agree where nothing is in contact: the logits tell them apart."""
     [eager_map] = predicted(*eager, sequences[-1:])

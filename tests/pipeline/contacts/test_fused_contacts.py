@@ -118,6 +118,7 @@ def precision_by_hand(scores: np.ndarray, chain: np.ndarray) -> float:
     return n_contacts / n_pairs
 
 
+@pytest.mark.thorough
 def test_heads_are_ranked_by_their_mean_precision_on_the_drawn_proteins(atlas_dir: Path, maps, places) -> None:
     chosen = choose_heads(atlas_dir, ChoiceSettings(n_best=5, n_proteins=3, seed=7))
     long_enough = sorted(name for name, chain in places.items() if np.isfinite(chain).all(1).sum() >= 75)

@@ -42,6 +42,7 @@ def make_set_of_products(n: int) -> LabelledSet:
     return replace(labelled, columns=tuple(columns))
 
 
+@pytest.mark.thorough
 def test_a_product_of_two_columns_decides_for_trees_and_not_for_a_line() -> None:
     (x, y), (other_x, other_y), weights = draw_product(0), draw_product(1), np.ones(1500)
     boosted = fit_boosted(x, y, weights, penalty=1.0)

@@ -64,6 +64,7 @@ def build_model(folder: Path, name: str, proteins: dict[str, str]) -> Path:
     return folder / "atlas"
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_model_of_learned_positions_has_no_gap_and_skips_pairs_that_are_too_long(tmp_path: Path) -> None:
     proteins = {"A": LETTERS, "B": LETTERS[::-1], "C": make_known_protein(490)}
@@ -79,6 +80,7 @@ def test_a_model_of_learned_positions_has_no_gap_and_skips_pairs_that_are_too_lo
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_model_without_a_begin_token_takes_a_linker_alone(tmp_path: Path) -> None:
     out = build_model(tmp_path, "T5", {"A": LETTERS, "B": LETTERS[::-1], "C": LETTERS * 2})

@@ -336,6 +336,7 @@ def test_what_is_not_finite_fails_by_name_and_the_others_go_on(tmp_path: Path, a
     assert_whole(tmp_path / "atlas")
 
 
+@pytest.mark.thorough
 def test_a_build_computes_pairs_when_told_to(tmp_path: Path, tiny_esm: Path, attlas) -> None:
     source = write_fasta(tmp_path / "p.fasta", {"A1": SEQUENCE, "B1": SEQUENCE[::-1]})
     (tmp_path / "pairs.tsv").write_text("A1\tB1\n")

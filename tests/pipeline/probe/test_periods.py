@@ -60,6 +60,7 @@ def test_tiles_of_a_few_rows_give_the_same_sums(monkeypatch: pytest.MonkeyPatch)
         np.testing.assert_allclose(of_sequence, expected.reshape(N_HEADS, -1), rtol=2e-5, atol=2e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_probe_with_periods_adds_a_table_and_one_without_does_not(tmp_path: Path, attlas: Run) -> None:
     proteins, out = random_proteins([30, 90]), tmp_path / "atlas"

@@ -255,6 +255,7 @@ def test_without_a_folder_for_temporary_files_tmpdir_is_named(messy: Path, monke
 KEYS = st.sampled_from(["", *"ABé", *("".join(pair) for pair in itertools.product("ABé", repeat=2))])
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(KEYS, min_size=1, max_size=25), max_size=4), st.integers(1, 4))
 def test_merged_runs_are_sorted_stably_and_keep_equal_keys_together(keys: list[list[str]], step_batches: int) -> None:

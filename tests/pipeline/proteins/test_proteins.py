@@ -185,6 +185,7 @@ def test_one_residue_and_the_longest_human_protein_are_computed(read) -> None:
     assert (one.length, one.reason, longest.length, longest.reason) == (1, None, 34_350, None)
 
 
+@pytest.mark.thorough
 def test_longer_than_the_limit_is_skipped_with_both_numbers(read) -> None:
     at_limit, above = read(f">a\n{'K' * 1022}\n>b\n{'K' * 34_350}\n", max_length=1022).proteins
     assert (at_limit.reason, above.reason) == (None, "longer than --max-length 1022: 34,350 residues")
@@ -450,6 +451,7 @@ def test_any_bytes_at_all_are_read_or_refused_with_a_message(tmp_path_factory, d
             assert protein.accession.encode()
 
 
+@pytest.mark.thorough
 def test_a_proteome_of_millions_of_residues_is_read_in_seconds(read) -> None:
     text = "".join(
         f">sp|P{i}|P{i}_X Protein {i} OS=Mus musculus OX=1 GN=g PE=1 SV=1\n" + f"{CALM[:60]}\n" * 9

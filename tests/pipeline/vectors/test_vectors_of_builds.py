@@ -159,6 +159,7 @@ def test_a_build_that_was_stopped_goes_on_to_the_same_bytes(
     assert digests(out) == digests(whole)
 
 
+@pytest.mark.thorough
 def test_a_shard_built_without_vectors_is_computed_by_the_pass_and_no_other(
     source: Path, whole: Path, tiny_esm: Path, tmp_path: Path
 ) -> None:

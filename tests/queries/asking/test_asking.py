@@ -253,6 +253,7 @@ def test_the_sql_of_ask_is_asked_with_sql(attlas: Run, atlas_dir: Path) -> None:
     assert attlas("sql", atlas_dir, text, "--format", "csv").out == attlas(*words, "--format", "csv").out
 
 
+@pytest.mark.thorough
 def test_ask_says_on_stderr_what_it_leaves_out(attlas: Run, atlas_dir: Path) -> None:
     done = attlas("ask", atlas_dir, "runner_ups", "proteins=Q00003,P0DP23")
     assert (done.code, done.err) == (0, "attlas: Q00003 was not computed (skipped: inner `*`)\n")

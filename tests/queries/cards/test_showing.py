@@ -267,6 +267,7 @@ def in_a_terminal(arguments: list[str], columns: int = 80) -> str:
     return printed.decode().replace("\r\n", "\n")
 
 
+@pytest.mark.thorough
 def test_a_terminal_gets_colour_and_a_pipe_the_same_without(atlas_dir: Path, attlas: Command) -> None:
     printed = in_a_terminal([str(atlas_dir), "P0DP23"])
     assert COLOURED.mark in printed

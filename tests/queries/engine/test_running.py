@@ -87,6 +87,7 @@ def test_a_timeout_of_the_work_itself_is_not_taken_for_it_either() -> None:
         Running(connection, 60).call(work)
 
 
+@pytest.mark.thorough
 def test_an_interrupt_before_duckdb_has_begun_is_not_lost() -> None:
     with duckdb.connect() as connection:
 

@@ -79,6 +79,7 @@ def test_duckdb_1_4_answers_a_question_as_the_atlas_does(atlas: Atlas, database:
     assert [row[3] for row in rows] == pytest.approx([row[3] for row in expected])
 
 
+@pytest.mark.thorough
 def test_duckdb_1_4_shows_types_and_comments(atlas: Atlas, database: Path) -> None:
     columns, tables, docs = ask_older(
         database,
@@ -98,6 +99,7 @@ def test_duckdb_1_4_shows_types_and_comments(atlas: Atlas, database: Path) -> No
     assert docs == [list(row) for row in docs_rows(atlas.n_layers)]
 
 
+@pytest.mark.thorough
 def test_duckdb_1_4_says_where_the_numbers_are_from(atlas: Atlas, database: Path) -> None:
     (rows,) = ask_older(database, "SELECT name, value FROM provenance")
     said = dict(rows)
@@ -107,6 +109,7 @@ def test_duckdb_1_4_says_where_the_numbers_are_from(atlas: Atlas, database: Path
     assert said["exported_proteins"] == "all of 22"
 
 
+@pytest.mark.thorough
 def test_duckdb_1_4_finds_the_keys(database: Path) -> None:
     (rows,) = ask_older(
         database,

@@ -276,6 +276,7 @@ def test_ids_choose_pairs_and_heads_choose_links(case) -> None:
     assert list(tables_of(case, [ACCESSION], form="linker")[0]["pair_id"]) == [1]
 
 
+@pytest.mark.thorough
 def test_both_copies_of_a_protein_with_itself_have_nodes_of_their_own(tmp_path: Path) -> None:
     case = pair_case(tmp_path)
     ids = sequence_ids(case[0])
@@ -319,6 +320,7 @@ def test_a_duckdb_file_has_the_lines_that_name_no_protein_of_the_atlas(tmp_path:
         assert connection.execute(query).fetchall() == list(ids.items())
 
 
+@pytest.mark.thorough
 def test_the_command_writes_edges_and_nodes_side_by_side(case, tmp_path: Path, attlas) -> None:
     run = attlas("export", case[0], "cytoscape", "-o", tmp_path / "x.edges.csv", "--safe-for-spreadsheets")
     assert run.code == 0, run.err

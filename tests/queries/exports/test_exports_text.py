@@ -141,6 +141,7 @@ def test_fasta_is_read_by_biopython_with_sites_in_lower_case_and_nothing_else(at
     assert records["Q00001"].description.split("[")[1].startswith("0 high-attention sites")
 
 
+@pytest.mark.thorough
 def test_the_command_says_which_proteins_the_fasta_and_the_annotation_leave_out(attlas: Run, atlas_dir: Path) -> None:
     ids = ("P0DP23", "Q00001", "Q00002", "Q00003")
     fasta = attlas("export", atlas_dir, "fasta", *ids)

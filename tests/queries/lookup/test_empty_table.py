@@ -22,6 +22,7 @@ def test_it_is_what_arrow_calls_an_empty_table(table: Table) -> None:
     assert make_empty_table(table.schema(4)).equals(table.schema(4).empty_table(), check_metadata=True)
 
 
+@pytest.mark.thorough
 def test_pandas_is_not_loaded_for_it() -> None:
     result = subprocess.run([sys.executable, "-c", NEW_PROCESS], capture_output=True, text=True, check=True)
     assert result.stdout == "False\n"

@@ -134,6 +134,7 @@ def test_a_lookup_reads_a_footer_and_a_row_group_of_each_table(large: Server) ->
     )
 
 
+@pytest.mark.thorough
 def test_a_count_reads_no_column_of_the_table_but_its_key(large: Server) -> None:
     with Atlas.open(large.url) as opened:
         opened.sql("SELECT * FROM heads LIMIT 0")  # the first query of a table reads its footers

@@ -151,6 +151,7 @@ def test_the_time_limit_of_a_query_holds_while_it_connects(server: Server, fault
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.thorough
 def test_the_time_limit_holds_in_python_too(server: Server) -> None:
     with Atlas.open(server.url) as opened:
         server.fault = "silent"

@@ -56,6 +56,7 @@ def test_a_page_is_told_the_columns_it_reads_and_the_settings_of_passes(page_dir
     assert {file["settings"]["max_length"] for file in facts["tables"]["contacts"]} == {CONTACTS_SETTINGS["max_length"]}
 
 
+@pytest.mark.thorough
 def test_a_page_is_told_where_the_row_groups_of_a_large_proteins_are(page_dir: Path, tmp_path: Path) -> None:
     proteins = [SyntheticProtein(f"A{i:03}", "MKVLAAGIVGLC" + "A" * i) for i in range(101)]
     with cutting_proteins(3), reading_by_parts():

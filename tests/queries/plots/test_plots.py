@@ -193,6 +193,7 @@ def test_labels_of_a_lane_do_not_overlap(positions: list[int]) -> None:
     assert not positions or placed[0].position == positions[0]
 
 
+@pytest.mark.thorough
 def test_a_long_protein_is_drawn_in_rows(long: Atlas) -> None:
     figure = long.plot("LONG")
     axes = [axis for axis in figure.axes if axis.get_ylabel() == "received"]

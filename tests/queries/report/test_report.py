@@ -436,6 +436,7 @@ def test_a_missing_matplotlib_is_reported_with_what_installs_it(atlas: Atlas, mo
         make_report(atlas)
 
 
+@pytest.mark.thorough
 def test_matplotlib_is_not_imported_before_a_figure_is_drawn() -> None:
     code = "import sys, attlas.queries.report, attlas.cli.main; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -38,6 +38,7 @@ def test_a_cross_grid_keeps_the_order_of_its_rows() -> None:
     assert (grid.rows, grid.columns, grid.values) == (("x", "b"), ("2", "10"), ((1.0, 3.0), (5.0, None)))
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_scale_of_powers_draws_small_values_at_its_floor() -> None:
     grid = Grid(((0.0, 5.0), (None, 0.5)), ("0", "1"), ("0", "1"), "layer", "head")

@@ -266,6 +266,7 @@ def test_a_protein_too_short_for_a_range_has_no_precision_there(case: Case) -> N
     assert ("R15", "short", "L") not in rows  # three residues
 
 
+@pytest.mark.thorough
 def test_too_few_stored_pairs_are_told(case: Case, tmp_path: Path) -> None:
     choose = random.Random(1)
     write_atlas(tmp_path / "a", [SyntheticProtein("A", "".join(choose.choices(LETTERS, k=60)))])

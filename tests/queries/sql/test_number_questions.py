@@ -216,6 +216,7 @@ def test_a_track_that_is_attention_received_goes_along_with_it_wholly(tmp_path: 
         assert atlas.ask("track_correlation", min_residues=11).num_rows == 0
 
 
+@pytest.mark.thorough
 def test_the_same_values_of_two_accessions_of_a_sequence_count_once(tmp_path: Path) -> None:
     write_handmade(tmp_path / "atlas")
     values = {at: float(at) for at in range(1, 11)}

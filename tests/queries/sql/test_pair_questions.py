@@ -82,6 +82,7 @@ def test_contacts_across_are_means_over_pairs_with_errors_over_groups(atlas: Atl
             assert answer["shuffled_t"] == pytest.approx(beyond_shuffled.t, abs=0.02)
 
 
+@pytest.mark.thorough
 def test_where_no_pair_has_a_contact_among_its_best_there_is_no_interval(tmp_path: Path) -> None:
     without = [row | {"hits_1": None if row["hits_1"] is None else 0.0} for row in ROWS[PAIR_HEAD_CONTACTS]]
     with Atlas.open(write_pair_numbers(tmp_path / "atlas", ROWS | {PAIR_HEAD_CONTACTS: without})) as atlas:

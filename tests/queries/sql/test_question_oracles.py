@@ -210,6 +210,7 @@ def test_heads_are_ordered_and_whole(at_random: Atlas, name: str, by: str, is_fa
     assert {(row["layer"], row["head"]) for row in rows} == {(layer, head) for layer in range(4) for head in range(2)}
 
 
+@pytest.mark.thorough
 def test_heads_apart_are_those_of_scipy(at_random: Atlas) -> None:
     first = {f"R{i:03d}" for i in range(20, 35)} | {"T004"}  # T004 has the sequence of R004
     values = heads_of(at_random)

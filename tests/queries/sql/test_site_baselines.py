@@ -223,6 +223,7 @@ def small(tmp_path: Path) -> Iterator[Atlas]:
         yield opened
 
 
+@pytest.mark.thorough
 def test_proteins_without_a_site_have_rows_without_numbers(small: Atlas) -> None:
     rows = small.ask("site_baselines", types="Lipid").to_pylist()
     assert [row["method"] for row in rows] == [SITES, RANDOM, LETTERS]
@@ -233,6 +234,7 @@ def test_proteins_without_a_site_have_rows_without_numbers(small: Atlas) -> None
         assert row["note"] == "fewer than 5 proteins"
 
 
+@pytest.mark.thorough
 def test_one_protein_says_nothing_of_how_proteins_differ(small: Atlas) -> None:
     rows = by_method(small.ask("site_baselines", types="Site").to_pylist())
     assert {row["n_proteins"] for row in rows.values()} == {1}  # one sequence under two accessions
@@ -247,6 +249,7 @@ def test_one_protein_says_nothing_of_how_proteins_differ(small: Atlas) -> None:
     assert rows[ANY, 0]["n_hits"] == 0  # all residues receive alike: the first two are the top
 
 
+@pytest.mark.thorough
 def test_a_feature_of_every_residue_is_hit_by_every_choice(small: Atlas) -> None:
     rows = small.ask("site_baselines", types="Chain").to_pylist()
     assert {row["method"] for row in rows} >= {SITES, LAST, ANY, ALL, RANDOM, LETTERS}
@@ -255,6 +258,7 @@ def test_a_feature_of_every_residue_is_hit_by_every_choice(small: Atlas) -> None
         assert (row["t"], row["log10_p"]) == (None, None)
 
 
+@pytest.mark.thorough
 def test_no_hit_at_all_is_an_answer(small: Atlas) -> None:
     rows = by_method(small.ask("site_baselines", types="Motif").to_pylist())
     row = rows[SITES, None]
