@@ -551,16 +551,16 @@ def test_a_write_the_system_refuses_is_an_error_that_names_the_file_and_is_told_
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, limits[1]))
     try:
-        here = attlas("encode", out, "--workers", 0)
+        run = attlas("encode", out, "--workers", 0)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
-    for code, told, err in ((result.returncode, result.stdout, result.stderr), (here.code, here.out, here.err)):
+    for code, told, err in ((result.returncode, result.stdout, result.stderr), (run.code, run.out, run.err)):
         assert (code, told) == (1, "")
-        said, refused, found, to_do = err.splitlines()
-        assert "to compute" in said
-        assert refused.startswith(f"attlas: Could not write {out}/residues/shard-")
-        assert "File too large" in found
+        announcement, refusal, reason, to_do = err.splitlines()
+        assert "to compute" in announcement
+        assert refusal.startswith(f"attlas: Could not write {out}/residues/shard-")
+        assert "File too large" in reason
         assert "check that the directory exists" in to_do
         assert receipts(out) == []
         assert leftovers(out) == []

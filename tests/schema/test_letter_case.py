@@ -14,7 +14,7 @@ YOUNGER = {
 def test_every_code_point_folds_as_python_folds_it_but_letters_younger_than_unicode_14() -> None:
     text = "\n".join(map(chr, CODE_POINTS))
     folded, expected = fold_case(text).split("\n"), text.casefold().split("\n")
-    differing = {code for code, ours, python in zip(CODE_POINTS, folded, expected, strict=True) if ours != python}
+    differing = {code for code, letters, python in zip(CODE_POINTS, folded, expected, strict=True) if letters != python}
     assert differing <= YOUNGER
     assert all(folded[i] == chr(code) for i, code in enumerate(CODE_POINTS) if code in YOUNGER)
 
