@@ -122,15 +122,15 @@ def system_fault(error: OSError, written: Path | None = None) -> EnvironmentFaul
     named = None if error.filename is None else str(error.filename)
     place = named if written is None else str(written)
     if error.errno in _IS_FULL or "No space left" in str(error):
-        found = f"no space left while writing {place or 'a file'}"
-        return EnvironmentFault("The disk is full.", found=found, hint=_NO_SPACE)
+        reason = f"no space left while writing {place or 'a file'}"
+        return EnvironmentFault("The disk is full.", found=reason, hint=_NO_SPACE)
 
-    found = error.strerror or str(error)
+    reason = error.strerror or str(error)
     if named is not None and named != place:
-        found += f": {named}"
+        reason += f": {named}"
     verbs = "read or written" if written is None else "written"
     hint = _SYSTEM_HINTS.get(error.errno or 0, "check the path, and whether its disk is there and whole")
-    return EnvironmentFault(f"{place or 'A file'} cannot be {verbs}.", found=found, hint=hint)
+    return EnvironmentFault(f"{place or 'A file'} cannot be {verbs}.", found=reason, hint=hint)
 
 
 def _rebuild(
