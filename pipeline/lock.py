@@ -8,9 +8,10 @@ from contextlib import contextmanager, suppress
 from typing import IO
 
 from attlas.schema import ADDED_TABLES, SHARD_TABLES, AtlasPaths, PlanError
+from attlas.schema.errors import system_fault
 from attlas.schema.leftovers import remove_leftovers
 from attlas.schema.links import refuse_links_to_write
-from attlas.schema.publish import TEMPORARY_PREFIX, write_fault
+from attlas.schema.publish import TEMPORARY_PREFIX
 from attlas.schema.unnamed_parts import remove_unnamed_parts
 
 IS_LOCKED = frozenset({errno.EAGAIN, errno.EACCES})
@@ -40,7 +41,7 @@ def hold_lock(paths: AtlasPaths, *, is_shared: bool = False) -> Iterator[None]:
         # For reading, too: over NFS a shared lock is one for reading, which a file that is only written cannot have.
         handle = paths.lock.open("a+")
     except OSError as error:
-        raise write_fault(paths.root, error) from error
+        raise system_fault(error, paths.root) from error
 
     with handle:
         if not _try_lock(handle, paths, is_shared=is_shared):
@@ -71,7 +72,7 @@ def _try_lock(handle: IO[str], paths: AtlasPaths, *, is_shared: bool) -> bool:
         if error.errno in HAS_NO_LOCKS:
             return False
         if error.errno not in IS_LOCKED:
-            raise write_fault(paths.lock, error) from error
+            raise system_fault(error, paths.lock) from error
         raise PlanError(
             f"Another attlas process is writing to {paths.root}.",
             hint=f"wait for it (see `attlas status {paths.root}`), or build into another directory",

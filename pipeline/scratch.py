@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from attlas.schema.errors import system_fault
 from attlas.schema.leftovers import leftover_name
-from attlas.schema.publish import TEMPORARY_PREFIX, write_fault
+from attlas.schema.publish import TEMPORARY_PREFIX
 
 
 @dataclass
@@ -54,4 +55,4 @@ def writing_to(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise write_fault(path, error) from error
+        raise system_fault(error, path) from error

@@ -20,13 +20,14 @@ from attlas.schema import (
     Manifest,
     TableFile,
 )
+from attlas.schema.errors import system_fault
 from attlas.schema.file_list import FileList
 from attlas.schema.json_file import read_json
 from attlas.schema.leftovers import leftover_name, remove_leftovers
 from attlas.schema.links import refuse_linked_folders
 from attlas.schema.manifest import READ_FORMATS
 from attlas.schema.parquet_file import PROVENANCE_KEY, describe_file, write_batches
-from attlas.schema.publish import file_sha256, publishing, write_fault
+from attlas.schema.publish import file_sha256, publishing
 from attlas.schema.tables import UPGRADED_FORMATS
 
 UNFINISHED_PREFIX = ".tmp-upgrade-"
@@ -65,7 +66,7 @@ def upgrade(source: Path, out: Path) -> Manifest:
         replace(manifest, files=all_files).write(AtlasPaths(beside))
         beside.rename(out)
     except OSError as error:
-        raise write_fault(out, error) from error
+        raise system_fault(error, out) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return Manifest.read(AtlasPaths(out))

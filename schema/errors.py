@@ -2,23 +2,25 @@
 
 import errno
 from collections.abc import Sequence
+from pathlib import Path
 
 N_OFFENDERS_SHOWN = 10
 
 LONGEST_LINE = 300
 """Characters of another library's message that are shown or kept."""
 
-
 _MAY_NOT = "see `ls -ld` for who may use it and the folders above it; its owner can let you, by `chmod`"
-_NO_SPACE = "free some space, then run the same command again"
+_NO_SPACE = (
+    "free some space, then run the same command again: a build or a pass goes on with the shards that are missing"
+)
+_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 _SYSTEM_HINTS = {
     errno.EACCES: _MAY_NOT,
     errno.EPERM: _MAY_NOT,
     errno.EROFS: "write to another disk: this one is mounted read-only",
-    errno.ENOSPC: _NO_SPACE,
-    errno.EDQUOT: _NO_SPACE,
     errno.ENOENT: "check that it is there, and the folder that you are in",
     errno.ENAMETOOLONG: "give a shorter name",
+    errno.EFBIG: "see `ulimit -f` for the largest file that you may write",
     errno.ELOOP: "one of its links leads back to itself: give the path without links",
 }
 """What to do about an error of the system, by its number."""
@@ -112,11 +114,23 @@ class QuestionError(Fault, ValueError):
     """The question cannot be answered: unknown id, bad SQL, unknown format."""
 
 
-def system_fault(error: OSError) -> EnvironmentFault:
-    """Return the error for what the system refused, which nobody has named better: it says for which file."""
-    place = "A file" if error.filename is None else str(error.filename)
+def system_fault(error: OSError, written: Path | None = None) -> EnvironmentFault:
+    """Return the error for what the system refused: for which file, why, and what to do.
+
+    `written` is the file or folder that was to be written; without it, the file is the one that the system names.
+    """
+    named = None if error.filename is None else str(error.filename)
+    place = named if written is None else str(written)
+    if error.errno in _IS_FULL or "No space left" in str(error):
+        reason = f"no space left while writing {place or 'a file'}"
+        return EnvironmentFault("The disk is full.", found=reason, hint=_NO_SPACE)
+
+    reason = error.strerror or str(error)
+    if named is not None and named != place:
+        reason += f": {named}"
+    verbs = "read or written" if written is None else "written"
     hint = _SYSTEM_HINTS.get(error.errno or 0, "check the path, and whether its disk is there and whole")
-    return EnvironmentFault(f"{place} cannot be read or written.", found=error.strerror or str(error), hint=hint)
+    return EnvironmentFault(f"{place or 'A file'} cannot be {verbs}.", found=reason, hint=hint)
 
 
 def _rebuild(

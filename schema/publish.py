@@ -1,13 +1,12 @@
 """Write files under another name, fsync and rename them: a file of an atlas is either whole or not there."""
 
-import errno
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from attlas.schema.errors import EnvironmentFault
+from attlas.schema.errors import system_fault
 from attlas.schema.leftovers import leftover_name
 
 TEMPORARY_PREFIX = ".tmp-"
@@ -33,19 +32,10 @@ def publishing(path: Path) -> Iterator[Path]:
         _fsync(path.parent)
     except OSError as error:
         _remove(beside)
-        raise write_fault(path, error) from error
+        raise system_fault(error, path) from error
     except BaseException:
         _remove(beside)
         raise
-
-
-def write_fault(path: Path, error: OSError) -> EnvironmentFault:
-    """Return the error for a file that could not be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
-        hint = "free some space, then run the same command again: finished shards are kept"
-        return EnvironmentFault("The disk is full.", found=f"no space left while writing {path}", hint=hint)
-    hint = "check that the directory exists and that you may write to it"
-    return EnvironmentFault(f"Could not write {path}.", found=str(error), hint=hint)
 
 
 def publish_bytes(path: Path, data: bytes) -> None:

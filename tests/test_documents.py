@@ -63,12 +63,12 @@ class Reader:
 def readers(tmp_path_factory: pytest.TempPathFactory, weights: Path, tiny_esm: Path) -> Iterator[dict[str, Reader]]:
     """Return the reader of each document: one of the README, another of all pages of the site."""
     with ExitStack() as stack:
-        found = []
+        reader_list = []
         for name in ("readme", "site"):
             folder = reader_folder(tmp_path_factory.mktemp(name), weights, tiny_esm)
             commands = tmp_path_factory.mktemp("bin")
-            found.append(Reader(folder, stack.enter_context(open_commands(commands, reader_environment(folder)))))
-        yield {document: found[document != "README.md"] for document in DOCUMENTS}
+            reader_list.append(Reader(folder, stack.enter_context(open_commands(commands, reader_environment(folder)))))
+        yield {document: reader_list[document != "README.md"] for document in DOCUMENTS}
 
 
 @pytest.mark.parametrize("block", [as_case(block) for block in EVERY_BLOCK if block.language in ("console", "python")])

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO
 
 from attlas.schema import EnvironmentFault
+from attlas.schema.errors import system_fault
 from attlas.schema.leftovers import leftover_name, lock_folder, remove_leftovers
-from attlas.schema.publish import write_fault
 from attlas.schema.temporary_folders import remember_folder, remove_folder
 
 KIND = "attlas-plan-"
@@ -56,7 +56,7 @@ class Workspace:
 
 def temporary_fault(path: Path | None, error: OSError) -> EnvironmentFault:
     """Return the error for a temporary file that could not be written."""
-    fault = write_fault(path or Path(), error)
+    fault = system_fault(error, path)
     return EnvironmentFault(fault.what, expected=fault.expected, found=fault.found, hint=_HINT)
 
 

@@ -9,6 +9,7 @@ from typing import Self
 
 from attlas.queries.engine.database import Database
 from attlas.queries.engine.definitions import Definitions
+from attlas.queries.engine.running import telling_interrupts
 from attlas.queries.engine.sandbox import connect_unlocked, find_linked_files, lock_statements
 from attlas.queries.lookup.storage import Root
 from attlas.schema import TABLES, Manifest, Table, TableFile
@@ -95,6 +96,7 @@ def cut_atlas(manifest: Manifest, table: Table, n_parts: int) -> list[AtlasPart]
     return [AtlasPart(begin, end) for begin, end in zip([None, *ends], [*ends, None], strict=True)]
 
 
+@telling_interrupts()
 def connect_part(root: Root, manifest: Manifest, part: AtlasPart, *, memory_limit: str | None = None) -> Database:
     """Return the locked database of a part of an atlas. Raises as `connect` does."""
     narrowed = replace(manifest, files=part.files_of(manifest))

@@ -9,6 +9,7 @@ from typing import Self
 import duckdb
 
 from attlas.queries.engine.database import Database
+from attlas.queries.engine.running import telling_interrupts
 from attlas.queries.engine.views import DOCS
 from attlas.queries.lookup.network_errors import fault_in
 from attlas.queries.text import printable
@@ -59,6 +60,7 @@ class ErrorPlace:
         return cls(int(match[1]) - lines_before, text.replace("\t", " "), indent + n_tabs, match[4])
 
 
+@telling_interrupts()  # it asks DuckDB for the place and the columns
 def query_fault(database: Database, query: str, error: Exception, parameters: object) -> Fault:
     """Return the error for a query that failed with `error`."""
     text = str(error)

@@ -5,8 +5,9 @@ DuckDB looks for signals only now and then (10 s were measured in a join), and P
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from threading import Thread
 from typing import TypeVar
 
@@ -22,6 +23,9 @@ PATIENCE_S = 10
 
 THREAD = "attlas-sql"
 """Name of the threads that queries work in."""
+
+INTERRUPTED = "Query interrupted"
+"""What DuckDB makes of Ctrl-C in the main thread: a RuntimeError of these words."""
 
 
 class OutOfTime(Exception):
@@ -79,6 +83,20 @@ class Running:
         while not future.done() and time.monotonic() < until:
             self._cursor.interrupt()
             wait([future], timeout=0.05)
+
+
+@contextmanager
+def telling_interrupts() -> Iterator[None]:
+    """Raise KeyboardInterrupt where DuckDB has made another error of it.
+
+    For short statements, which need no thread of their own. Also stands as a decorator before a function.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != INTERRUPTED:
+            raise
+        raise KeyboardInterrupt from None
 
 
 def _begin(work: Callable[[], T]) -> "Future[T]":

@@ -22,6 +22,7 @@ from attlas.queries.engine.file_views import (
     view_statements,
 )
 from attlas.queries.engine.narrowing import Narrowing
+from attlas.queries.engine.running import telling_interrupts
 from attlas.queries.engine.views import COMMENT_ON_DOCS, CREATE_DOCS, INSERT_DOCS, docs_values, quote
 from attlas.queries.lookup import storage
 from attlas.queries.lookup.network_errors import fault_in
@@ -44,6 +45,7 @@ _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[KMGT]i?B)", re.IGNORECASE)
 _UNITS = {"%": 1e9, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 
+@telling_interrupts()
 def connect(
     root: Root, manifest: Manifest, *, memory_limit: str | None = None, find_sequences: FindSequences | None = None
 ) -> Database:
@@ -74,6 +76,7 @@ def connect(
     return Database(connection, definitions, find_unjoined, narrow)
 
 
+@telling_interrupts()
 def connect_unlocked(
     root: Root, manifest: Manifest, *, tables: Sequence[Table] = TABLES, memory_limit: str | None = None
 ) -> tuple[duckdb.DuckDBPyConnection, str]:

@@ -19,7 +19,7 @@ from typing import BinaryIO
 import duckdb
 
 from attlas.queries.engine.functions import function_statements
-from attlas.queries.engine.running import Running
+from attlas.queries.engine.running import Running, telling_interrupts
 from attlas.queries.engine.sandbox import connect_unlocked
 from attlas.queries.engine.views import comment_statements, docs_statements, provenance_statements, quote, sql_type
 from attlas.queries.exports.request import Request
@@ -68,6 +68,7 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
             shutil.copyfileobj(database, sink, 1 << 20)
 
 
+@telling_interrupts()
 def _fill(connection: duckdb.DuckDBPyConnection, atlas: Store, accessions: Sequence[str] | None, path: Path) -> None:
     running = Running(connection, None)  # so that Ctrl-C stops it
     if accessions is not None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from attlas.queries.engine.functions import function_statements
+from attlas.queries.engine.running import telling_interrupts
 from attlas.queries.engine.views import (
     comment_statements,
     docs_statements,
@@ -34,6 +35,7 @@ _MARK = "'{atlas}/"
 """What stands for the base in a file's name until the statement is written."""
 
 
+@telling_interrupts()
 def build_catalogue(release: Path, manifest: Manifest) -> bytes:
     """Return the DuckDB file of a release, whose tables lie below `release` already."""
     # In a folder of its own: DuckDB cannot write where a `?` is in the path.

@@ -15,9 +15,10 @@ from attlas.queries.release.statement import Statement
 from attlas.queries.release.tables import ReleasedFile, count_joined_bytes, write_tables
 from attlas.queries.store import Store
 from attlas.schema import AtlasPaths, BrokenAtlasError, EnvironmentFault, InputError, Manifest
+from attlas.schema.errors import system_fault
 from attlas.schema.file_list import FileList
 from attlas.schema.leftovers import leftover_name, remove_leftovers
-from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publish_bytes, write_fault
+from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publish_bytes
 from attlas.schema.verify import find_problems
 
 UNFINISHED_PREFIX = f"{TEMPORARY_PREFIX}publish-"
@@ -80,7 +81,7 @@ def publish(source: Path, out: Path, statement: Statement, *, has_pages: bool = 
             raise
         release = replace(release, manifest=Manifest.read(AtlasPaths(out)))
     except OSError as error:
-        raise write_fault(out, error) from error
+        raise system_fault(error, out) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -43,10 +43,10 @@ def test_calls_are_answered_by_one_process_and_by_another_after_its_last() -> No
     async def work(process: ToolProcess) -> list[int]:
         return [(await process.call(tool, {"n": 1}))[0]["pid"] for tool in ("a", "b", "last", "c")]
 
-    first, second, third, fourth = _run(ANSWER, work)
-    assert first == second == third != fourth
-    assert not psutil.pid_exists(first)
-    assert not psutil.pid_exists(fourth)
+    first_pid, second_pid, third_pid, fourth_pid = _run(ANSWER, work)
+    assert first_pid == second_pid == third_pid != fourth_pid
+    assert not psutil.pid_exists(first_pid)
+    assert not psutil.pid_exists(fourth_pid)
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,8 @@ def test_a_residue_pointed_at_in_the_tracks_lights_up_in_letters_and_line(opened
 
 def test_a_site_receives_the_same_in_the_line_beside_the_tracks_and_in_the_table(open_data, plain):
     # The profiles of a page are of half the precision of its tables.
-    first, *others = plain["sites"]
-    opened = open_data(plain | {"sites": [first | {"received": 31.97}, *others]}, f"#residue={first['position']}")
+    site, *other_sites = plain["sites"]
+    opened = open_data(plain | {"sites": [site | {"received": 31.97}, *other_sites]}, f"#residue={site['position']}")
     assert "receives 31.97 in layer 2, 1 of 60" in opened.line
     assert opened.page.evaluate("attlas.largestReceived(attlas.shown.data, 2)") == 31.97
     assert opened.page.evaluate("attlas.largestReceived(attlas.shown.data, 1)") != 31.97
@@ -563,8 +563,8 @@ def test_a_peak_of_one_residue_is_in_its_pixel_however_far_out_the_view_is(opene
         )
         width = (end - begin + 1) / n_bins
         for k, largest in enumerate(bins):
-            first = begin - 1 + math.floor(k * width)
-            part = values[first : max(first + 1, begin - 1 + math.floor((k + 1) * width))]
+            index = begin - 1 + math.floor(k * width)
+            part = values[index : max(index + 1, begin - 1 + math.floor((k + 1) * width))]
             assert largest == pytest.approx(max(part), abs=1e-6)
         assert max(bins) == pytest.approx(max(values[begin - 1 : end]), abs=1e-6)
 

@@ -211,11 +211,11 @@ def test_an_id_or_the_words_of_a_name_open_the_page_of_the_protein(
 )
 def test_words_find_what_python_finds(page: "Page", server: Server, release: Path, text: str) -> None:
     page.goto(f"{server.url}/index.html")
-    found = page.evaluate("text => attlas.findProteins(attlas.release, text)", text)
+    answer = page.evaluate("text => attlas.findProteins(attlas.release, text)", text)
     with Atlas.open(release) as atlas:
         expected = [(hit.accession, hit.fit) for hit in atlas.search(text).hits]
-    assert [(hit["accession"], hit["fit"]) for hit in found["hits"]] == expected
-    assert found["isComplete"]
+    assert [(hit["accession"], hit["fit"]) for hit in answer["hits"]] == expected
+    assert answer["isComplete"]
 
 
 def test_every_code_point_folds_as_in_python(page: "Page", server: Server) -> None:

@@ -89,9 +89,9 @@ def test_the_memory_of_a_dry_run_is_that_of_all_shards_that_run_side_by_side(
 
     _, plan = draft_plan(str(source), options)
     shared = PROCESS_BYTES + 2 * cost.shape.weight_bytes
-    own = sorted((shard.predicted_bytes - shared for shard in plan.shards), reverse=True)
-    assert len(own) > 3
-    assert (cost.n_at_once, cost.peak_bytes) == (3, shared + sum(own[:3]))
+    shard_bytes = sorted((shard.predicted_bytes - shared for shard in plan.shards), reverse=True)
+    assert len(shard_bytes) > 3
+    assert (cost.n_at_once, cost.peak_bytes) == (3, shared + sum(shard_bytes[:3]))
     result = attlas("build", source, "--out", tmp_path / "atlas", "--model", tiny_esm, "--workers", 0, "--dry-run")
     assert "GiB in this process, 3 shards side by side\n" in result.out
 
@@ -135,21 +135,21 @@ def test_a_dry_run_names_ten_skipped_proteins_and_counts_the_rest(tmp_path: Path
 
 @pytest.mark.thorough
 def test_in_a_terminal_a_bar_is_drawn_on_stderr(fasta: Path, tmp_path: Path, tiny_esm: Path) -> None:
-    mine, theirs = pty.openpty()
+    reading_end, writing_end = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "160"}
     arguments = build_command(fasta, tmp_path / "atlas", tiny_esm, "--workers", 0)
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=theirs, text=True, env=environment)
-    os.close(theirs)
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=writing_end, text=True, env=environment)
+    os.close(writing_end)
     pieces = []
     while True:
         try:
-            piece = os.read(mine, 4096)
+            piece = os.read(reading_end, 4096)
         except OSError:  # how Linux says that the other side is closed
             break
         if not piece:
             break
         pieces.append(piece)
-    os.close(mine)
+    os.close(reading_end)
     out, _ = process.communicate()
     drawn = b"".join(pieces).decode()
     assert process.returncode == 0, drawn

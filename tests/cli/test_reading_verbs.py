@@ -51,8 +51,8 @@ def test_show_prints_what_it_found_and_names_what_it_did_not(attlas: Run, atlas_
 def test_show_json_tells_every_kind_of_answer_apart(attlas: Run, atlas_dir: Path) -> None:
     done = attlas("show", atlas_dir, "--json", "P0DP23", "Q00001", "Q00003", "Q00004", "nope", "TP53")
     assert done.code == 1
-    found = {answer["asked"]: answer for answer in json.loads(done.out)}
-    assert {asked: answer["outcome"] for asked, answer in found.items()} == {
+    answers = {answer["asked"]: answer for answer in json.loads(done.out)}
+    assert {name: answer["outcome"] for name, answer in answers.items()} == {
         "P0DP23": "sites found",
         "Q00001": "computed, no sites found",
         "Q00003": "skipped",
@@ -60,9 +60,9 @@ def test_show_json_tells_every_kind_of_answer_apart(attlas: Run, atlas_dir: Path
         "nope": "not in this atlas",
         "TP53": "names several proteins",
     }
-    assert [found[id]["sites"] is None for id in found] == [False, False, True, True, True, True]
-    assert len(found["P0DP23"]["profile"]["received"]) == 149
-    assert found["P0DP23"]["provenance"]["rule"] == "nayar-2025-05"
+    assert [answers[id]["sites"] is None for id in answers] == [False, False, True, True, True, True]
+    assert len(answers["P0DP23"]["profile"]["received"]) == 149
+    assert answers["P0DP23"]["provenance"]["rule"] == "nayar-2025-05"
 
 
 def test_show_never_imports_torch_nor_duckdb_and_page_no_pandas_either(atlas_dir: Path, tmp_path: Path) -> None:
@@ -203,10 +203,10 @@ def test_sql_has_a_time_limit_and_a_memory_limit(attlas: Run, atlas_dir: Path) -
     done = attlas("sql", atlas_dir, runaway, "--timeout", "0.5")
     assert (done.code, done.out) == (1, "")
     assert "stopped after 0.5 s" in done.err
-    asked = attlas(
+    outcome = attlas(
         "sql", atlas_dir, "SELECT current_setting('memory_limit') AS m", "--memory", "100MiB", "--timeout", "0"
     )
-    assert "100.0 MiB" in asked.out
+    assert "100.0 MiB" in outcome.out
     assert "is no amount of memory" in attlas("sql", atlas_dir, "SELECT 1", "--memory", "much").err
 
 
@@ -275,7 +275,7 @@ def test_info_tells_provenance_counts_and_columns(attlas: Run, atlas_dir: Path) 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["show", "no-such-dir", "P04637"], 1, "There is no directory no-such-dir"),
         (["sql", "ATLAS", "DROP VIEW sites"], 1, "An atlas is asked with one SELECT"),
@@ -289,10 +289,12 @@ def test_info_tells_provenance_counts_and_columns(attlas: Run, atlas_dir: Path) 
         (["show"], 2, "Missing argument"),
     ],
 )
-def test_errors_have_their_exit_codes(attlas: Run, atlas_dir: Path, arguments: list[str], code: int, said: str) -> None:
+def test_errors_have_their_exit_codes(
+    attlas: Run, atlas_dir: Path, arguments: list[str], code: int, message: str
+) -> None:
     done = attlas(*(str(atlas_dir) if argument == "ATLAS" else argument for argument in arguments))
     assert (done.code, done.out) == (code, "")
-    assert said in done.err
+    assert message in done.err
     assert "Traceback" not in done.err
 
 
@@ -372,7 +374,7 @@ def test_a_full_disk_behind_stdout_is_reported(atlas_dir: Path) -> None:
         command = [sys.executable, "-m", "attlas.cli.main", "info", str(atlas_dir)]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert "No space left on device" in done.stderr
+    assert "The disk is full." in done.stderr
     assert "Traceback" not in done.stderr
 
 

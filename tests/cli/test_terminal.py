@@ -33,14 +33,14 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch) -> OnTerminal:
     """Return what runs a function with stdout and stderr on a terminal, and returns what is printed to it."""
 
     def run(call: Callable[[], object]) -> bytes:
-        ours, shown = pty.openpty()
+        reading_end, writing_end = pty.openpty()
         pieces: list[bytes] = []
-        reader = threading.Thread(target=_read_to_end, args=(ours, pieces))
+        reader = threading.Thread(target=_read_to_end, args=(reading_end, pieces))
         reader.start()
         with monkeypatch.context() as patch:
             for name in ("stdout", "stderr"):
-                patch.setattr(sys, name, os.fdopen(os.dup(shown), "w", buffering=1, encoding="utf-8"))
-            os.close(shown)
+                patch.setattr(sys, name, os.fdopen(os.dup(writing_end), "w", buffering=1, encoding="utf-8"))
+            os.close(writing_end)
             streams = [sys.stdout, sys.stderr]
             try:
                 call()
@@ -52,7 +52,7 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch) -> OnTerminal:
                 for stream in streams:
                     stream.close()
         reader.join(timeout=10)
-        os.close(ours)
+        os.close(reading_end)
         return b"".join(pieces)
 
     return run

@@ -92,14 +92,14 @@ def place(root: Path, shown: Iterable[Shown]) -> None:
     """Add coordinates to an atlas."""
     ids = sequence_ids(root)
     rows = []
-    for one in shown:
-        names = {name: getattr(one, name) for name in ("accession", "source", "chain", "position", "residue")}
+    for shown_residue in shown:
+        names = {name: getattr(shown_residue, name) for name in ("accession", "source", "chain", "position", "residue")}
         axes = {
             f"{atom}_{axis}": None if point is None else point[i]
-            for atom, point in (("ca", one.ca), ("cb", one.cb))
+            for atom, point in (("ca", shown_residue.ca), ("cb", shown_residue.cb))
             for i, axis in enumerate("xyz")
         }
-        rows.append({**names, "sequence_id": ids[one.accession], "observed": one.residue, **axes})
+        rows.append({**names, "sequence_id": ids[shown_residue.accession], "observed": shown_residue.residue, **axes})
     add_rows(root, COORDINATES, rows, "structures")
 
 
@@ -206,18 +206,22 @@ def annotate_at_random(root: Path, *, seed: int = 0) -> None:
     for protein in proteins:
         accession, sequence = protein["accession"], protein["sequence"]
         at = choose.randint(1, len(sequence))
-        own = [(accession, "Active site", at, at), (accession, "Binding site", 1, max(1, len(sequence) // 9))]
-        spans += own
+        protein_spans = [(accession, "Active site", at, at), (accession, "Binding site", 1, max(1, len(sequence) // 9))]
+        spans += protein_spans
         by_letter = {f"aa:{x}": sequence.count(x) for x in sorted(set(sequence))}
         wholes = {head: [choose.choice(list(by_letter)) for _ in range(60)] for head in heads}
         probed.append((accession, "residue", len(sequence), len(sequence), _sums(wholes, set(by_letter))))
         probed += [(accession, x, n, len(sequence), _sums(wholes, {x})) for x, n in by_letter.items()]
-        some = set(choose.sample(list(by_letter), 1))
-        probed += [(accession, t, e - b + 1, len(sequence), _sums(wholes, some)) for _, t, b, e in own]
+        drawn_letters = set(choose.sample(list(by_letter), 1))
+        probed += [
+            (accession, t, e - b + 1, len(sequence), _sums(wholes, drawn_letters)) for _, t, b, e in protein_spans
+        ]
     annotate(root, spans)
     probe(root, probed)
     sequences = {protein["accession"]: protein["sequence"] for protein in proteins}
-    place(root, [one for accession, sequence in sequences.items() for one in _walk(accession, sequence, choose)])
+    place(
+        root, [residue for accession, sequence in sequences.items() for residue in _walk(accession, sequence, choose)]
+    )
     call_head_max(root, {accession: [1] for accession in sequences}, sequences)
     repeat(root, sequences, heads, choose)
     distinct = {sequence: accession for accession, sequence in sequences.items()}
@@ -296,16 +300,16 @@ def _walk(accession: str, sequence: str, choose: random.Random) -> Iterable[Show
 
 
 def _sums(edges: dict[tuple[int, int], Sequence[str]], labels: set[str]) -> Sums:
-    numbers = {head: sum(label in labels for label in some) for head, some in edges.items()}
+    numbers = {head: sum(label in labels for label in edge_labels) for head, edge_labels in edges.items()}
     return {head: (n, n * 0.5, n * 0.75, None if n == 60 else n / 60) for head, n in numbers.items()}
 
 
-def add_rows(root: Path, table: Table, rows: list[dict], name: str, said: Mapping[bytes, bytes] | None = None) -> None:
-    """Add a file of a table; its metadata say `said` beside the run."""
+def add_rows(root: Path, table: Table, rows: list[dict], name: str, notes: Mapping[bytes, bytes] | None = None) -> None:
+    """Add a file of a table; its metadata say `notes` beside the run."""
     paths = AtlasPaths(root)
     manifest = Manifest.read(paths)
     schema = table.schema(manifest.run.n_layers)
-    metadata = {**provenance(manifest.run, manifest.atlas_id), **(said or {})}
+    metadata = {**provenance(manifest.run, manifest.atlas_id), **(notes or {})}
     ordered = sorted(rows, key=lambda row: [row[key] for key in table.sort])
     file = publish_table(paths, paths.added(table, name), table, pa.Table.from_pylist(ordered, schema), metadata)
     add_files(paths, [file], is_replaced=lambda old: False)

@@ -101,10 +101,10 @@ def track_point(page: Page, position: int, *, row: str = "profile") -> tuple[flo
 def axe_violations(page: Page) -> list[str]:
     """Return what axe finds wrong with a page, one line for each rule and element."""
     page.evaluate(_axe_source())
-    found: Mapping[str, Any] = page.evaluate("axe.run(document)")
+    results: Mapping[str, Any] = page.evaluate("axe.run(document)")
     return [
         f"{rule['id']}: {node['html'][:120]} {node['failureSummary']}"
-        for rule in found["violations"]
+        for rule in results["violations"]
         for node in rule["nodes"]
     ]
 

@@ -15,9 +15,9 @@ CUTS = {"L": 1, "L/2": 2, "L/5": 5}
 
 def pairs_of(places: np.ndarray, which: str) -> list[tuple[int, int]]:
     """Return the pairs i < j of a range, from 0, that have coordinates; `places` is (N, 3), NaN where missing."""
-    known = [i for i in range(len(places)) if np.isfinite(places[i]).all()]
-    first, last = LIMITS[which]
-    return [(i, j) for i, j in combinations(known, 2) if first <= j - i <= last]
+    indices = [i for i in range(len(places)) if np.isfinite(places[i]).all()]
+    min_separation, max_separation = LIMITS[which]
+    return [(i, j) for i, j in combinations(indices, 2) if min_separation <= j - i <= max_separation]
 
 
 def is_contact(places: np.ndarray, i: int, j: int) -> bool:
@@ -46,25 +46,25 @@ def corrected(attention: np.ndarray) -> np.ndarray:
 
 def head_sums(attention: np.ndarray, places: np.ndarray, theta: float) -> dict[str, float]:
     """Return what one head's inner attention, (N, N), says against a chain, with how many weights are near theta."""
-    found = dict.fromkeys(
+    sums = dict.fromkeys(
         ("n_edges", "n_contact_edges", "edge_mass", "contact_edge_mass", "mass", "contact_mass", "n_pairs"), 0.0
     )
-    found |= {"n_contact_pairs": 0, "near": 0}
-    known = [i for i in range(len(places)) if np.isfinite(places[i]).all()]
-    for i in known:
-        for j in known:
+    sums |= {"n_contact_pairs": 0, "near": 0}
+    indices = [i for i in range(len(places)) if np.isfinite(places[i]).all()]
+    for i in indices:
+        for j in indices:
             weight, touches = float(attention[i, j]), is_contact(places, i, j)
             is_edge = weight >= theta
-            found["near"] += abs(weight - theta) < 1e-5
+            sums["near"] += abs(weight - theta) < 1e-5
             for name, value in (("n", is_edge), ("mass", weight), ("pairs", 1)):
-                own = {"n": "n_edges", "mass": "mass", "pairs": "n_pairs"}[name]
-                of_contacts = {"n": "n_contact_edges", "mass": "contact_mass", "pairs": "n_contact_pairs"}[name]
-                found[own] += value
-                found[of_contacts] += value * touches
-            found["edge_mass"] += weight * is_edge
-            found["contact_edge_mass"] += weight * is_edge * touches
+                total_name = {"n": "n_edges", "mass": "mass", "pairs": "n_pairs"}[name]
+                contact_name = {"n": "n_contact_edges", "mass": "contact_mass", "pairs": "n_contact_pairs"}[name]
+                sums[total_name] += value
+                sums[contact_name] += value * touches
+            sums["edge_mass"] += weight * is_edge
+            sums["contact_edge_mass"] += weight * is_edge * touches
     n_top, n_top_contacts, n_long, n_long_contacts = top_precision(corrected(attention), places, "long", "L")
-    return found | {
+    return sums | {
         "n_top": n_top,
         "n_top_contacts": n_top_contacts,
         "n_long_pairs": n_long,
@@ -103,13 +103,13 @@ def add_coordinates(
     from attlas.schema.publish import publishing
 
     paths = AtlasPaths(out)
-    known = {row["accession"]: row for row in pq.read_table(paths.proteins).to_pylist()}
+    proteins = {row["accession"]: row for row in pq.read_table(paths.proteins).to_pylist()}
     rows = []
     for (accession, source, chain), places in chains.items():
         for i, place in enumerate(places):
             if np.isfinite(place).all():
-                row = {"accession": accession, "sequence_id": known[accession]["sequence_id"], "source": source}
-                row |= {"chain": chain, "position": i + 1, "residue": known[accession]["sequence"][i]}
+                row = {"accession": accession, "sequence_id": proteins[accession]["sequence_id"], "source": source}
+                row |= {"chain": chain, "position": i + 1, "residue": proteins[accession]["sequence"][i]}
                 row["observed"] = row["residue"]
                 row |= {f"ca_{axis}": float(x) for axis, x in zip("xyz", place, strict=True)}
                 row |= {

@@ -12,8 +12,8 @@ STRONGEST = (2, 1, 12, 33, 0.8)
 
 def small_pair(**changes: Any) -> Data:
     """Return a pair of 40 and 60 residues, 3 layers of 4 heads, links in both directions and orders."""
-    first = protein_of(N_FIRST, n_layers=N_LAYERS, n_heads=N_HEADS, sites=(10,))
-    second = protein_of(N_SECOND, n_layers=N_LAYERS, n_heads=N_HEADS, sites=(20, 50), seed=2)
+    first_protein = protein_of(N_FIRST, n_layers=N_LAYERS, n_heads=N_HEADS, sites=(10,))
+    second_protein = protein_of(N_SECOND, n_layers=N_LAYERS, n_heads=N_HEADS, sites=(20, 50), seed=2)
     # Place, order, layer, head, i, j, weight; the strongest stands in both orders, weaker in the second.
     links = [
         (1, "forward", *STRONGEST),
@@ -27,7 +27,7 @@ def small_pair(**changes: Any) -> Data:
     orders = ("forward", "mean", "reverse")
     data: Data = {
         "format": 1,
-        "provenance": first["provenance"],
+        "provenance": first_protein["provenance"],
         "model": {
             "n_layers": N_LAYERS, "n_heads": N_HEADS, "theta": 0.3,
             "statistics": {"across_share": "Attention to residues of partner."},
@@ -35,12 +35,12 @@ def small_pair(**changes: Any) -> Data:
         "pair": {
             "accession": "X40", "partner": "X60", "label": "binder", "score": 0.5, "form": "gap", "forms": ["gap"],
         },
-        "proteins": [_protein(protein, n) for protein, n in ((first, N_FIRST), (second, N_SECOND))],
+        "proteins": [_protein(protein, n) for protein, n in ((first_protein, N_FIRST), (second_protein, N_SECOND))],
         "heads": [_heads(place, order) for place in (1, 2) for order in orders],
         "links": {"floor": 0.05, "per_residue": 1, **link_lists},
         "contacts": {"i": [5, 12], "j": [40, 33], "probability": [0.02, 0.01], "score": [None, None]},
         "known_contacts": {"i": [5], "j": [40], "distance": [6.5], "sources": ["1tst.cif"]},
-        "structure": _complex(first["protein"]["sequence"], second["protein"]["sequence"]),
+        "structure": _complex(first_protein["protein"]["sequence"], second_protein["protein"]["sequence"]),
         "thinned": [],
     }  # fmt: skip
     return data | changes
@@ -65,10 +65,10 @@ def _heads(place: int, order: str) -> Data:
     return {"place": place, "chain_order": order, "statistics": statistics}
 
 
-def _complex(first: str, second: str) -> Data:
+def _complex(first_sequence: str, second_sequence: str) -> Data:
     """Return two helices beside each other: chain A of the first protein, B of the second."""
-    a = helix(first, positions=range(1, N_FIRST + 1))
-    b = helix(second, positions=range(1, N_SECOND + 1))
+    a = helix(first_sequence, positions=range(1, N_FIRST + 1))
+    b = helix(second_sequence, positions=range(1, N_SECOND + 1))
     moved = [f"{line[:21]}B{line[22:38]}{float(line[38:46]) + 12:8.3f}{line[46:]}" for line in atom_lines(b)]
     chains = [{**a["chains"][0], "place": 1}, {**b["chains"][0], "place": 2, "chain": "B"}]
     text = "\n".join([*atom_lines(a), *moved, "END", ""])

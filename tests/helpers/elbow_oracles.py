@@ -121,10 +121,10 @@ def compare_with_pwlf(received: np.ndarray, fit_two_segments, *, seed: int = 1) 
     y = np.sort(rounded)[::-1]
     n = len(y)
     x = np.arange(n) / n
-    ours = fit_two_segments(x, y)
-    theirs = pwlf.PiecewiseLinFit(x, y, seed=seed)
-    b = theirs.fit(2)[1]
-    return Comparison(ours.residual, float(theirs.ssr), ours.breakpoint * n, b * n)
+    fit = fit_two_segments(x, y)
+    pwlf_fit = pwlf.PiecewiseLinFit(x, y, seed=seed)
+    b = pwlf_fit.fit(2)[1]
+    return Comparison(fit.residual, float(pwlf_fit.ssr), fit.breakpoint * n, b * n)
 
 
 def _hundredths(row: list[float]) -> list[int]:

@@ -91,7 +91,7 @@ def read_gff3(data: bytes) -> Sites:
 
 def read_bed(data: bytes) -> Sites:
     """Read BED6+5 as its specification has it: fields between tabs, visible ASCII, lines of `#` passed over."""
-    found: Sites = set()
+    sites: Sites = set()
     for line in data.decode("ascii").splitlines():
         if line.startswith(("#", "track", "browser")):
             continue
@@ -103,8 +103,8 @@ def read_bed(data: bytes) -> Sites:
         assert 0 <= score <= 1000, line
         assert fields[5] == ".", line
         assert fields[3] == f"{fields[6]}{end}", line
-        found.add((unquote(fields[0]), start + 1, fields[6]))
-    return found
+        sites.add((unquote(fields[0]), start + 1, fields[6]))
+    return sites
 
 
 def read_uniprot(data: bytes) -> Sites:
@@ -134,7 +134,7 @@ class JalviewFeatures:
 
 def parse_jalview_features(data: bytes) -> JalviewFeatures:
     """Read a features file as Jalview's manual has it: tab-separated, no comments."""
-    found, group = JalviewFeatures(), None
+    content, group = JalviewFeatures(), None
     for line in data.decode().removesuffix("\n").split("\n"):
         columns = line.split("\t")
         assert not line.startswith("#"), "a features file has no comments"
@@ -142,14 +142,14 @@ def parse_jalview_features(data: bytes) -> JalviewFeatures:
             assert len(columns) == 2
             group = columns[1] if columns[0].upper() == "STARTGROUP" else None
         elif len(columns) == 2:
-            found.colours[columns[0]] = columns[1]
+            content.colours[columns[0]] = columns[1]
         else:
             description, name, index, start, end, type, *score = columns
             assert int(index) == -1
-            assert type in found.colours, "a type is given its colour first"
+            assert type in content.colours, "a type is given its colour first"
             number = float(score[0]) if score else None
-            found.features.append((description, name, int(start), int(end), type, number, group))
-    return found
+            content.features.append((description, name, int(start), int(end), type, number, group))
+    return content
 
 
 def read_jalview_features(data: bytes) -> Sites:
@@ -242,10 +242,10 @@ def read_parquet(data: bytes) -> Sites:
 
 def read_arrow(data: bytes) -> Sites:
     frame, polar = pd.read_feather(io.BytesIO(data)), pl.read_ipc(io.BytesIO(data))
-    found = _of_table(pa.ipc.open_file(io.BytesIO(data)).read_all())
-    assert set(zip(frame["accession"], frame["position"].tolist(), frame["residue"], strict=True)) == found
-    assert set(polar.select("accession", "position", "residue").iter_rows()) == found
-    return found
+    sites = _of_table(pa.ipc.open_file(io.BytesIO(data)).read_all())
+    assert set(zip(frame["accession"], frame["position"].tolist(), frame["residue"], strict=True)) == sites
+    assert set(polar.select("accession", "position", "residue").iter_rows()) == sites
+    return sites
 
 
 def _of_table(rows: pa.Table) -> Sites:

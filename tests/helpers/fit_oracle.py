@@ -53,8 +53,8 @@ def compare_with_scikit_learn(
                 target = values[len(TARGETS) * label]
                 penalties = [fold.outer.penalties[len(TARGETS) * label] for fold in probes[place][source]]
                 expected = score_left_out(x, target, folds, penalties)
-                ours = scores[place].of_target(order.index(source), label, "label")
-                np.testing.assert_allclose(ours, expected, atol=1e-6, err_msg=f"{name} {source}")
+                label_scores = scores[place].of_target(order.index(source), label, "label")
+                np.testing.assert_allclose(label_scores, expected, atol=1e-6, err_msg=f"{name} {source}")
                 compare_measure(
                     by_key[name, source.kind, -1 if source.layer is None else source.layer], target, expected
                 )

@@ -28,10 +28,10 @@ class Atoms:
 
 
 def chain_of(
-    letters: str, *, chain: str = "A", first: int = 1, gaps: Iterable[int] = (), numbers: Sequence[int] | None = None
+    letters: str, *, chain: str = "A", begin: int = 1, gaps: Iterable[int] = (), numbers: Sequence[int] | None = None
 ) -> list[Atoms]:
-    """Return residues numbered from `first`; the chain is broken before each index of `gaps` (from 0)."""
-    at = numbers or range(first, first + len(letters))
+    """Return residues numbered from `begin`; the chain is broken before each index of `gaps` (from 0)."""
+    at = numbers or range(begin, begin + len(letters))
     return [
         Atoms(chain, number, NAMES[letter], is_after_gap=i in set(gaps))
         for i, (letter, number) in enumerate(zip(letters, at, strict=True))

@@ -40,5 +40,5 @@ def _fit(names: Sequence[str], whole: str, words: Sequence[str]) -> str:
             return fit
     if f" {' '.join(words)} " in f" {' '.join(WORD.findall(names[3].casefold()))} ":
         return "words of the name in order"
-    known = {word for name in names for word in WORD.findall(name.casefold())}
-    return "words" if known.issuperset(words) else "parts of words"
+    name_words = {word for name in names for word in WORD.findall(name.casefold())}
+    return "words" if name_words.issuperset(words) else "parts of words"

@@ -44,8 +44,8 @@ def ask_older(path: Path, *queries: str) -> list[list[list[Any]]]:
     """Return the rows with which DuckDB 1.4 answers queries on a database file."""
     environment = {**os.environ, "PYTHONPATH": str(older_duckdb())}
     command = [sys.executable, "-c", QUERIES]
-    asked = json.dumps([str(path), queries])
-    done = subprocess.run(command, env=environment, input=asked, capture_output=True, text=True, check=False)
+    request = json.dumps([str(path), queries])
+    done = subprocess.run(command, env=environment, input=request, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     version, *answers = json.loads(done.stdout)
     assert version == VERSION

@@ -75,8 +75,8 @@ def convergence(profile: np.ndarray, *, rule: str) -> tuple[int, list[int], dict
     b = fits[layer][0] * n
     count = math.floor(b + 1e-9) - (0 if rule == "nayar-2025-05" else 1)
     count = max(0, min(count, n - 1))
-    chosen = sorted(range(n), key=lambda j: (-rounded[layer, j], j))[:count]  # which: by rounded value
-    ranked = sorted(chosen, key=lambda j: (-profile[layer, j], j))  # in which order: by what they received
+    indices = sorted(range(n), key=lambda j: (-rounded[layer, j], j))[:count]  # which: by rounded value
+    ranked = sorted(indices, key=lambda j: (-profile[layer, j], j))  # in which order: by what they received
     ratio = profile / profile.max(1, keepdims=True) * 100
     ties = {
         "layer": float(np.sort(away)[1] - np.sort(away)[0]) if len(away) > 1 else math.inf,
@@ -96,7 +96,7 @@ def _best_fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     answer = np.linalg.solve(gram, np.einsum("kni,n->ki", basis, y)[..., None])[..., 0]  # (K, 3)
     rss = ((np.einsum("kni,ki->kn", basis, answer) - y) ** 2).sum(1)
     best = int(rss.argmin())
-    found = (float(rss[best]), float(knots[best]), float(answer[best, 1]), float(answer[best, 1] + answer[best, 2]))
+    fit = (float(rss[best]), float(knots[best]), float(answer[best, 1]), float(answer[best, 1] + answer[best, 2]))
     for k in range(2, len(x) - 1):
         a1, m1 = _line(x[:k], y[:k])
         a2, m2 = _line(x[k:], y[k:])
@@ -104,9 +104,9 @@ def _best_fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
             crossing = (a2 - a1) / (m1 - m2)
             if x[k - 1] <= crossing <= x[k]:
                 rss_k = float(((a1 + m1 * x[:k] - y[:k]) ** 2).sum() + ((a2 + m2 * x[k:] - y[k:]) ** 2).sum())
-                if rss_k < found[0] * (1 - 1e-12):
-                    found = (rss_k, crossing, m1, m2)
-    return found[1:]
+                if rss_k < fit[0] * (1 - 1e-12):
+                    fit = (rss_k, crossing, m1, m2)
+    return fit[1:]
 
 
 def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

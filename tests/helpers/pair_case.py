@@ -40,8 +40,8 @@ def add_known_contacts(root: Path) -> None:
     add_rows(root, PARTNER_CONTACTS, rows, "partner_contacts")
 
 
-def write_complexes(path: Path, first: str, second: str) -> Path:
+def write_complexes(path: Path, sequence: str, partner: str) -> Path:
     """Write a structure of two copies of each protein, as chains along x: A and C far apart, C beside D, B alone."""
-    chains = [Chain("A", first), Chain("C", first, y=200), Chain("D", second, y=206), Chain("B", second, y=900)]
+    chains = [Chain("A", sequence), Chain("C", sequence, y=200), Chain("D", partner, y=206), Chain("B", partner, y=900)]
     path.write_text(pdb(chains))
     return path

@@ -19,12 +19,12 @@ class EagerPair:
 
     maps: np.ndarray
     """(L, H, T, T), float64."""
-    first: list[int]
-    second: list[int]
+    tokens: list[int]
+    partner_tokens: list[int]
     linker: list[int]
 
     def chain(self, n: int) -> list[int]:
-        return (self.first, self.second)[n]
+        return (self.tokens, self.partner_tokens)[n]
 
     def block(self, query: int, key: int) -> np.ndarray:
         """Attention of one chain to one, (L, H, A, B)."""
@@ -37,12 +37,12 @@ def load(weights: Path) -> tuple[EsmModel, EsmTokenizer]:
     return model.double().eval(), EsmTokenizer.from_pretrained(weights)
 
 
-def read_eagerly(weights: Path, first: str, second: str, form: str) -> EagerPair:
+def read_eagerly(weights: Path, sequence: str, partner: str, form: str) -> EagerPair:
     """Join two sequences by hand, token by token, and run them through transformers' own attention."""
     model, tokenizer = load(weights)
     between = {"gap": [], "linker": ["G"] * N_LINKER, "ends": ["<eos>", "<cls>"], "separators": ["<eos>", "<eos>"]}
-    words = ["<cls>", *first, *between[form], *second, "<eos>"]
-    begin = 1 + len(first) + len(between[form])
+    words = ["<cls>", *sequence, *between[form], *partner, "<eos>"]
+    begin = 1 + len(sequence) + len(between[form])
     positions = [n + (GAP if form == "gap" and n >= begin else 0) for n in range(len(words))]
 
     ids = torch.tensor([tokenizer.convert_tokens_to_ids(words)])
@@ -50,9 +50,9 @@ def read_eagerly(weights: Path, first: str, second: str, form: str) -> EagerPair
         attentions = model(ids, position_ids=torch.tensor([positions]), output_attentions=True).attentions
     return EagerPair(
         maps=np.stack([layer[0].numpy() for layer in attentions]),
-        first=list(range(1, 1 + len(first))),
-        second=list(range(begin, begin + len(second))),
-        linker=list(range(1 + len(first), begin)) if form == "linker" else [],
+        tokens=list(range(1, 1 + len(sequence))),
+        partner_tokens=list(range(begin, begin + len(partner))),
+        linker=list(range(1 + len(sequence), begin)) if form == "linker" else [],
     )
 
 
@@ -60,7 +60,7 @@ def count_head_numbers(pair: EagerPair, query: int, *, is_mirrored: bool, theta:
     """Return each number of `pair_heads` of one direction, (L, H)."""
     within, across = pair.block(query, query), pair.block(query, 1 - query)
     rows = pair.maps[:, :, pair.chain(query)]
-    specials = sorted(set(range(pair.maps.shape[2])) - {*pair.first, *pair.second, *pair.linker})
+    specials = sorted(set(range(pair.maps.shape[2])) - {*pair.tokens, *pair.partner_tokens, *pair.linker})
     numbers = {
         "within_share": within.sum(3).mean(2),
         "across_share": across.sum(3).mean(2),
@@ -89,9 +89,9 @@ def sum_received(pair: EagerPair, key: int) -> tuple[np.ndarray, np.ndarray]:
 
 def predict_contacts(weights: Path, pair: EagerPair, heads: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
     """Return the probabilities of the contact head and the fused scores of the block across, (A, B)."""
-    residues = [*pair.first, *pair.second]
+    residues = [*pair.tokens, *pair.partner_tokens]
     inner = pair.maps[:, :, residues][:, :, :, residues]
-    n = len(pair.first)
+    n = len(pair.tokens)
     maps = np.array([[corrected(head)[:n, n:] for head in layer] for layer in inner])  # (L, H, A, B)
 
     regression = load(weights)[0].contact_head.regression

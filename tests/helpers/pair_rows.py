@@ -26,8 +26,8 @@ def pairs_at_random(root: Path, *, seed: int = 5) -> None:
         proteins = atlas.sql(f"{computed} LIMIT {N_PROTEINS}").to_pylist()
 
     rows = []
-    names = [(one, other) for one, other in product(proteins, repeat=2) if one["accession"] <= other["accession"]]
-    for pair_id, both in enumerate(names):
+    pairs = [pair for pair in product(proteins, repeat=2) if pair[0]["accession"] <= pair[1]["accession"]]
+    for pair_id, both in enumerate(pairs):
         for order, place in product(("forward", "mean", "reverse"), (1, 2)):
             protein, partner = both if place == 1 else reversed(both)
             for layer, head in product(range(n_layers), range(n_heads)):
@@ -55,18 +55,18 @@ def pairs_at_random(root: Path, *, seed: int = 5) -> None:
                     }
                 )
     add_rows(root, PAIR_HEADS, rows, "pairs")
-    _contacts_at_random(root, [(i, both[0]) for i, both in enumerate(names) if both[0] == both[1]], draw)
+    _contacts_at_random(root, [(i, both[0]) for i, both in enumerate(pairs) if both[0] == both[1]], draw)
 
 
 def _contacts_at_random(root: Path, dimers: Sequence[tuple[int, dict]], draw: Callable[[], float]) -> None:
     """Add contacts between two copies of proteins, predicted and known, the known ones between neighbours."""
-    predicted, known = [], []
+    predicted_contacts, known_contacts = [], []
     for pair_id, protein in dimers:
         names = {"accession": protein["accession"], "sequence_id": protein["sequence_id"]}
         shared = {**names, "partner": protein["accession"]}
         for i in range(1, 11):
-            known.append({**shared, "i": i, "j": i, **KNOWN})
+            known_contacts.append({**shared, "i": i, "j": i, **KNOWN})
             scores = {"pair_id": pair_id, "form": "gap", "probability": draw(), "score": None}
-            predicted.append({**shared, "i": i, "j": 11 - i, **scores})
-    add_rows(root, PAIR_CONTACTS, predicted, "pairs")
-    add_rows(root, PARTNER_CONTACTS, known, "contacts")
+            predicted_contacts.append({**shared, "i": i, "j": 11 - i, **scores})
+    add_rows(root, PAIR_CONTACTS, predicted_contacts, "pairs")
+    add_rows(root, PARTNER_CONTACTS, known_contacts, "contacts")

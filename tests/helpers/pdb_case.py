@@ -33,9 +33,9 @@ class Chain:
     letters: str
     y: float = 0.0
     z: float = 0.0
-    first: int = 1
+    begin: int = 1
     numbers: Sequence[str] = ()
-    """Numbers with insertion codes, where they do not just count from `first`."""
+    """Numbers with insertion codes, where they do not just count from `begin`."""
     names: dict[int, str] = field(default_factory=dict)
     """Component names of residues by their index, where the letter does not say it."""
     missing: Sequence[int] = ()
@@ -46,7 +46,7 @@ class Chain:
         return [self.names.get(i, seq3(letter).upper()) for i, letter in enumerate(self.letters)]
 
     def number(self, i: int) -> str:
-        return self.numbers[i] if self.numbers else str(self.first + i)
+        return self.numbers[i] if self.numbers else str(self.begin + i)
 
 
 def pdb(chains: Iterable[Chain], *, header: Sequence[str] = (), n_models: int = 1, shift: float = 0.0) -> str:
@@ -70,21 +70,19 @@ def pdb(chains: Iterable[Chain], *, header: Sequence[str] = (), n_models: int = 
     return "\n".join([*lines, "END", ""])
 
 
-def dbref(chain: str, accession: str, first: int = 1, last: int = 99) -> str:
+def dbref(chain: str, accession: str, begin: int = 1, end: int = 99) -> str:
     """Return the record that says which protein a chain is of."""
-    return f"DBREF  1TST {chain} {first:>4}  {last:>4}  UNP    {accession:<8} {'NAME_TEST':<12} {first:>5}  {last:>5}"
+    return f"DBREF  1TST {chain} {begin:>4}  {end:>4}  UNP    {accession:<8} {'NAME_TEST':<12} {begin:>5}  {end:>5}"
 
 
-def helix(chain: str, first: str, last: str, kind: int = 1, serial: int = 1) -> str:
-    """Return a HELIX record; `first` and `last` may end with an insertion code."""
-    return (
-        f"HELIX  {serial:>3} {serial:>3} ALA {chain} {_number(first)} ALA {chain} {_number(last)}{kind:>2}" + " " * 30
-    )
+def helix(chain: str, begin: str, end: str, kind: int = 1, serial: int = 1) -> str:
+    """Return a HELIX record; `begin` and `end` may end with an insertion code."""
+    return f"HELIX  {serial:>3} {serial:>3} ALA {chain} {_number(begin)} ALA {chain} {_number(end)}{kind:>2}" + " " * 30
 
 
-def sheet(chain: str, first: str, last: str, name: str = "S") -> str:
+def sheet(chain: str, begin: str, end: str, name: str = "S") -> str:
     """Return a SHEET record of one strand."""
-    return f"SHEET    1 {name:>3} 1 ALA {chain}{_number(first)} ALA {chain}{_number(last)} 0"
+    return f"SHEET    1 {name:>3} 1 ALA {chain}{_number(begin)} ALA {chain}{_number(end)} 0"
 
 
 def _number(text: str) -> str:

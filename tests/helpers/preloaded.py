@@ -64,12 +64,12 @@ def open_commands(folder: Path, environment: Mapping[str, str]) -> Iterator[Path
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(address)
     listening.listen()
-    here = str(Path(__file__).parents[1])
+    tests = str(Path(__file__).parents[1])
     process = subprocess.Popen(
         [sys.executable, "-m", "helpers.preloaded", str(listening.fileno())],
         stdin=subprocess.PIPE,
         pass_fds=[listening.fileno()],
-        env={**environment, "PYTHONPATH": os.pathsep.join([here, environment.get("PYTHONPATH", "")]).rstrip(":")},
+        env={**environment, "PYTHONPATH": os.pathsep.join([tests, environment.get("PYTHONPATH", "")]).rstrip(":")},
     )
     listening.close()
     try:
@@ -98,7 +98,7 @@ def serve(listening: socket.socket) -> None:
 def attend(connection: socket.socket) -> None:
     """Run one command in a child of this process, and tell its exit code."""
     message, streams, _, _ = socket.recv_fds(connection, LARGEST_MESSAGE, 3)
-    said = json.loads(message)
+    request = json.loads(message)
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
@@ -111,10 +111,10 @@ def attend(connection: socket.socket) -> None:
         os.close(stream)
     sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
-    os.chdir(said["folder"])
+    os.chdir(request["folder"])
     os.environ.clear()
-    os.environ.update(said["environment"])
-    sys.argv = ["attlas", *said["words"]]
+    os.environ.update(request["environment"])
+    sys.argv = ["attlas", *request["words"]]
     sys.modules["__main__"].__package__ = None  # else usage is that of `python -m`
     leave(run_main())
 

@@ -130,24 +130,24 @@ def _answer(handler: BaseHTTPRequestHandler, server: Server) -> None:
         handler.send_error(404)
         return
     size = path.stat().st_size
-    asked = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", ""))
-    if asked and int(asked[1]) >= size:
+    byte_range = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", ""))
+    if byte_range and int(byte_range[1]) >= size:
         handler.send_error(416)
         return
-    is_range = asked is not None and server.fault != "no ranges"
-    first, last = (int(asked[1]), min(int(asked[2] or size), size - 1)) if is_range else (0, size - 1)
+    is_range = byte_range is not None and server.fault != "no ranges"
+    begin, end = (int(byte_range[1]), min(int(byte_range[2] or size), size - 1)) if is_range else (0, size - 1)
     is_endless = server.fault == "endless" and path.suffix == ".parquet"
     handler.send_response(206 if is_range else 200)
-    headers = {"Content-Length": str(ENDLESS_BYTES if is_endless else last + 1 - first)}
+    headers = {"Content-Length": str(ENDLESS_BYTES if is_endless else end + 1 - begin)}
     if server.etag:
         headers["ETag"] = server.etag
     if is_range:
-        headers |= {"Content-Range": f"bytes {first}-{last}/{size}"} | server.headers
+        headers |= {"Content-Range": f"bytes {begin}-{end}/{size}"} | server.headers
     for name, value in headers.items():
         handler.send_header(name, value)
     handler.end_headers()
     if handler.command == "GET":
-        _send(handler, server, path, first, last + 1 - first)
+        _send(handler, server, path, begin, end + 1 - begin)
         if is_endless:
             _send_on(handler, server)
 
@@ -173,9 +173,9 @@ def _send_on(handler: BaseHTTPRequestHandler, server: Server) -> None:
         return
 
 
-def _send(handler: BaseHTTPRequestHandler, server: Server, path: Path, first: int, n: int) -> None:
+def _send(handler: BaseHTTPRequestHandler, server: Server, path: Path, begin: int, n: int) -> None:
     with path.open("rb") as file:
-        file.seek(first)
+        file.seek(begin)
         body = file.read(n)
     if server.fault == "cut" and path.suffix == ".parquet":
         body = body[: n // 2]

@@ -43,16 +43,16 @@ class SiteCase:
 
     def carriers(self, type_: str) -> list[str]:
         """Return one accession of each searched sequence that has the feature, the first."""
-        chosen: dict[str, str] = {}
+        accessions: dict[str, str] = {}
         for accession in sorted({a for a, t, _, _ in self.spans if t == type_} & self.searched):
-            chosen.setdefault(self.sequences[accession], accession)
-        return sorted(chosen.values())
+            accessions.setdefault(self.sequences[accession], accession)
+        return sorted(accessions.values())
 
     def labelled(self, accession: str, type_: str) -> set[int]:
-        own = [(b, e) for a, t, b, e in self.spans if (a, t) == (accession, type_)]
+        spans = [(b, e) for a, t, b, e in self.spans if (a, t) == (accession, type_)]
         if type_ == "Disulfide bond":
-            return {at for span in own for at in span}
-        return {at for b, e in own for at in range(b, e + 1)}
+            return {at for span in spans for at in span}
+        return {at for b, e in spans for at in range(b, e + 1)}
 
     def received(self, accession: str) -> list[list[float]]:
         """Return the profile by layer."""
@@ -62,10 +62,10 @@ class SiteCase:
     def structure(self, accession: str, atom: str) -> dict[int, Point]:
         """Return where the residues of a protein's sequence are, in the structure that shows most of them."""
         by_name: dict[tuple[str, str, str], dict[int, Point]] = {}
-        for one in self.shown:
-            point = one.ca if atom == "ca" else one.cb
-            if self.sequences[one.accession] == self.sequences[accession] and point is not None:
-                by_name.setdefault((one.source, one.chain, one.accession), {})[one.position] = point
+        for residue in self.shown:
+            point = residue.ca if atom == "ca" else residue.cb
+            if self.sequences[residue.accession] == self.sequences[accession] and point is not None:
+                by_name.setdefault((residue.source, residue.chain, residue.accession), {})[residue.position] = point
         return min(by_name.items(), key=lambda item: (-len(item[1]), item[0]))[1] if by_name else {}
 
     def _proteins(self) -> list[SyntheticProtein]:
@@ -132,17 +132,17 @@ def within_k(positions: Iterable[int], k: int, n: int) -> set[int]:
     return {at for at in range(1, n + 1) if any(abs(at - p) <= k for p in positions)}
 
 
-def matched_hits(chosen: Iterable[int], near: set[int], letters: dict[int, str]) -> float:
+def matched_hits(positions: Iterable[int], near: set[int], letters: dict[int, str]) -> float:
     """Return the mean hits of residues of the same letters, of those that `letters` names by position."""
     counts = Counter(letters.values())
     hits = Counter(letters[at] for at in near)
-    return sum(hits[letters[at]] / counts[letters[at]] for at in chosen)
+    return sum(hits[letters[at]] / counts[letters[at]] for at in positions)
 
 
-def matched_variance(chosen: Iterable[int], near: set[int], letters: dict[int, str]) -> float:
+def matched_variance(positions: Iterable[int], near: set[int], letters: dict[int, str]) -> float:
     """Return the variance of these hits: a hypergeometric one for each letter."""
     counts, hits = Counter(letters.values()), Counter(letters[at] for at in near)
-    drawn = Counter(letters[at] for at in chosen)
+    drawn = Counter(letters[at] for at in positions)
     return sum(hypergeometric_variance(counts[x], hits[x], n) for x, n in drawn.items())
 
 

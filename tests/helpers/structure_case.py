@@ -47,12 +47,12 @@ def case_text(*, mutated: int, unresolved: int) -> str:
     """Return the structure with a residue of chain A mutated, and one of it without coordinates."""
     tag, letters = "GSHM", list(SEQUENCE)
     letters[mutated - 1] = "A" if letters[mutated - 1] != "A" else "V"
-    a = chain_of(tag + "".join(letters), first=93)
+    a = chain_of(tag + "".join(letters), begin=93)
     a[40] = Atoms("A", 132, a[40].name, insertion="B")
     sequence = components(tag + "".join(letters))
     i = len(tag) + unresolved - 1
     a[i + 1] = Atoms("A", a[i + 1].number, a[i + 1].name, a[i + 1].insertion, is_after_gap=True)
-    b = chain_of(SEQUENCE, chain="B", first=-5)
+    b = chain_of(SEQUENCE, chain="B", begin=-5)
     c = chain_of(PROTEINS[1].sequence, chain="C")
     others = [Atoms("A", 301, "HEM", is_hetero=True), Atoms("B", 401, "HOH", is_hetero=True)]
     header = [

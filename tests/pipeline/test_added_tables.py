@@ -121,10 +121,10 @@ def test_sealed_once_more_an_atlas_keeps_what_was_added(probed: Path, attlas) ->
 
 @pytest.mark.thorough
 def test_a_damaged_file_that_was_added_is_left_out_by_name(probed: Path, tiny_esm: Path, attlas) -> None:
-    first = Manifest.read(AtlasPaths(probed)).of_table(LABELS)[0].path
-    (probed / first).write_bytes(b"")
+    path = Manifest.read(AtlasPaths(probed)).of_table(LABELS)[0].path
+    (probed / path).write_bytes(b"")
     outcome = attlas("build", probed.parent / "p.fasta", "--out", probed, "--model", tiny_esm, "--workers", 0)
-    assert f"removed from labels, because damaged: {first}" in outcome.err
+    assert f"removed from labels, because damaged: {path}" in outcome.err
     assert {file.table for file in assert_whole(probed).added} == {"head_features", "head_max_sites"}
     run(probed)
     assert labelled(probed) == set(PROTEINS)
@@ -249,11 +249,11 @@ def test_a_pass_that_lost_a_shard_is_not_sealed(probed: Path, monkeypatch) -> No
 
 
 def test_a_task_is_not_answered_from_other_tables_than_it_was_asked_of(probed: Path) -> None:
-    paths, asked = AtlasPaths(probed), asked_of(probed)
+    paths, task = AtlasPaths(probed), asked_of(probed)
     gone = Manifest.read(paths).of_table(SEQUENCES)[0]
     add_files(paths, [], is_replaced=lambda file: file == gone)
     with pytest.raises(EnvironmentFault, match="changed while a pass over them was running: sequences"):
-        asked(str(probed), 1, 1)
+        task(str(probed), 1, 1)
 
 
 @pytest.mark.thorough
@@ -312,11 +312,11 @@ def test_a_probe_of_older_features_is_reported_to_be(probed: Path, attlas) -> No
     (probed.parent / "a.csv").write_text("accession,position,label\nP00000,3,Active site\n")
     annotated = attlas("annotate", probed, probed.parent / "a.csv")
     assert annotated.code == 0, annotated.err
-    said = (
+    note = (
         "labels and head_features were computed from other features than the atlas has now: "
         "`attlas probe DIR` renews them"
     )
-    assert said in attlas("ask", probed, *question).err
+    assert note in attlas("ask", probed, *question).err
     assert attlas("report", probed, "--out", probed.parent / "r.html").code == 0
     assert "ead_features was computed from other features" in (probed.parent / "r.html").read_text()
     run(probed)

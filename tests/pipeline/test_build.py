@@ -159,9 +159,9 @@ def test_plan_encode_by_shards_and_seal_write_the_same_bytes(
     assert f"{n_shards:,} shards planned" in planned.out
     # Two at once, as an array job runs them.
     job = start(command("encode", out, "--shards", f"{n_shards - 2}-{n_shards}", "--workers", 0))
-    here = attlas("encode", out, "--shards", f"1-{n_shards - 3}", "--workers", 0)
+    outcome = attlas("encode", out, "--shards", f"1-{n_shards - 3}", "--workers", 0)
     _, err = job.communicate(timeout=120)
-    assert (here.code, job.returncode) == (0, 0), here.err + err
+    assert (outcome.code, job.returncode) == (0, 0), outcome.err + err
     sealed = attlas("seal", out)
     assert sealed.code == 0, sealed.err
     assert digests(out) == digests(reference)
@@ -183,9 +183,9 @@ def test_shards_named_that_are_done_already_compute_nothing_else(
 
 
 def test_the_same_run_twice_writes_the_same_bytes(fasta: Path, tiny_esm: Path, tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    assert build_here(fasta, first, tiny_esm).atlas_id == build_here(fasta, second, tiny_esm).atlas_id
-    assert digests(first) == digests(second)
+    first_atlas, second_atlas = tmp_path / "first", tmp_path / "second"
+    assert build_here(fasta, first_atlas, tiny_esm).atlas_id == build_here(fasta, second_atlas, tiny_esm).atlas_id
+    assert digests(first_atlas) == digests(second_atlas)
 
 
 def test_a_sealed_atlas_is_left_as_it_is(fasta: Path, tiny_esm: Path, tmp_path: Path) -> None:
@@ -221,8 +221,8 @@ def test_the_order_of_the_records_changes_nothing_but_the_lines(fasta: Path, tin
 def test_identical_sequences_are_computed_once_and_answer_under_every_accession(
     tmp_path: Path, tiny_esm: Path, attlas
 ) -> None:
-    one, other = random_proteins([80, 90]).values()
-    records = [("A1", one), ("B2", other), ("C3", one), ("A1", one), ("D4", "MKV*LL")]
+    repeat, single = random_proteins([80, 90]).values()
+    records = [("A1", repeat), ("B2", single), ("C3", repeat), ("A1", repeat), ("D4", "MKV*LL")]
     source = tmp_path / "in.fasta"
     source.write_text("".join(f">{accession}\n{sequence}\n" for accession, sequence in records))
     counts = build_here(source, tmp_path / "atlas", tiny_esm).counts
@@ -308,10 +308,10 @@ def test_a_fasta_whose_proteins_are_all_skipped_is_sealed_and_can_be_asked(
     result = attlas("build", source, "--out", out, "--model", tiny_esm, "--device", "cpu", "--max-length", 20)
     assert (result.code, "0 ok, 3 skipped, 0 failed" in result.out) == (0, True), result.err
     assert assert_whole(out).counts.n_sequences == 0
-    asked = attlas("sql", out, "SELECT accession, reason FROM proteins ORDER BY accession", "--format", "csv")
-    assert asked.code == 0, asked.err
-    assert "B2,no sequence" in asked.out
-    assert "C3,longer than --max-length 20: 50 residues" in asked.out
+    answer = attlas("sql", out, "SELECT accession, reason FROM proteins ORDER BY accession", "--format", "csv")
+    assert answer.code == 0, answer.err
+    assert "B2,no sequence" in answer.out
+    assert "C3,longer than --max-length 20: 50 residues" in answer.out
     nothing = attlas("sql", out, "SELECT count(*) AS n FROM sites", "--format", "csv")
     assert nothing.out.split() == ["n", "0"]
     shown = attlas("show", out, "A1", "--json")

@@ -73,10 +73,10 @@ def test_an_index_of_many_files_answers_as_one_of_one_file(tmp_path: Path) -> No
     proteins = [_protein(i) for i in range(120)]
     write_atlas(tmp_path, proteins)
     with Atlas.open(tmp_path) as atlas:
-        asked = ["A000050", "a000050", "GEN50_50", "gen50", "gen96", "GEN5", "A00005", "nobody", "zz", "0"]
-        asked += [atlas.protein("A000007")["md5"][0].as_py(), "A000007.1", "A000007-2"]
-        expected = [atlas.match(id) for id in asked]
-        assert expected == atlas.matches(asked)
+        ids = ["A000050", "a000050", "GEN50_50", "gen50", "gen96", "GEN5", "A00005", "nobody", "zz", "0"]
+        ids += [atlas.protein("A000007")["md5"][0].as_py(), "A000007.1", "A000007-2"]
+        expected = [atlas.match(id) for id in ids]
+        assert expected == atlas.matches(ids)
 
     # The same names, cut into files of some fifty.
     paths, manifest = AtlasPaths(tmp_path), Manifest.read(AtlasPaths(tmp_path))
@@ -85,8 +85,8 @@ def test_an_index_of_many_files_answers_as_one_of_one_file(tmp_path: Path) -> No
     _rewrite(paths, manifest, files)
     with Atlas.open(tmp_path) as atlas:
         assert atlas.match("gen 7").close == ("gen17",)  # of very many names, the neighbours are compared
-        assert [atlas.match(id) for id in asked] == expected
-        assert atlas.matches(asked) == expected
+        assert [atlas.match(id) for id in ids] == expected
+        assert atlas.matches(ids) == expected
         assert not find_problems(paths, atlas.manifest)
 
 

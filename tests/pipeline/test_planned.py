@@ -179,11 +179,11 @@ def test_proteins_are_joined_a_row_group_at_a_time_with_the_same_rows(tmp_path: 
 def test_an_input_in_any_order_and_number_of_files_has_one_plan(tmp_path: Path, tiny_esm: Path) -> None:
     proteins = random_proteins([30 + i for i in range(9)])
     names = sorted(proteins)
-    one = write_fasta(tmp_path / "one.fasta", proteins)
+    whole_file = write_fasta(tmp_path / "one.fasta", proteins)
     parts = [
         write_fasta(tmp_path / f"{i}.fasta", {name: proteins[name] for name in reversed(names[i::2])}) for i in (0, 1)
     ]
     options = Options(str(tiny_esm), device="cpu")
-    (_, plan), (_, of_parts) = draft_plan(str(one), options), draft_plan([str(part) for part in parts], options)
+    (_, plan), (_, of_parts) = draft_plan(str(whole_file), options), draft_plan([str(part) for part in parts], options)
     assert plan.plan_id == of_parts.plan_id
     assert of_parts.source == "0.fasta, 1.fasta"

@@ -21,17 +21,17 @@ def quietly(*_: object):
 def test_the_settings_of_a_probe_and_of_contacts_are_read_from_their_files(tmp_path: Path, tiny_esm: Path) -> None:
     proteins, out = random_proteins([40, 50]), tmp_path / "atlas"
     build_here(write_fasta(tmp_path / "p.fasta", proteins), out, tiny_esm)
-    first = min(proteins)
-    places = np.random.default_rng(1).normal(0, 9, (len(proteins[first]), 3))
-    add_coordinates(out, {(first, "hand.cif", "A"): places})
+    accession = min(proteins)
+    places = np.random.default_rng(1).normal(0, 9, (len(proteins[accession]), 3))
+    add_coordinates(out, {(accession, "hand.cif", "A"): places})
     add_probe(out, progress=quietly, theta=0.05, types=None, is_by_letter=True, n_workers=0)
     add_contacts(out, ContactSettings(atom="cb", is_heads_only=True), progress=quietly, n_workers=0)
     with Atlas.open(out) as atlas:
-        asked = {table.name: settings_of(atlas.root, atlas.manifest, table) for table in (LABELS, HEAD_CONTACTS)}
+        settings = {table.name: settings_of(atlas.root, atlas.manifest, table) for table in (LABELS, HEAD_CONTACTS)}
         for table in (HEAD_FEATURES, HEAD_MAX_SITES):
-            assert settings_of(atlas.root, atlas.manifest, table) == asked["labels"]
+            assert settings_of(atlas.root, atlas.manifest, table) == settings["labels"]
         assert settings_of(atlas.root, atlas.manifest, CONTACTS) == {}
         assert settings_of(atlas.root, atlas.manifest, PROTEINS) == {}
         theta = atlas.manifest.run.edge_theta
-    assert asked["labels"] == {"theta": 0.05}
-    assert asked["head_contacts"] == {"theta": theta, "atom": "cb", "max_length": None}
+    assert settings["labels"] == {"theta": 0.05}
+    assert settings["head_contacts"] == {"theta": theta, "atom": "cb", "max_length": None}

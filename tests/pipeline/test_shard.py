@@ -36,29 +36,29 @@ def encode_sequences(encoder, sequences, *, pack_tokens):
 
 def with_memory_for(encoder, monkeypatch, n_residues):
     """Have the encoder run out of memory above `n_residues`; return the sizes of the packs it was asked for."""
-    start, asked = encoder.start, []
+    start, sizes = encoder.start, []
 
     def start_if_it_fits(sequences):
         if sequences[1:2] == [make_known_protein(N_KNOWN_RESIDUES)]:
             return start(sequences)
-        asked.append(sum(map(len, sequences)))
-        if asked[-1] > n_residues:
+        sizes.append(sum(map(len, sequences)))
+        if sizes[-1] > n_residues:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
         return start(sequences)
 
     monkeypatch.setattr(encoder, "start", start_if_it_fits)
-    return asked
+    return sizes
 
 
 def test_a_pack_too_large_for_memory_is_split_and_nothing_is_lost(encoder, sequences, monkeypatch):
     expected = encode_sequences(encoder, sequences, pack_tokens=10_000)
-    asked = with_memory_for(encoder, monkeypatch, 80)
+    sizes = with_memory_for(encoder, monkeypatch, 80)
     answers = encode_sequences(encoder, sequences, pack_tokens=10_000)
-    assert asked[0] == sum(LENGTHS)
-    assert all(n <= sum(LENGTHS) / 2 + max(LENGTHS) for n in asked[1:])
-    for ours, whole in zip(answers, expected, strict=True):
-        np.testing.assert_allclose(ours.received, whole.received, rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(ours.heads, whole.heads, rtol=1e-4, atol=1e-5)
+    assert sizes[0] == sum(LENGTHS)
+    assert all(n <= sum(LENGTHS) / 2 + max(LENGTHS) for n in sizes[1:])
+    for answer, whole in zip(answers, expected, strict=True):
+        np.testing.assert_allclose(answer.received, whole.received, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(answer.heads, whole.heads, rtol=1e-4, atol=1e-5)
 
 
 def test_a_sequence_too_large_by_itself_is_the_only_one_lost(encoder, sequences, monkeypatch):
@@ -69,10 +69,10 @@ def test_a_sequence_too_large_by_itself_is_the_only_one_lost(encoder, sequences,
 
 
 def test_packs_keep_to_what_the_device_has_room_for(encoder, sequences, monkeypatch):
-    asked = with_memory_for(encoder, monkeypatch, 10_000)
+    sizes = with_memory_for(encoder, monkeypatch, 10_000)
     monkeypatch.setattr(encoder, "fitting_tokens", 100)
     encode_sequences(encoder, sequences, pack_tokens=10_000)
-    assert asked == [75, 75, 95]  # with two tokens more for each sequence
+    assert sizes == [75, 75, 95]  # with two tokens more for each sequence
 
 
 def test_the_next_pack_is_begun_before_the_last_ones_results_are_waited_for(encoder, sequences, monkeypatch):

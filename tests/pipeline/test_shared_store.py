@@ -104,10 +104,10 @@ def test_a_job_fetches_the_receipts_of_its_own_shards_alone(store: FolderStore, 
     plan = plan_in(store, write_fasta(tmp_path / "in.fasta", random_proteins([900 + i for i in range(8)])), tiny_esm)
     assert len(plan.shards) > 2
 
-    def encode(first: int, last: int) -> int:
+    def encode(begin: int, end: int) -> int:
         return remote_build.encode_missing(
             store.url,
-            lambda plan: plan.shards[first - 1 : last],
+            lambda plan: plan.shards[begin - 1 : end],
             progress=lambda plan, shards: lambda event: None,
             n_workers=0,
         )

@@ -35,15 +35,15 @@ def reader(columns: Mapping[str, list[object]]) -> pa.RecordBatchReader:
 
 def on_a_terminal(*words: object) -> bytes:
     """Return what a command prints to a terminal of its own, stdout and stderr together."""
-    ours, theirs = pty.openpty()
+    reading_end, writing_end = pty.openpty()
     command = [sys.executable, "-m", "attlas.cli.main", *map(str, words)]
-    with subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL) as process:
-        os.close(theirs)
+    with subprocess.Popen(command, stdout=writing_end, stderr=writing_end, stdin=subprocess.DEVNULL) as process:
+        os.close(writing_end)
         printed = b""
-        while part := _read(ours):
+        while part := _read(reading_end):
             printed += part
         process.wait(timeout=60)
-    os.close(ours)
+    os.close(reading_end)
     return printed
 
 

@@ -103,7 +103,7 @@ def test_json_has_no_nan() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "nouns", "said"),
+    ("n", "nouns", "text"),
     [
         (0, ("site",), "0 sites"),
         (1, ("site",), "1 site"),
@@ -112,13 +112,13 @@ def test_json_has_no_nan() -> None:
         (1, ("entry", "entries"), "1 entry"),
     ],
 )
-def test_a_number_has_its_noun_in_the_right_form(n: int, nouns: tuple[str, ...], said: str) -> None:
-    assert counted(n, *nouns) == said
+def test_a_number_has_its_noun_in_the_right_form(n: int, nouns: tuple[str, ...], text: str) -> None:
+    assert counted(n, *nouns) == text
 
 
-@pytest.mark.parametrize(("encoding", "said"), [("utf-8", "▁█ ─ · …"), (None, "▁█ ─ · …"), ("ascii", "_# - , ~")])
-def test_our_own_signs_become_such_as_the_encoding_has(encoding: str | None, said: str) -> None:
-    assert fitting("▁█ ─ · …", encoding) == said
+@pytest.mark.parametrize(("encoding", "text"), [("utf-8", "▁█ ─ · …"), (None, "▁█ ─ · …"), ("ascii", "_# - , ~")])
+def test_our_own_signs_become_such_as_the_encoding_has(encoding: str | None, text: str) -> None:
+    assert fitting("▁█ ─ · …", encoding) == text
 
 
 def test_eight_heights_stay_eight_in_ascii_and_every_sign_one_character() -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -67,8 +68,7 @@ def test_the_number_of_offenders_is_that_given_where_not_all_are_listed() -> Non
     [
         (errno.EACCES, "/a/b", "/a/b cannot be read or written.", "by `chmod`"),
         (errno.EROFS, "/a/b", "/a/b cannot be read or written.", "mounted read-only"),
-        (errno.ENOSPC, None, "A file cannot be read or written.", "free some space"),
-        (errno.EIO, "/a/b", "/a/b cannot be read or written.", "whether its disk is there and whole"),
+        (errno.EIO, None, "A file cannot be read or written.", "whether its disk is there and whole"),
     ],
 )
 def test_an_error_of_the_system_says_which_file_and_what_to_do(
@@ -77,6 +77,22 @@ def test_an_error_of_the_system_says_which_file_and_what_to_do(
     fault = system_fault(OSError(code, os.strerror(code), path))
     assert (fault.what, fault.found) == (what, os.strerror(code))
     assert hint in str(fault.hint)
+
+
+def test_an_error_of_writing_names_the_file_that_was_to_be_and_that_of_the_system() -> None:
+    error = OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), "/a/b/.tmp-c")
+    fault = system_fault(error, Path("/a/b/c"))
+    assert (fault.what, fault.found) == ("/a/b/c cannot be written.", "Not a directory: /a/b/.tmp-c")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize(
+    ("path", "written", "place"), [("/a", Path("/b"), "/b"), ("/a", None, "/a"), (None, None, "a file")]
+)
+def test_a_used_up_quota_counts_as_a_full_disk(code: int, path: str | None, written: Path | None, place: str) -> None:
+    fault = system_fault(OSError(code, os.strerror(code), path), written)
+    assert (fault.what, fault.found) == ("The disk is full.", f"no space left while writing {place}")
+    assert "goes on with the shards that are missing" in str(fault.hint)
 
 
 def test_an_error_of_a_library_without_a_number_keeps_its_words() -> None:

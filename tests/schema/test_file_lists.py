@@ -373,15 +373,15 @@ def test_a_file_in_two_parts_and_a_wrong_digest_of_a_table_are_found(atlas_dir: 
     assert find_problems(paths, Manifest.read(paths)) == []
 
     def name_twice(values: dict[str, Any]) -> None:
-        first, second = (part for part in values["parts"] if part["table"] == "sites")
-        content = json.loads((root / first["path"]).read_text())
+        first_part, second_part = (part for part in values["parts"] if part["table"] == "sites")
+        content = json.loads((root / first_part["path"]).read_text())
         data = json.dumps({**content, "files": content["files"][:1]}).encode()
         sha256 = hashlib.sha256(data).hexdigest()
         entry = content["files"][0]
         names = ("n_rows", "first_sequence_id", "last_sequence_id")
-        second.update({name: entry[name] for name in names}, n_table_bytes=entry["n_bytes"], n_files=1)
-        second.update(path=f"manifest/sites-{sha256[:16]}.json", sha256=sha256, n_bytes=len(data))
-        (root / second["path"]).write_bytes(data)
+        second_part.update({name: entry[name] for name in names}, n_table_bytes=entry["n_bytes"], n_files=1)
+        second_part.update(path=f"manifest/sites-{sha256[:16]}.json", sha256=sha256, n_bytes=len(data))
+        (root / second_part["path"]).write_bytes(data)
 
     change_manifest(root, name_twice)
     assert find_problems(paths, Manifest.read(paths)) == [

@@ -82,9 +82,9 @@ def test_a_file_of_the_user_stays_in_the_folder_for_temporary_files(tmp_path: Pa
 def test_a_container_of_the_same_name_counts_as_another_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = leftovers._name_machine()
+    machine = leftovers._name_machine()
     with monkeypatch.context() as patched:
-        patched.setattr(leftovers, "_name_machine", lambda: f"{here.rpartition('.')[0]}.000000")
+        patched.setattr(leftovers, "_name_machine", lambda: f"{machine.rpartition('.')[0]}.000000")
         other = tmp_path / leftover_name(TEMPORARY_PREFIX, "file")
     gone = tmp_path / leftover_name(TEMPORARY_PREFIX, "file").replace(f"-{os.getpid()}-", "-4194305-")
     for path in (other, gone):

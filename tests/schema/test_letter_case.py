@@ -17,7 +17,7 @@ def test_every_code_point_folds_as_python_folds_it_but_letters_younger_than_unic
     code_points = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000 and chr(code) != "\n"]
     text = "\n".join(map(chr, code_points))
     folded, expected = fold_case(text).split("\n"), text.casefold().split("\n")
-    differing = {code for code, ours, python in zip(code_points, folded, expected, strict=True) if ours != python}
+    differing = {code for code, letters, python in zip(code_points, folded, expected, strict=True) if letters != python}
     assert differing <= YOUNGER
     assert all(folded[i] == chr(code) for i, code in enumerate(code_points) if code in YOUNGER)
 

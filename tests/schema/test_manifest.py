@@ -268,8 +268,8 @@ def test_a_file_with_other_columns_is_found(paths: AtlasPaths, manifest: Manifes
     pq.write_table(rows, path)
     add_block_digests(path)
     wrong = describe_file(paths, path, SITES)
-    found = find_problems(paths, replace(manifest, files=FileList((*manifest.files[:2], wrong))))
-    assert found == ["sites/shard-00001.parquet: its columns are not those of table sites"]
+    problems = find_problems(paths, replace(manifest, files=FileList((*manifest.files[:2], wrong))))
+    assert problems == ["sites/shard-00001.parquet: its columns are not those of table sites"]
 
 
 def test_a_list_of_another_number_of_layers_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
@@ -288,8 +288,8 @@ def test_a_list_of_another_number_of_layers_is_found(paths: AtlasPaths, manifest
 def test_a_wrong_number_of_rows_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
     proteins, names, sites = manifest.files
     files = FileList((proteins, names, replace(sites, n_rows=3)))
-    found = find_problems(paths, replace(manifest, files=files))
-    assert found == ["sites/shard-00001.parquet: 3 rows expected, 2 found"]
+    problems = find_problems(paths, replace(manifest, files=files))
+    assert problems == ["sites/shard-00001.parquet: 3 rows expected, 2 found"]
 
 
 def test_counts_that_do_not_add_up_are_found(paths: AtlasPaths, manifest: Manifest) -> None:

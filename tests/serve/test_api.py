@@ -242,8 +242,8 @@ def test_the_list_as_csv_says_where_it_goes_on(client: TestClient) -> None:
 
 
 def test_proteins_are_searched_as_find_does_and_by_identifiers(client: TestClient, atlas: Atlas) -> None:
-    found = client.get(f"{API}/proteins", params={"q": "tumor antigen"}).json()
-    assert [protein["accession"] for protein in found["proteins"]] == atlas.find("tumor antigen")[
+    answer = client.get(f"{API}/proteins", params={"q": "tumor antigen"}).json()
+    assert [protein["accession"] for protein in answer["proteins"]] == atlas.find("tumor antigen")[
         "accession"
     ].to_pylist()
     by_md5 = client.get(f"{API}/proteins", params={"q": _md5(atlas, "P04637")}).json()["proteins"]

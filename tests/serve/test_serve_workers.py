@@ -175,7 +175,9 @@ def test_a_worker_tells_why_it_cannot_open_the_atlas(tmp_path: Path) -> None:
 @pytest.mark.thorough
 def test_many_clients_at_once_get_the_answers_of_one(client: TestClient, atlas: Atlas) -> None:
     accessions = [f"X{i:05d}" for i in range(12)]
-    paths = [f"{API}/proteins/{accession}{rest}" for accession in accessions for rest in ("", "/sites", "/residues")]
+    paths = [
+        f"{API}/proteins/{accession}{suffix}" for accession in accessions for suffix in ("", "/sites", "/residues")
+    ]
     paths += [f"{API}/proteins?q=random", f"{API}/questions/lengths", f"{API}/questions/sites_per_protein"]
     alone = {path: client.get(path).content for path in paths}
     with ThreadPoolExecutor(8) as threads:

@@ -29,10 +29,10 @@ def mapping(match: StructureMatch, chain: int = 0) -> dict[int, str]:
 
 
 @both_formats
-@pytest.mark.parametrize("first", [1, 101, -7, 900])
-def test_letters_decide_and_numbers_do_not(tmp_path: Path, write: object, first: int) -> None:
-    match = matched(write(tmp_path / "s", chain_of(PROTEIN[20:80], first=first)))  # type: ignore[operator]
-    assert mapping(match) == {21 + i: str(first + i) for i in range(60)}
+@pytest.mark.parametrize("begin", [1, 101, -7, 900])
+def test_letters_decide_and_numbers_do_not(tmp_path: Path, write: object, begin: int) -> None:
+    match = matched(write(tmp_path / "s", chain_of(PROTEIN[20:80], begin=begin)))  # type: ignore[operator]
+    assert mapping(match) == {21 + i: str(begin + i) for i in range(60)}
     assert match.chains[0].mismatches == ()
     assert all(p.letter == PROTEIN[p.position - 1] == p.structure_letter for p in match.chains[0].placed)
 
@@ -78,7 +78,7 @@ def test_tags_are_outside_and_no_mismatches(tmp_path: Path, before: str, after: 
 
 def test_a_mutant_is_named_and_has_no_value(tmp_path: Path) -> None:
     letters = PROTEIN[:49] + ("A" if PROTEIN[49] != "A" else "G") + PROTEIN[50:]
-    match = matched(write_pdb(tmp_path / "s.pdb", chain_of(letters, first=201)))
+    match = matched(write_pdb(tmp_path / "s.pdb", chain_of(letters, begin=201)))
     (mismatch,) = match.chains[0].mismatches
     assert (mismatch.position, mismatch.letter, mismatch.structure_letter) == (50, PROTEIN[49], letters[49])
     assert mismatch.residue.numbered == "250"
@@ -137,7 +137,7 @@ def test_every_copy_is_taken_other_chains_ligands_and_waters_are_not(tmp_path: P
     residues = [
         *chain_of(PROTEIN, chain="A"),
         *chain_of(other, chain="B"),
-        *chain_of(PROTEIN[10:100], chain="C", first=11),
+        *chain_of(PROTEIN[10:100], chain="C", begin=11),
         *(Atoms("D", i, name) for i, name in enumerate(["DA", "DG", "DC", "DT"] * 3, start=1)),
         Atoms("A", 301, "ATP", is_hetero=True),
         Atoms("A", 401, "HOH", is_hetero=True),
@@ -162,7 +162,7 @@ def test_of_an_ensemble_the_first_model_tells(tmp_path: Path) -> None:
 
 
 def test_another_protein_is_refused_with_position_and_letters(tmp_path: Path) -> None:
-    path = write_pdb(tmp_path / "s.pdb", chain_of(random_letters(120, 77), first=5))
+    path = write_pdb(tmp_path / "s.pdb", chain_of(random_letters(120, 77), begin=5))
     with pytest.raises(InputError, match=r"s.pdb chain A: not of P1\.") as caught:
         matched(path)
     message = str(caught.value)
@@ -227,7 +227,7 @@ def test_constructs_cut_tagged_and_mutated_at_random_come_out_as_they_were_made(
     for i in rng.sample(middle, 2):
         made[i] = (made[i][0], rng.choice([c for c in "ACDEFGHIKLMNPQRSTVWY" if c != made[i][1]]))
     lowest = rng.choice([-5, 1, 300])
-    path = write_pdb(tmp_path / "s.pdb", chain_of("".join(letter for _, letter in made), first=lowest))
+    path = write_pdb(tmp_path / "s.pdb", chain_of("".join(letter for _, letter in made), begin=lowest))
     numbers = {p.position: p.residue.number for p in matched(path, protein).chains[0].placed}
     truth = {at: lowest + i for i, (at, _) in enumerate(made) if at is not None}
     differing = {at for at in numbers.keys() | truth.keys() if numbers.get(at) != truth.get(at)}
@@ -238,7 +238,7 @@ def test_constructs_cut_tagged_and_mutated_at_random_come_out_as_they_were_made(
 
 
 def test_packed_and_plain_crlf_and_mmcif_give_the_same(tmp_path: Path) -> None:
-    residues = chain_of(PROTEIN[5:100], first=77)
+    residues = chain_of(PROTEIN[5:100], begin=77)
     plain = write_pdb(tmp_path / "a.pdb", residues)
     (tmp_path / "b.pdb.gz").write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
     (tmp_path / "c.ent").write_bytes(plain.read_bytes().replace(b"\n", b"\r\n"))

@@ -142,13 +142,13 @@ def test_a_header_is_no_member(root: Path, tmp_path: Path, header: str) -> None:
 
 
 def test_another_table_takes_the_place_of_the_first_and_the_same_changes_nothing(root: Path, tmp_path: Path) -> None:
-    one, other = tmp_path / "one.tsv", tmp_path / "other.tsv"
-    one.write_text(f"P1\t{CLUSTERS[0]}\n")
-    other.write_text(f"P2\t{CLUSTERS[0]}\n")
-    first = add_members(root, one)[1]
-    assert add_members(root, one)[1] == first
-    manifest = add_members(root, other)[1]
-    assert manifest.version == first.version + 1
+    table, other_table = tmp_path / "one.tsv", tmp_path / "other.tsv"
+    table.write_text(f"P1\t{CLUSTERS[0]}\n")
+    other_table.write_text(f"P2\t{CLUSTERS[0]}\n")
+    first_manifest = add_members(root, table)[1]
+    assert add_members(root, table)[1] == first_manifest
+    manifest = add_members(root, other_table)[1]
+    assert manifest.version == first_manifest.version + 1
     assert stored(root) == [("P2", CLUSTERS[0])]
     assert len(list((root / "members").iterdir())) == 1
     assert not list(root.glob(".tmp*"))

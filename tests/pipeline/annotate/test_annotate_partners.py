@@ -76,7 +76,7 @@ def complex_text() -> str:
     """Return calmodulin in chain B, before its partner in chain A, and a copy of the partner far away in chain C."""
     return pdb(
         [
-            Chain("B", CALMODULIN, first=101),
+            Chain("B", CALMODULIN, begin=101),
             Chain("A", SHORT, y=5.0, z=3.0, missing=[4], names={7: "GLY"}),
             Chain("C", SHORT, y=100.0),
         ],
@@ -111,7 +111,7 @@ def test_a_chain_of_two_proteins_of_one_sequence_touches_as_each_of_them(paths: 
 
 def test_parts_of_one_protein_are_no_partners_and_copies_of_a_part_are(paths: AtlasPaths, tmp_path: Path) -> None:
     begin, end = CALMODULIN[:30], CALMODULIN[30:]
-    chains = [Chain("A", begin), Chain("B", end, first=31, y=5.0), Chain("C", begin, y=-5.0)]
+    chains = [Chain("A", begin), Chain("B", end, begin=31, y=5.0), Chain("C", begin, y=-5.0)]
     header = [dbref(chain.name, CALMODULIN_ID) for chain in chains]
     reading = read(paths, written(tmp_path, "cut.pdb", pdb(chains, header=header)))
 
@@ -162,10 +162,10 @@ def test_numbers_of_lines_in_the_columns_of_the_charge_are_not_read(paths: Atlas
 
 
 def test_a_chain_behind_the_end_is_refused_by_the_line(paths: AtlasPaths, tmp_path: Path) -> None:
-    first = pdb([Chain("B", CALMODULIN)], header=[dbref("B", CALMODULIN_ID)])
-    second = pdb([Chain("A", SHORT, y=5.0)]).split("\n", 2)[2]
-    source = written(tmp_path, "complex.pdb", first + second)
-    line = first.splitlines().index("END") + 1
+    first_text = pdb([Chain("B", CALMODULIN)], header=[dbref("B", CALMODULIN_ID)])
+    second_text = pdb([Chain("A", SHORT, y=5.0)]).split("\n", 2)[2]
+    source = written(tmp_path, "complex.pdb", first_text + second_text)
+    line = first_text.splitlines().index("END") + 1
     with pytest.raises(InputError, match=rf"(?s)behind its END.*END on line {line}, .* of chains A.*sed {line}d"):
         read(paths, source)
 
@@ -244,10 +244,10 @@ def test_distances_of_large_chains_are_measured_in_blocks(monkeypatch: pytest.Mo
     from attlas.pipeline.annotate.structures import partners
 
     random = np.random.default_rng(0)
-    first, second = (
+    first_chain, second_chain = (
         partners.PlacedChain(None, np.arange(1, 41, dtype=np.int32), random.uniform(0, 30, (40, 3))) for _ in range(2)
     )
-    whole = list(partners.find_contacts(first, second))
+    whole = list(partners.find_contacts(first_chain, second_chain))
     monkeypatch.setattr(partners, "_CELLS", 100)
-    assert list(partners.find_contacts(first, second)) == whole
+    assert list(partners.find_contacts(first_chain, second_chain)) == whole
     assert len(whole) > 20

@@ -34,8 +34,8 @@ def paths(built: Path, tmp_path: Path) -> AtlasPaths:
     return AtlasPaths(tmp_path / "atlas")
 
 
-def read(paths: AtlasPaths, source: Path, **said: object) -> Import:
-    return annotate(paths, AnnotationSource(source, **said))[0]
+def read(paths: AtlasPaths, source: Path, **settings: object) -> Import:
+    return annotate(paths, AnnotationSource(source, **settings))[0]
 
 
 def rows(paths: AtlasPaths, table: Table = COORDINATES) -> list[dict]:
@@ -66,15 +66,15 @@ def one_name(
     loop = document[0].init_loop(
         "_struct_conf.", ["conf_type_id", "beg_auth_asym_id", "beg_auth_seq_id", "end_auth_seq_id"]
     )
-    for first, last in helices:
-        loop.add_row(["HELX_P", "A", str(first), str(last)])
+    for begin, end in helices:
+        loop.add_row(["HELX_P", "A", str(begin), str(end)])
     path = folder / "x.cif"
     document.write_file(str(path))
     return path
 
 
 def test_two_polymers_of_two_proteins_are_both_stored_from_their_own_atoms(paths: AtlasPaths, tmp_path: Path) -> None:
-    chains = [Chain("A", CALMODULIN), Chain("B", SHORT, y=40, first=101)]
+    chains = [Chain("A", CALMODULIN), Chain("B", SHORT, y=40, begin=101)]
     header = [dbref("A", "P0DP23"), dbref("B", "Q00001")]
     reading = read(paths, one_name(tmp_path, chains, header, helices=[(3, 9), (104, 108)]))
     assert (reading.report.n_chains, reading.report.n_records, reading.report.rejected) == (2, 2, {})
@@ -85,7 +85,7 @@ def test_two_polymers_of_two_proteins_are_both_stored_from_their_own_atoms(paths
 
 
 def test_two_pieces_of_one_protein_are_stored_as_one_chain(paths: AtlasPaths, tmp_path: Path) -> None:
-    chains = [Chain("A", CALMODULIN[:30]), Chain("B", CALMODULIN[30:], y=9, first=31)]
+    chains = [Chain("A", CALMODULIN[:30]), Chain("B", CALMODULIN[30:], y=9, begin=31)]
     reading = read(paths, one_name(tmp_path, chains, [dbref("A", "P0DP23"), dbref("B", "P0DP23")]))
     assert (reading.report.n_chains, reading.report.rejected) == (2, {})
     assert [(row["position"], row["ca_y"]) for row in rows(paths)] == [
@@ -95,7 +95,7 @@ def test_two_pieces_of_one_protein_are_stored_as_one_chain(paths: AtlasPaths, tm
 
 @pytest.mark.parametrize("options", [{}, {"accessions": ("Q00001",)}, {"accessions": ("Q00001",), "chain": "A"}])
 def test_of_two_copies_under_one_name_the_second_is_named(paths: AtlasPaths, tmp_path: Path, options: dict) -> None:
-    chains = [Chain("A", SHORT), Chain("B", SHORT, y=40, first=101)]
+    chains = [Chain("A", SHORT), Chain("B", SHORT, y=40, begin=101)]
     header = [dbref("A", "Q00001"), dbref("B", "Q00001")]
     reading = read(paths, one_name(tmp_path, chains, header), **options)
     assert said(reading, OTHER) == ["Q00001 chain A of x.cif it lies on the same positions as the other"]
@@ -116,7 +116,7 @@ def test_polymers_whose_residues_have_the_same_numbers_cannot_be_told_apart(path
 
 
 def test_a_polymer_that_is_not_of_the_protein_asked_for_is_named(paths: AtlasPaths, tmp_path: Path) -> None:
-    source = one_name(tmp_path, [Chain("A", CALMODULIN), Chain("B", SHORT, y=40, first=101)])
+    source = one_name(tmp_path, [Chain("A", CALMODULIN), Chain("B", SHORT, y=40, begin=101)])
     reading = read(paths, source, accessions=("Q00001",))
     assert said(reading, "not the sequence of the protein") == ["chain A of x.cif not of Q00001"]
     assert {(row["accession"], row["ca_y"]) for row in rows(paths)} == {("Q00001", 40.0)}
@@ -132,22 +132,22 @@ def test_a_protein_named_twice_has_its_chain_once(paths: AtlasPaths, tmp_path: P
 
 
 def test_dna_under_the_name_of_a_protein_chain_is_named(paths: AtlasPaths, tmp_path: Path) -> None:
-    dna = Chain("D", "ACGTACGT", y=90, first=101, names=dict(enumerate(["DA", "DC", "DG", "DT"] * 2)))
+    dna = Chain("D", "ACGTACGT", y=90, begin=101, names=dict(enumerate(["DA", "DC", "DG", "DT"] * 2)))
     reading = read(paths, one_name(tmp_path, [Chain("A", SHORT), dna], [dbref("A", "Q00001")]))
     assert said(reading, "no protein chain") == ["chain A of x.cif DNA, 8 residues"]
     assert (reading.report.n_chains, reading.report.n_records) == (1, 2)
 
 
 def test_the_second_polymer_of_a_name_touches_other_chains_like_the_first(paths: AtlasPaths, tmp_path: Path) -> None:
-    chains = [Chain("A", CALMODULIN), Chain("B", SHORT, y=40, first=101), Chain("C", SHORT[::-1], y=45)]
+    chains = [Chain("A", CALMODULIN), Chain("B", SHORT, y=40, begin=101), Chain("C", SHORT[::-1], y=45)]
     header = [dbref("A", "P0DP23"), dbref("B", "Q00001"), dbref("C", "Q00002")]
     read(paths, one_name(tmp_path, chains, header, keep="C"))
-    found = {(row["accession"], row["description"]) for row in rows(paths, FEATURES) if row["type"] == "Interface"}
-    assert found == {("Q00001", "chain A with chain C"), ("Q00002", "chain C with chain A")}
+    interfaces = {(row["accession"], row["description"]) for row in rows(paths, FEATURES) if row["type"] == "Interface"}
+    assert interfaces == {("Q00001", "chain A with chain C"), ("Q00002", "chain C with chain A")}
 
 
 def test_every_polymer_has_a_name_of_its_own_in_the_file(tmp_path: Path) -> None:
-    file = read_structure(one_name(tmp_path, [Chain("A", SHORT), Chain("B", SHORT, y=40, first=101)]))
+    file = read_structure(one_name(tmp_path, [Chain("A", SHORT), Chain("B", SHORT, y=40, begin=101)]))
     assert [chain.name for chain in file.chains] == ["A", "A"]
     assert len({chain.part for chain in file.chains}) == 2
 
@@ -159,14 +159,14 @@ def test_heads_held_against_structures_before_are_reported_to_be_of_those(
     paths: AtlasPaths, tmp_path: Path, attlas: Callable
 ) -> None:
     note = "head_contacts was computed from other coordinates than the atlas has now: `attlas contacts DIR` renews it"
-    one = written(tmp_path, "one.pdb", pdb([Chain("A", SHORT)], header=[dbref("A", "Q00001")]))
-    two = written(tmp_path, "two.pdb", pdb([Chain("A", CALMODULIN)], header=[dbref("A", "P0DP23")]))
-    assert note not in attlas("annotate", paths.root, one).err
+    structure = written(tmp_path, "one.pdb", pdb([Chain("A", SHORT)], header=[dbref("A", "Q00001")]))
+    other_structure = written(tmp_path, "two.pdb", pdb([Chain("A", CALMODULIN)], header=[dbref("A", "P0DP23")]))
+    assert note not in attlas("annotate", paths.root, structure).err
     assert attlas("contacts", paths.root, "--heads-only", "--workers", "0").code == 0
-    assert note not in attlas("annotate", paths.root, one).err
+    assert note not in attlas("annotate", paths.root, structure).err
     families = written(tmp_path, "f.csv", "accession,family\nQ00001,PF00069\n")
     assert note not in attlas("annotate", paths.root, families).err
-    assert note in attlas("annotate", paths.root, two).err
+    assert note in attlas("annotate", paths.root, other_structure).err
     replaced = written(tmp_path, "one.pdb", pdb([Chain("B", SHORT)], header=[dbref("B", "Q00001")]))
     outcome = attlas("annotate", paths.root, replaced)
     assert "Replaced 20 residues with coordinates that an earlier import of one.pdb had added." in outcome.err

@@ -227,7 +227,7 @@ def test_a_file_that_says_nothing_is_known_by_its_sequence(paths: AtlasPaths, tm
 
 
 def test_a_tag_before_a_known_sequence_is_left_out_and_counted(paths: AtlasPaths, tmp_path: Path) -> None:
-    reading = read(paths, written(tmp_path, "c.pdb", pdb([Chain("A", "HHHHHH" + SHORT, first=-5)])))
+    reading = read(paths, written(tmp_path, "c.pdb", pdb([Chain("A", "HHHHHH" + SHORT, begin=-5)])))
     assert [row["position"] for row in rows(paths, COORDINATES)] == list(range(1, 21))
     assert remarks(reading, "residues not of the protein, left out") == ["Q00001 chain A of c.pdb 6 of the chain's 26"]
 
@@ -413,7 +413,7 @@ def test_of_twenty_models_the_first_is_read_and_said(paths: AtlasPaths, tmp_path
 
 def test_an_element_is_clipped_to_residues_of_the_protein(paths: AtlasPaths, tmp_path: Path) -> None:
     header = [dbref("A", "Q00001"), helix("A", "-3", "4", 5), helix("A", "-5", "-4", serial=2), sheet("A", "18", "20")]
-    read(paths, written(tmp_path, "c.pdb", pdb([Chain("A", "HHHHHH" + SHORT, first=-5)], header=header)))
+    read(paths, written(tmp_path, "c.pdb", pdb([Chain("A", "HHHHHH" + SHORT, begin=-5)], header=header)))
     assert features(paths, "Helix") == [("Q00001", 1, 4, "chain A, 3-10 helix")]
     assert features(paths, "Beta strand") == [("Q00001", 18, 20, "chain A, sheet S")]
 

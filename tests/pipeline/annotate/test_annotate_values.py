@@ -225,11 +225,11 @@ def test_the_b_column_is_read_as_biopython_reads_it(paths: AtlasPaths, tmp_path:
 
 def test_another_chain_may_be_asked_for(paths: AtlasPaths) -> None:
     read_track(paths, LIPASE_FILE, "b")
-    first = values(paths)
+    first_values = values(paths)
     read_track(paths, LIPASE_FILE, "b of B", chain="B")
-    other = {row["position"]: row["value"] for row in rows(paths, TRACKS) if row["name"] == "b of B"}
-    assert len(other) > 150
-    assert {position for (_, position, _), value in first.items() if value != other.get(position)}
+    other_values = {row["position"]: row["value"] for row in rows(paths, TRACKS) if row["name"] == "b of B"}
+    assert len(other_values) > 150
+    assert {position for (_, position, _), value in first_values.items() if value != other_values.get(position)}
 
 
 def numbered_model(chain: Chain, accession: str) -> str:
@@ -244,7 +244,7 @@ def numbered_model(chain: Chain, accession: str) -> str:
 def test_values_of_a_structure_are_mapped_by_letters_and_never_by_numbers(paths: AtlasPaths, tmp_path: Path) -> None:
     # Numbers are 100 off, the first five residues are a tag, one residue is mutated, one has no coordinates.
     mutated = CALMODULIN[:29] + ("W" if CALMODULIN[29] != "W" else "A") + CALMODULIN[30:]
-    chain = Chain("A", "GSHMG" + mutated, first=96, missing=(10,))
+    chain = Chain("A", "GSHMG" + mutated, begin=96, missing=(10,))
     imported = read_track(paths, written(tmp_path, "model.pdb", numbered_model(chain, "P0DP23")), "plddt")
     assert values(paths) == {
         ("P0DP23", at, letter): 100 + at for at, letter in enumerate(CALMODULIN, start=1) if at not in (6, 30)

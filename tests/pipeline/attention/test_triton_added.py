@@ -101,11 +101,13 @@ def wide(values: torch.Tensor) -> np.ndarray:
 
 
 def assert_agrees(case: Case, *, relative: float = 1e-5, output: float = 1e-5) -> None:
-    ours = case.reduce()
+    reduction = case.reduce()
     q, k, v = map(wide, case.make_parts())
     v = np.repeat(v, case.n_heads // case.n_key_heads, axis=0)
     pack = Pack(case.lengths, DEVICE)
-    for tokens, profile, heads in zip(pack.slices, ours.received.split(pack.n_residues), ours.heads, strict=True):
+    for tokens, profile, heads in zip(
+        pack.slices, reduction.received.split(pack.n_residues), reduction.heads, strict=True
+    ):
         attention = case.expected_map(q[:, tokens], k[:, tokens])
         profiles = received(attention)
         np.testing.assert_allclose(wide(profile), profiles, atol=relative * profiles.max(), rtol=relative)
@@ -118,7 +120,7 @@ def assert_agrees(case: Case, *, relative: float = 1e-5, output: float = 1e-5) -
             # The filler in place of a token is no query that anybody reads.
             rows = slice(int(case.ends[0]), attention.shape[1] - int(case.ends[1]))
             expected = (attention @ v[:, tokens])[:, rows]
-            np.testing.assert_allclose(wide(ours.output[:, tokens][:, rows]), expected, atol=output, rtol=output)
+            np.testing.assert_allclose(wide(reduction.output[:, tokens][:, rows]), expected, atol=output, rtol=output)
 
 
 CASES = {
@@ -195,10 +197,12 @@ def test_tiles_outside_of_a_window_are_not_read() -> None:
     for part in (q, k, v):
         part[:, 300:] = torch.nan
     added = OffsetScores(window=20)
-    ours = reduce_triton(LayerInputs(q, k, v, pack=Pack((600,), DEVICE), scaling=SCALING, added=added), theta=THETA)
-    assert torch.isfinite(ours.received[:190]).all()
-    assert torch.isfinite(ours.output[:, :190]).all()
-    assert torch.isnan(ours.received[300:]).all()
+    reduction = reduce_triton(
+        LayerInputs(q, k, v, pack=Pack((600,), DEVICE), scaling=SCALING, added=added), theta=THETA
+    )
+    assert torch.isfinite(reduction.received[:190]).all()
+    assert torch.isfinite(reduction.output[:, :190]).all()
+    assert torch.isnan(reduction.received[300:]).all()
 
 
 @pytest.mark.thorough

@@ -83,9 +83,9 @@ def maps(tiny_esm: Path, proteins) -> dict[str, np.ndarray]:
 def test_the_fused_score_is_the_mean_of_the_corrected_maps(tiny_esm: Path, proteins, maps, heads) -> None:
     encoder = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3)
     scores = predict_fused_scores(encoder, list(proteins.values()), [Head(*head) for head in heads])
-    for name, ours in zip(proteins, scores, strict=True):
+    for name, score in zip(proteins, scores, strict=True):
         expected = np.mean([maps[name][head] for head in heads], axis=0)
-        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(score, expected, rtol=0, atol=1e-5)
     assert np.ptp(scores[0]) > 0.1
 
 
@@ -97,8 +97,8 @@ def test_the_contact_head_is_as_before_beside_the_fused_heads(tiny_esm: Path, pr
     tokens = torch.from_numpy(encoder.vocabulary.token_ids(sequence))[None]
     model = transformers.EsmModel.from_pretrained(tiny_esm, add_pooling_layer=False, attn_implementation="eager").eval()
     with torch.inference_mode():
-        theirs = model.predict_contacts(tokens, torch.ones_like(tokens))[0].numpy()
-    np.testing.assert_allclose(probabilities, theirs, rtol=0, atol=1e-4)
+        expected = model.predict_contacts(tokens, torch.ones_like(tokens))[0].numpy()
+    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-4)
 
 
 def test_heads_that_a_model_lacks_are_no_mean(tiny_esm: Path) -> None:
@@ -120,12 +120,12 @@ def precision_by_hand(scores: np.ndarray, chain: np.ndarray) -> float:
 
 @pytest.mark.thorough
 def test_heads_are_ranked_by_their_mean_precision_on_the_drawn_proteins(atlas_dir: Path, maps, places) -> None:
-    chosen = choose_heads(atlas_dir, ChoiceSettings(n_best=5, n_proteins=3, seed=7))
+    result = choose_heads(atlas_dir, ChoiceSettings(n_best=5, n_proteins=3, seed=7))
     long_enough = sorted(name for name, chain in places.items() if np.isfinite(chain).all(1).sum() >= 75)
     assert long_enough != sorted(places)
-    names = [protein.accession for protein in chosen.choice.proteins]
+    names = [protein.accession for protein in result.choice.proteins]
     assert names == [long_enough[i] for i in sorted(random.Random(7).sample(range(len(long_enough)), 3))]
-    assert chosen.n_judges == len(long_enough) - 3
+    assert result.n_judges == len(long_enough) - 3
 
     precisions = {
         (layer, head): mean(precision_by_hand(maps[name][layer, head], places[name]) for name in names)
@@ -134,8 +134,8 @@ def test_heads_are_ranked_by_their_mean_precision_on_the_drawn_proteins(atlas_di
     }
     assert max(precisions.values()) > 0
     ranked = sorted(precisions, key=lambda at: (-precisions[at], at))[:5]
-    assert [(head.layer, head.head) for head in chosen.choice.heads] == ranked
-    assert [head.precision for head in chosen.choice.heads] == pytest.approx(
+    assert [(head.layer, head.head) for head in result.choice.heads] == ranked
+    assert [head.precision for head in result.choice.heads] == pytest.approx(
         [precisions[at] for at in ranked], abs=1e-6
     )
 
@@ -203,9 +203,13 @@ def test_the_stored_pairs_are_the_best_of_the_mean_and_say_what_chose_the_heads(
         assert {row["chose_heads"] for row in rows} == {name in choosing}
         i, j = (np.array([row[column] for row in rows], int) - 1 for column in "ij")
         np.testing.assert_allclose([row["score"] for row in rows], expected[i, j], rtol=0, atol=1e-5)
-        for first, last in LIMITS.values():
-            is_in_range = (j - i >= first) & (j - i <= last)
-            pairs = [(a, b) for a in range(len(sequence)) for b in range(a + first, min(a + last + 1, len(sequence)))]
+        for min_separation, max_separation in LIMITS.values():
+            is_in_range = (j - i >= min_separation) & (j - i <= max_separation)
+            pairs = [
+                (a, b)
+                for a in range(len(sequence))
+                for b in range(a + min_separation, min(a + max_separation + 1, len(sequence)))
+            ]
             assert is_in_range.sum() == min(len(pairs), 2 * len(sequence))
             stored = {*zip(i[is_in_range].tolist(), j[is_in_range].tolist(), strict=True)}
             others = [expected[pair] for pair in pairs if pair not in stored]

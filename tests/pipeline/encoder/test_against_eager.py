@@ -33,10 +33,10 @@ NEAR_TIE = {"layer": 1e-5, "count": 1e-4, "rounding": 2e-4}
 
 @dataclass
 class Compared:
-    """One protein, ours beside float64."""
+    """One protein, in float32 beside float64."""
 
     accession: str
-    ours: np.ndarray  # (L, N)
+    received: np.ndarray  # (L, N)
     heads: np.ndarray  # (L, H, S)
     expected: EagerAnswer
 
@@ -62,10 +62,10 @@ def compared(weights, ordered, is_thorough):
         stored = ordered[::4]
         expected = read_stored(files.weights_sha256(), [protein.accession for protein in stored])[::4]
         ordered = stored[::4]
-    ours = []
+    encoded = []
     for pack in cut_packs([protein.length for protein in ordered], 1024):
-        ours += encoder.encode([protein.sequence for protein in ordered[pack]])
-    both = zip(ordered, ours, expected, strict=True)
+        encoded += encoder.encode([protein.sequence for protein in ordered[pack]])
+    both = zip(ordered, encoded, expected, strict=True)
     return [Compared(protein.accession, answer.received, answer.heads, eager) for protein, answer, eager in both]
 
 
@@ -76,10 +76,10 @@ def with_heads(compared):
 
 @pytest.mark.thorough
 def test_the_stored_answers_are_those_computed_anew(weights, ordered):
-    some = ordered[::4]
-    stored = read_stored(find_model(str(weights)).weights_sha256(), [protein.accession for protein in some])
+    sample = ordered[::4]
+    stored = read_stored(find_model(str(weights)).weights_sha256(), [protein.accession for protein in sample])
     assert sum(answer.heads is not None for answer in stored) == 25
-    for protein, answer in zip(some, stored, strict=True):
+    for protein, answer in zip(sample, stored, strict=True):
         anew = compute_eager(weights, protein.sequence, has_heads=answer.heads is not None)
         np.testing.assert_allclose(answer.received, anew.received, rtol=1e-6)
         if answer.heads is not None:
@@ -94,14 +94,14 @@ def test_there_are_200_proteins(proteins):
 @pytest.mark.parametrize("rule", each_nth_by_default(RULES, 2))
 def test_layer_of_convergence_and_ordered_sites_equal_those_of_eager_float64(compared, with_heads, rule):
     different, ties = [], []
-    some = compared if rule == DEFAULT_RULE else with_heads
-    for protein in some:
-        called = call_sites(protein.ours, rule=rule)
+    comparisons = compared if rule == DEFAULT_RULE else with_heads
+    for protein in comparisons:
+        called = call_sites(protein.received, rule=rule)
         layer, positions, nearness = convergence(protein.expected.received, rule=rule)
         if (called.layer, called.positions.tolist()) != (layer, positions):
             is_tie = any(nearness[name] < limit for name, limit in NEAR_TIE.items())
             (ties if is_tie else different).append((protein.accession, nearness))
-    print(f"{rule}: {len(some) - len(different) - len(ties)} of {len(some)} equal, near-ties: {ties}")
+    print(f"{rule}: {len(comparisons) - len(different) - len(ties)} of {len(comparisons)} equal, near-ties: {ties}")
     assert not different
     assert len(ties) <= 4
 
@@ -109,7 +109,7 @@ def test_layer_of_convergence_and_ordered_sites_equal_those_of_eager_float64(com
 def test_attention_received_as_stored_is_within_a_thousandth_of_the_layers_maximum(compared):
     worst = 0.0
     for protein in compared:
-        stored = protein.ours.astype(np.float16).astype(np.float64)
+        stored = protein.received.astype(np.float16).astype(np.float64)
         difference = np.abs(stored - protein.expected.received) / protein.expected.received.max(1, keepdims=True)
         worst = max(worst, float(difference.max()))
     print(f"largest difference of stored profiles: {worst:.1e} of the layer's maximum")
@@ -139,7 +139,7 @@ def test_edges_are_counted_exactly_but_for_pairs_at_the_threshold(with_heads):
 def test_the_exact_solver_is_never_worse_than_pwlf_on_real_profiles(with_heads):
     n_converged = 0
     for protein in with_heads:
-        profile = protein.ours[call_sites(protein.ours).layer]
+        profile = protein.received[call_sites(protein.received).layer]
         comparison = compare_with_pwlf(profile, fit_two_segments)
         assert comparison.is_no_worse, protein.accession
         if comparison.is_converged:

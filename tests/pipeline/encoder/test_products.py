@@ -186,9 +186,11 @@ def test_a_compiled_model_has_the_profiles_of_the_uncompiled_one(tiny_esm):
     torch._dynamo.reset()
     compile_layers(compiled.model, compiled.n_layers, backend="aot_eager")
     for pack in (["MKWVTFISLLFLFSSAYS", "MK"], ["ACDEFGHIKLMNPQRSTVWY" * 4]):
-        for exact, ours, other in zip(*(of.encode(pack) for of in (plain, uncompiled, compiled)), strict=True):
-            np.testing.assert_allclose(other.received, ours.received, rtol=1e-4, atol=1e-5)
-            difference = np.abs(ours.received - exact.received).max() / exact.received.max()
+        for exact, of_uncompiled, of_compiled in zip(
+            *(of.encode(pack) for of in (plain, uncompiled, compiled)), strict=True
+        ):
+            np.testing.assert_allclose(of_compiled.received, of_uncompiled.received, rtol=1e-4, atol=1e-5)
+            difference = np.abs(of_uncompiled.received - exact.received).max() / exact.received.max()
             assert 0 < difference < 1e-3
 
 
@@ -201,8 +203,8 @@ def test_compiled_layers_add_to_scores_what_uncompiled_ones_do(name, tmp_path):
     torch._dynamo.reset()
     compile_layers(compiled.model, compiled.n_layers, backend="aot_eager")
     for pack in (["MKWVTFISLLFLFSSAYS", "MK"], ["ACDEFGHIKLMNPQRSTVWY" * 4]):
-        for exact, ours in zip(*(encoder.encode(pack) for encoder in (uncompiled, compiled)), strict=True):
-            difference = np.abs(ours.received - exact.received).max() / exact.received.max()
+        for exact, of_compiled in zip(*(encoder.encode(pack) for encoder in (uncompiled, compiled)), strict=True):
+            difference = np.abs(of_compiled.received - exact.received).max() / exact.received.max()
             assert 0 < difference < 1e-3
 
 
@@ -223,8 +225,8 @@ def test_every_architecture_that_a_gpu_reduces_runs_with_split_layers(architectu
     architecture.save(tmp_path)
     plain, halves = (load(tmp_path, products=products) for products in (PLAIN, SPLIT))
     assert any(isinstance(part, SplitLinear) for part in halves.model.modules())
-    (exact,), (ours,) = (encoder.encode(["MKWVTFISLLFLFSSAYSRGV"]) for encoder in (plain, halves))
-    difference = np.abs(ours.received - exact.received).max() / exact.received.max()
+    (exact,), (of_halves,) = (encoder.encode(["MKWVTFISLLFLFSSAYSRGV"]) for encoder in (plain, halves))
+    difference = np.abs(of_halves.received - exact.received).max() / exact.received.max()
     assert 0 < difference < 1e-3
 
 
@@ -263,11 +265,11 @@ def test_sites_by_products_of_halves_are_those_of_plain_float32(weights, human_s
     )  # fmt: skip
     n_moved, largest = 0, 0.0
     for sequence in human_sequences:
-        (exact,), (ours,) = plain.encode([sequence]), halves.encode([sequence])
-        sites = [set(call_sites(answer.received).positions.tolist()) for answer in (exact, ours)]
+        (exact,), (of_halves,) = plain.encode([sequence]), halves.encode([sequence])
+        sites = [set(call_sites(answer.received).positions.tolist()) for answer in (exact, of_halves)]
         n_moved += sites[0] != sites[1]
         scale = exact.received.max(1, keepdims=True)
-        largest = max(largest, float((np.abs(ours.received - exact.received) / scale).max()))
+        largest = max(largest, float((np.abs(of_halves.received - exact.received) / scale).max()))
     print(f"{len(human_sequences)} proteins: {n_moved} with other sites, profiles within {largest:.1e}")
     assert n_moved == 0
     assert largest < 1e-3

@@ -43,15 +43,15 @@ def head_means(model: Path, folder: Path, attlas: Run) -> np.ndarray:
         line.split("\t")[0] for line in (EXAMPLES / "features.tsv").read_text().splitlines() if "active site" in line
     }
     proteins = read_proteome(str(EXAMPLES / "proteins.fasta")).proteins
-    some = {p.accession: p.sequence for p in proteins if p.accession in carriers and p.length <= LONGEST}
-    assert len(some) >= 4
-    build_here(write_fasta(folder / "some.fasta", some), folder / "atlas", model)
+    sequences = {p.accession: p.sequence for p in proteins if p.accession in carriers and p.length <= LONGEST}
+    assert len(sequences) >= 4
+    build_here(write_fasta(folder / "some.fasta", sequences), folder / "atlas", model)
     attlas("annotate", folder / "atlas", EXAMPLES / "features.tsv")
     quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
     add_probe(folder / "atlas", theta=0.3, types=["Active site"], is_by_letter=False, **quiet)
     with Atlas.open(folder / "atlas") as atlas:
         rows = atlas.ask("head_auc", labels="Active site", min_proteins=1).to_pylist()
-    assert {row["n_proteins"] for row in rows} == {len(some)}
+    assert {row["n_proteins"] for row in rows} == {len(sequences)}
     return np.array([row["auc"] for row in sorted(rows, key=lambda row: (row["layer"], row["head"]))])
 
 

@@ -35,5 +35,5 @@ def test_a_residue_that_homology_gives_is_told_whatever_its_rank(monkeypatch: py
     assert sorted(row["position"] for row in rows[2:]) == list(donor.positions)
     assert {row["homolog"] for row in rows[2:]} == {donor.accession}
     assert min(row["rank"] for row in rows[2:]) > 2
-    known = ";".join(f"{donor.sequence[position - 1]}{position}" for position in donor.positions)
-    assert {(row["nearest"], row["nearest_sites"]) for row in rows} == {(donor.accession, known)}
+    nearest_sites = ";".join(f"{donor.sequence[position - 1]}{position}" for position in donor.positions)
+    assert {(row["nearest"], row["nearest_sites"]) for row in rows} == {(donor.accession, nearest_sites)}

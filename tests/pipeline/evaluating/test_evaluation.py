@@ -258,10 +258,10 @@ def _check_features(gff: str, rows: list[dict[str, Any]]) -> None:
     features = [line.split("\t") for line in gff.splitlines() if not line.startswith("#")]
     expected = sorted((row["accession"], row["position"], row["rank"]) for row in rows)
     attributes = [dict(pair.split("=", 1) for pair in feature[8].split(";")) for feature in features]
-    found = [
+    ranked_residues = [
         (feature[0], int(feature[3]), int(part["rank"])) for feature, part in zip(features, attributes, strict=True)
     ]
-    assert found == expected
+    assert ranked_residues == expected
     assert {feature[2] for feature in features} == {"amino_acid"}
     assert {unquote(part["Note"]) for part in attributes} == {PREDICTION_SENTENCE}
     assert {part["Ontology_term"] for part in attributes} == {"ECO:0008004"}

@@ -28,7 +28,7 @@ def test_grouped_precision_is_scikit_learns(n_values: int) -> None:
 def test_average_precision_is_the_mean_over_all_orders_of_equal_scores() -> None:
     scores = np.array([2, 2, 2, 1, 1, 1.0])
     labels = np.array([True, False, False, True, True, False])
-    orders = [list(first) + list(last) for first in permutations(range(3)) for last in permutations(range(3, 6))]
+    orders = [list(top) + list(bottom) for top in permutations(range(3)) for bottom in permutations(range(3, 6))]
     # Scores that fall by place: no ties are left.
     values = [average_precision_score(labels[order], -np.arange(6)) for order in orders]
     assert compute_average_precision(scores, labels) == pytest.approx(np.mean(values))

@@ -26,18 +26,18 @@ def choose(labelled: LabelledSet) -> ChosenPredictor:
 
 
 @pytest.fixture(scope="module")
-def chosen() -> ChosenPredictor:
+def predictor() -> ChosenPredictor:
     """Return the predictor of proteins that all have the effect."""
     return choose(make_set(60, effect=3.0))
 
 
 @pytest.mark.thorough
-def test_a_model_that_is_off_is_judged_by_its_calibrated_probabilities(chosen: ChosenPredictor) -> None:
+def test_a_model_that_is_off_is_judged_by_its_calibrated_probabilities(predictor: ChosenPredictor) -> None:
     """The ridge keeps coefficients too small for so clear an effect; the line, fitted on other families, mends it."""
-    assert chosen.slope_before > SLOPES[1]
-    assert chosen.calibration.slope == pytest.approx(1, abs=0.2)
-    assert chosen.calibration.slope_low < 1 < chosen.calibration.slope_high
-    assert chosen.is_probability
+    assert predictor.slope_before > SLOPES[1]
+    assert predictor.calibration.slope == pytest.approx(1, abs=0.2)
+    assert predictor.calibration.slope_low < 1 < predictor.calibration.slope_high
+    assert predictor.is_probability
 
 
 @pytest.mark.thorough
@@ -48,14 +48,14 @@ def test_a_family_that_is_unlike_all_others_leaves_ranks_alone() -> None:
 
 
 @pytest.mark.thorough
-def test_bins_are_of_the_probabilities_that_are_printed(chosen: ChosenPredictor) -> None:
+def test_bins_are_of_the_probabilities_that_are_printed(predictor: ChosenPredictor) -> None:
     labelled = make_set(60, effect=3.0)
     printed = []
     for split in split_by_fold(assign_folds(labelled.groups, seed=0)):
         best = fit_best(labelled, split, [LETTER_WITH_ATTENTION])
         printed += [make_probability(best.line.apply(best.score(place))) for place in split.test]
 
-    bins = chosen.calibration.bins
+    bins = predictor.calibration.bins
     by_hand = [part.mean() for part in np.array_split(np.sort(np.concatenate(printed)), len(bins))]
     assert [part.probability for part in bins] == pytest.approx(by_hand)
 

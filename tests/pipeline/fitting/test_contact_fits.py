@@ -139,8 +139,8 @@ def test_rows_are_those_of_scikit_learn_on_stored_features(root: Path, fit: Fit,
             )
             expected[~training] = ridge.predict(scaler.transform(x[~training]))
 
-        ours = SetScores(scores.samples).of_target(place, 0, "label")
-        np.testing.assert_allclose(ours, expected, atol=1e-6, err_msg=str(source))
+        fitted_scores = SetScores(scores.samples).of_target(place, 0, "label")
+        np.testing.assert_allclose(fitted_scores, expected, atol=1e-6, err_msg=str(source))
         row = rows[source.kind, -1 if source.layer is None else source.layer]
         rounded = expected.astype(np.float32)  # equal separations score the same
         assert row["auprc"] == pytest.approx(average_precision_score(labels, rounded, sample_weight=weights), abs=1e-6)
@@ -185,8 +185,8 @@ def test_features_are_those_of_transformers(root: Path, tiny_esm: Path, probes: 
 
     for layer, heads in enumerate(eager_layers(tiny_esm, sequence.sequence)):
         maps = np.stack([corrected(head)[sample.i, sample.j] for head in heads], axis=1)
-        ours = features.columns(ProbeInput(ATTENTION_PAIRS, layer), SHAPE.n_heads)
-        np.testing.assert_allclose(ours, maps, atol=1e-5)
+        columns = features.columns(ProbeInput(ATTENTION_PAIRS, layer), SHAPE.n_heads)
+        np.testing.assert_allclose(columns, maps, atol=1e-5)
 
     model = EsmModel.from_pretrained(tiny_esm, add_pooling_layer=False).eval().double()
     tokens = EsmTokenizer.from_pretrained(tiny_esm)(sequence.sequence, return_tensors="pt")
@@ -196,9 +196,9 @@ def test_features_are_those_of_transformers(root: Path, tiny_esm: Path, probes: 
         along = (hidden[layer + 1][0, 1:-1].numpy() - directions.means[layer]) @ directions.vectors[layer]
         # The trace of a symmetric form is the same however its products are laid out.
         products = multiply_directions(along[sample.i], along[sample.j])
-        ours = features.columns(ProbeInput(EMBEDDING_PAIRS, layer), SHAPE.n_heads)
-        np.testing.assert_allclose(ours, products, atol=1e-4)
-        assert ours.shape[1] == directions.n_products == N_DIRECTIONS * (N_DIRECTIONS + 1) // 2
+        columns = features.columns(ProbeInput(EMBEDDING_PAIRS, layer), SHAPE.n_heads)
+        np.testing.assert_allclose(columns, products, atol=1e-4)
+        assert columns.shape[1] == directions.n_products == N_DIRECTIONS * (N_DIRECTIONS + 1) // 2
 
 
 def test_a_sample_stands_for_all_pairs_in_every_bin(probes: ContactProbes) -> None:

@@ -181,9 +181,9 @@ def test_clusters_are_computed_where_no_file_is_given(root: Path) -> None:
     labelled = read_labelled(paths, manifest, ("Active site",)).sequences
     sequences = [replace(s, sequence=x) for s, x in zip(labelled, strangers + relatives, strict=False)]
     grouping = group_labelled(paths, manifest, sequences, by="cluster40", clusters=None, database=None)
-    first, second = grouping.groups[:3].tolist(), grouping.groups[3:].tolist()
-    assert first == second
-    assert len(set(first)) == 3
+    stranger_groups, relative_groups = grouping.groups[:3].tolist(), grouping.groups[3:].tolist()
+    assert stranger_groups == relative_groups
+    assert len(set(stranger_groups)) == 3
     assert grouping.method.startswith("single linkage at 40% identity over half of the shorter protein or more (Smith")
 
 
@@ -238,10 +238,12 @@ def test_the_verb_adds_the_rows_and_writes_them_and_names_what_is_left_out(
 
 def test_another_fit_replaces_the_rows_of_the_atlas(root: Path, fit: Fit, tmp_path: Path) -> None:
     paths = AtlasPaths(shutil.copytree(root, tmp_path / "atlas"))
-    first = publish_fits(paths, fit.table)
-    second = publish_fits(paths, fit.table.slice(0, 5))
-    assert second.version == first.version + 1
-    assert [path.name for path in (paths.root / "fits").iterdir()] == [Path(second.of_table(FITS)[0].path).name]
+    first_manifest = publish_fits(paths, fit.table)
+    second_manifest = publish_fits(paths, fit.table.slice(0, 5))
+    assert second_manifest.version == first_manifest.version + 1
+    assert [path.name for path in (paths.root / "fits").iterdir()] == [
+        Path(second_manifest.of_table(FITS)[0].path).name
+    ]
     with Atlas.open(paths.root) as atlas:
         assert atlas.sql("FROM fits").to_pylist() == fit.table.slice(0, 5).to_pylist()
 

@@ -81,7 +81,7 @@ def test_a_fold_is_left_out_and_the_penalty_is_chosen_without_it(data: tuple[np.
 def test_sums_of_parts_add_up_and_are_taken_away(data: tuple[np.ndarray, ...]) -> None:
     x, y, folds = data
     parts = [make_moments(x[folds == fold], y[folds == fold]) for fold in range(N_FOLDS)]
-    rest = add_moments(parts).minus(parts[1])
+    training = add_moments(parts).minus(parts[1])
     expected = make_moments(x[folds != 1], y[folds != 1])
     for name in ("n", "x", "xx", "y", "yy", "xy"):
-        np.testing.assert_allclose(getattr(rest, name), getattr(expected, name), rtol=1e-9)
+        np.testing.assert_allclose(getattr(training, name), getattr(expected, name), rtol=1e-9)

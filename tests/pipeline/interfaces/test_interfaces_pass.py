@@ -58,10 +58,10 @@ def test_values_are_those_of_the_pair_run_alone(judged: tuple[Path, AddedInterfa
     encoder = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3, attention="plain")
     accession, partner = HETEROMERS[1]  # of which the contacts are given in the other direction
     sequences = PROTEINS[accession], PROTEINS[partner]
-    known = make_known_interface(draw_contacts(accession, partner), lengths=(len(sequences[0]), len(sequences[1])))
+    interface = make_known_interface(draw_contacts(accession, partner), lengths=(len(sequences[0]), len(sequences[1])))
     (measures,) = measure_trials(
         encoder,
-        [Trial(0, "linker", "given", *sequences, partner, known)],
+        [Trial(0, "linker", "given", *sequences, partner, interface)],
         gap=100,
         begin_trial=lambda trial: MeasureHeads(trial, apc="joined"),
         is_both_orders=True,
@@ -73,7 +73,7 @@ def test_values_are_those_of_the_pair_run_alone(judged: tuple[Path, AddedInterfa
             of_head = measures[row["layer"], 4 if row["head"] is None else row["head"]]
             stored = np.array([row[name] for name in MEASURES], float)
             np.testing.assert_allclose(stored, of_head, rtol=1e-5, err_msg=f"{row}")
-            assert row["n_contacts"] == len(known.contacts)
+            assert row["n_contacts"] == len(interface.contacts)
 
 
 def test_contacts_of_a_homodimer_count_in_both_directions(judged: tuple[Path, AddedInterfaces]) -> None:

@@ -89,14 +89,14 @@ def test_numbers_are_means_over_directions_and_orders_of_the_eager_maps(paired: 
 
 
 def test_a_swapped_partner_is_of_another_homology_group(paired: Path) -> None:
-    own = {row["pair_id"]: (row["accession"], row["partner"]) for row in read_rows(paired, PAIRS)}
+    pair_names = {row["pair_id"]: (row["accession"], row["partner"]) for row in read_rows(paired, PAIRS)}
     rows = read_rows(paired, PAIR_NULLS)
-    group_of = {own[row["pair_id"]]: row["homology_group"] for row in rows}
-    given = {frozenset(names) for names in own.values()}
+    group_of = {pair_names[row["pair_id"]]: row["homology_group"] for row in rows}
+    given = {frozenset(names) for names in pair_names.values()}
     assert group_of[HETEROMERS[0]] == group_of[UNKNOWN]  # which share a protein
     for row in rows:
         if row["kind"] == "swapped":
-            others = {names for names in own.values() if names[1] == row["partner"]}
+            others = {names for names in pair_names.values() if names[1] == row["partner"]}
             assert row["homology_group"] not in {group_of[names] for names in others}
             assert frozenset((row["accession"], row["partner"])) not in given
 

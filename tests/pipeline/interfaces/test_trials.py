@@ -33,8 +33,8 @@ def eager(tiny_esm: Path) -> EsmModel:
 
 def make_trial(form: Form) -> Trial:
     sequence, partner = random_proteins([20, 24]).values()
-    known = make_known_interface(CONTACTS, lengths=(20, 24))
-    return Trial(0, form, "given", sequence, partner, "P00001", known)
+    interface = make_known_interface(CONTACTS, lengths=(20, 24))
+    return Trial(0, form, "given", sequence, partner, "P00001", interface)
 
 
 def read_maps(eager: EsmModel, encoder: Encoder, trial: Trial) -> np.ndarray:

@@ -90,10 +90,10 @@ def test_by_hand_each_head_then_long_range_then_turns() -> None:
         (0, 2, 4, 5): 0.2,  # a head without an edge has its turn
     }
     candidates = as_links({link: np.float32(weight) for link, weight in weights.items()})
-    chosen = as_weights(choose_links(candidates, n_residues=6, per_residue=1, theta=THETA))
-    assert list(chosen) == [(0, 0, 1, 2), (0, 0, 2, 3), (0, 1, 1, 9), (0, 1, 2, 9), (0, 1, 3, 9), (0, 1, 9, 1)]
-    chosen = as_weights(choose_links(candidates, n_residues=8, per_residue=1, theta=THETA))
-    assert {(0, 2, 4, 5), (0, 1, 8, 1)} <= set(chosen)
+    links = as_weights(choose_links(candidates, n_residues=6, per_residue=1, theta=THETA))
+    assert list(links) == [(0, 0, 1, 2), (0, 0, 2, 3), (0, 1, 1, 9), (0, 1, 2, 9), (0, 1, 3, 9), (0, 1, 9, 1)]
+    links = as_weights(choose_links(candidates, n_residues=8, per_residue=1, theta=THETA))
+    assert {(0, 2, 4, 5), (0, 1, 8, 1)} <= set(links)
 
 
 @pytest.mark.parametrize("n_residues", [1, 3])
@@ -111,8 +111,8 @@ def test_the_choice_does_not_depend_on_the_order_of_the_candidates(order: tuple[
     weights = {(0, at % 3, at + 1, 12 - at): np.float32(0.5) for at in range(9)}
     candidates = as_links(weights)
     shuffled = candidates.select(np.array(order or range(9), np.intp))
-    chosen = choose_links(shuffled, n_residues=4, per_residue=1, theta=THETA)
-    assert as_weights(chosen) == as_weights(choose_links(candidates, n_residues=4, per_residue=1, theta=THETA))
+    links = choose_links(shuffled, n_residues=4, per_residue=1, theta=THETA)
+    assert as_weights(links) == as_weights(choose_links(candidates, n_residues=4, per_residue=1, theta=THETA))
 
 
 def test_no_candidates_give_no_links_of_the_right_types() -> None:

@@ -151,11 +151,11 @@ def test_a_pass_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [({"floor": 0.0}, "floor"), ({"floor": 0.31}, "above 0, to 0.3"), ({"per_residue": 0}, "links")],
 )
-def test_settings_that_make_no_sense_are_refused(small: Path, settings: dict, said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_settings_that_make_no_sense_are_refused(small: Path, settings: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         run(small, **settings)
 
 

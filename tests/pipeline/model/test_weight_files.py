@@ -80,9 +80,9 @@ def test_the_files_hashed_are_those_that_transformers_chooses(model, present):
         with pytest.raises(EnvironmentFault, match="holds no weights"):
             find_model(str(model))
         return
-    chosen, _ = modeling_utils._get_resolved_checkpoint_files(str(model), **arguments, is_remote_code=False)
+    checkpoint_files, _ = modeling_utils._get_resolved_checkpoint_files(str(model), **arguments, is_remote_code=False)
     hashed = [path.name for path in find_model(str(model)).weights if not path.name.endswith(".index.json")]
-    assert hashed == sorted(Path(path).name for path in chosen)
+    assert hashed == sorted(Path(path).name for path in checkpoint_files)
 
 
 def test_a_model_in_shards_is_loaded_and_its_digest_is_of_all_of_them(model):

@@ -15,8 +15,8 @@ from attlas.queries import Atlas
 from attlas.schema import EnvironmentFault, InputError
 
 
-def join(first: str, second: str, form: str, gap: int = 100) -> JoinedInput:
-    return join_sequences((first, second), form, vocabulary=ESM2_VOCABULARY, filler=0, gap=gap)
+def join(sequence: str, partner: str, form: str, gap: int = 100) -> JoinedInput:
+    return join_sequences((sequence, partner), form, vocabulary=ESM2_VOCABULARY, filler=0, gap=gap)
 
 
 def words_of(joined: JoinedInput) -> str:

@@ -186,8 +186,8 @@ def test_links_without_aliases_are_refused_unless_the_atlas_has_these_ids(tmp_pa
     with pytest.raises(InputError, match=r"(?s)STRING's own identifiers.*line 2: 9606.A 9606.B 999.*--aliases FILE"):
         read_pairs(path, names=NAMES)
     columns: dict[str, list[object]] = {name: [None, None] for name in NAME_COLUMNS}
-    own = NameTable(pa.table({**columns, "accession": ["9606.A", "9606.B"]}))
-    assert [pair.accession for pair in read_pairs(path, names=own).pairs] == ["9606.A"]
+    protein_names = NameTable(pa.table({**columns, "accession": ["9606.A", "9606.B"]}))
+    assert [pair.accession for pair in read_pairs(path, names=protein_names).pairs] == ["9606.A"]
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ def _choose_links(pair: EagerPair) -> dict[tuple[int, int, int, int], np.float32
             for i in strongest:
                 name = layer, head, int(i) + 1 + chain * FAR, key + 1 + (1 - chain) * FAR
                 candidates[name] = weights[i]
-    n_residues = len(pair.first) + len(pair.second)
+    n_residues = len(pair.tokens) + len(pair.partner_tokens)
     return choose_by_rule(candidates, n_residues=n_residues, per_residue=PER_RESIDUE, theta=THETA)
 
 
@@ -217,7 +217,9 @@ def test_contacts_across_are_those_of_the_head_on_the_joined_map(real: Atlas, ea
         for form in eager.forms:
             forward = predict_contacts(weights, joined[form, "forward"], HEADS)
             reverse = predict_contacts(weights, joined[form, "reverse"], HEADS)
-            probability, score = ((one + other.T) / 2 for one, other in zip(forward, reverse, strict=True))
+            probability, score = (
+                (forward_map + reverse_map.T) / 2 for forward_map, reverse_map in zip(forward, reverse, strict=True)
+            )
             rows = rows_of(real, "pair_contacts", pair, form=form)
             places = np.array([(row["i"] - 1, row["j"] - 1) for row in rows]).T
             for name, values in (("probability", probability), ("score", score)):

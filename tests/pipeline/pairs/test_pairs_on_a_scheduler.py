@@ -48,13 +48,13 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
 def test_every_pass_on_a_scheduler_writes_the_bytes_of_one_process(
     paired: Path, dask: DaskProcesses, tmp_path: Path, attlas: Callable
 ) -> None:
-    here, there = (shutil.copytree(paired, tmp_path / name) for name in ("here", "there"))
+    local_root, scheduler_root = (shutil.copytree(paired, tmp_path / name) for name in ("here", "there"))
     for verb, *options in PASSES:
         arguments = [str(option).format(pairs=paired.parent / "pairs.tsv") for option in options]
-        for root, workers in ((here, ("--workers", 0)), (there, ("--scheduler", dask.address))):
+        for root, workers in ((local_root, ("--workers", 0)), (scheduler_root, ("--scheduler", dask.address))):
             run = attlas(verb, root, *arguments, *workers)
             assert run.code == 0, (verb, run.err)
-        assert digests(here) == digests(there), verb
+        assert digests(local_root) == digests(scheduler_root), verb
 
 
 @pytest.mark.thorough

@@ -110,14 +110,14 @@ def test_a_pair_has_a_row_for_each_direction_order_layer_and_head(small: Path) -
         ).to_pylist()
         keys = atlas.sql(f"SELECT count(*) AS n FROM (SELECT DISTINCT {', '.join(PAIR_HEADS.key)} FROM pair_heads)")
         n_rows = atlas.sql("SELECT count(*) AS n FROM pair_heads")
-        own = atlas.sql("SELECT DISTINCT pair_id FROM pair_heads WHERE mirror IS NOT NULL ORDER BY ALL")
+        mirrored = atlas.sql("SELECT DISTINCT pair_id FROM pair_heads WHERE mirror IS NOT NULL ORDER BY ALL")
         (received,) = atlas.sql(
             "SELECT count(*) AS n FROM pair_residues WHERE pair_id = 2 AND accession = 'A1'"
         ).to_pylist()
     assert len(counts) == 2 * 2 * 3
     assert {row["n"] for row in counts} == {2 * 4}
     assert keys == n_rows
-    assert own["pair_id"].to_pylist() == [2, 3]  # A1 with itself, and with A2 of the same sequence
+    assert mirrored["pair_id"].to_pylist() == [2, 3]  # A1 with itself, and with A2 of the same sequence
     assert received["n"] == 2 * 2 * len(SEQUENCE)  # both copies, two forms
 
 

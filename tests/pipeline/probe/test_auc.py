@@ -25,17 +25,17 @@ def random_case(seed: int, *, n_residues: int, n_values: int | None) -> tuple[np
 @pytest.mark.parametrize("n_residues", [2, 3, 40, 301])
 def test_it_is_that_of_scikit_learn_and_of_scipy(n_residues: int, n_values: int | None) -> None:
     received, labels = random_case(n_residues, n_residues=n_residues, n_values=n_values)
-    found = compute_auc(received, labels)
-    assert found.shape == (5, 4)
+    aucs = compute_auc(received, labels)
+    assert aucs.shape == (5, 4)
     n_compared = 0
     for head, row in enumerate(received):
         for label, where in enumerate(labels):
             if where.all() or not where.any():
-                assert np.isnan(found[head, label])
+                assert np.isnan(aucs[head, label])
                 continue
-            assert found[head, label] == pytest.approx(roc_auc_score(where, row), abs=1e-12)
+            assert aucs[head, label] == pytest.approx(roc_auc_score(where, row), abs=1e-12)
             u = mannwhitneyu(row[where], row[~where]).statistic
-            assert found[head, label] == pytest.approx(u / (where.sum() * (~where).sum()), abs=1e-12)
+            assert aucs[head, label] == pytest.approx(u / (where.sum() * (~where).sum()), abs=1e-12)
             n_compared += 1
     assert n_compared >= 5
 
@@ -58,8 +58,8 @@ def test_an_area_is_the_one_counted_by_hand(received: list[float], labelled: lis
 
 
 def test_without_residues_of_both_kinds_there_is_none() -> None:
-    found = compute_auc(np.array([[1.0, 2.0]]), np.array([[True, True], [False, False], [True, False]]))
-    assert np.isnan(found[0]).tolist() == [True, True, False]
+    aucs = compute_auc(np.array([[1.0, 2.0]]), np.array([[True, True], [False, False], [True, False]]))
+    assert np.isnan(aucs[0]).tolist() == [True, True, False]
     assert np.isnan(compute_auc(np.array([[1.0]]), np.array([[True]]))).all()
 
 

@@ -83,9 +83,11 @@ def test_sequences_are_in_order_of_length_and_md5_and_name_all_their_proteins(me
 
 
 def test_the_processes_that_parse_give_the_same_as_this_one(messy: Path) -> None:
-    here, others = (arranged(messy, sizes=Sizes(block_bytes=700, n_parsers=n_parsers)) for n_parsers in (0, 2))
-    assert others.workspace.is_used
-    assert contents(others) == contents(here)
+    arrangement, parallel_arrangement = (
+        arranged(messy, sizes=Sizes(block_bytes=700, n_parsers=n_parsers)) for n_parsers in (0, 2)
+    )
+    assert parallel_arrangement.workspace.is_used
+    assert contents(parallel_arrangement) == contents(arrangement)
 
 
 def test_a_parser_that_dies_is_reported(tmp_path: Path, messy: Path) -> None:
@@ -302,8 +304,15 @@ UNIREF = (
 def test_headers_of_uniref_give_name_organism_representative_and_members(
     header: str, expected: tuple[object, ...]
 ) -> None:
-    found = parse_header(header, line=1)
-    values = (found.accession, found.entry_name, found.organism, found.taxon_id, found.description, found.n_members)
+    record = parse_header(header, line=1)
+    values = (
+        record.accession,
+        record.entry_name,
+        record.organism,
+        record.taxon_id,
+        record.description,
+        record.n_members,
+    )
     assert values == expected
 
 

@@ -114,9 +114,9 @@ def test_a_uniprot_record_gives_every_field_and_uniprots_checksums(read) -> None
     ],
 )
 def test_headers_are_read_field_by_field(header: str, expected: tuple[object, ...]) -> None:
-    found = parse_header(header, line=1)
-    fields = (found.accession, found.entry_name, found.gene, found.organism)
-    assert (*fields, found.taxon_id, found.sequence_version, found.description) == expected
+    record = parse_header(header, line=1)
+    fields = (record.accession, record.entry_name, record.gene, record.organism)
+    assert (*fields, record.taxon_id, record.sequence_version, record.description) == expected
 
 
 @pytest.mark.parametrize("header", ["", " ", "\t "])
@@ -167,9 +167,9 @@ def test_a_record_that_cannot_be_read_is_skipped_with_its_reason_and_the_others_
 
 
 def test_a_latin_1_file_keeps_its_headers_and_names_the_letter(read) -> None:
-    one, two = read(">a naïve\nMKV\n>b\nMé\n".encode("latin-1")).proteins
-    assert one.description == "naïve"
-    assert two.reason == "no amino acid: letter 'é' (U+00E9) at position 2 (line 4)"
+    protein, other_protein = read(">a naïve\nMKV\n>b\nMé\n".encode("latin-1")).proteins
+    assert protein.description == "naïve"
+    assert other_protein.reason == "no amino acid: letter 'é' (U+00E9) at position 2 (line 4)"
 
 
 def test_a_file_without_any_computable_protein_is_still_an_answer(read) -> None:
@@ -181,8 +181,8 @@ def test_a_file_without_any_computable_protein_is_still_an_answer(read) -> None:
 
 
 def test_one_residue_and_the_longest_human_protein_are_computed(read) -> None:
-    one, longest = read(f">one\nM\n>titin\n{'MKV' * 11_450}\n").proteins
-    assert (one.length, one.reason, longest.length, longest.reason) == (1, None, 34_350, None)
+    shortest, longest = read(f">one\nM\n>titin\n{'MKV' * 11_450}\n").proteins
+    assert (shortest.length, shortest.reason, longest.length, longest.reason) == (1, None, 34_350, None)
 
 
 @pytest.mark.thorough

@@ -73,8 +73,8 @@ def test_fit_is_never_worse_than_pwlf_and_has_its_breakpoint_where_pwlf_converge
 
 @pytest.mark.thorough
 def test_pwlf_converges_often_enough_for_the_comparison_to_mean_something() -> None:
-    seen = [compare_with_pwlf(profile(1, 60, seed=seed)[0], fit_two_segments) for seed in range(10)]
-    assert sum(one.is_converged for one in seen) >= 8
+    comparisons = [compare_with_pwlf(profile(1, 60, seed=seed)[0], fit_two_segments) for seed in range(10)]
+    assert sum(comparison.is_converged for comparison in comparisons) >= 8
 
 
 def test_fit_finds_an_exact_elbow_between_two_points() -> None:

@@ -239,12 +239,12 @@ def test_beside_the_kernels_of_a_gpu_vectors_leave_the_attention_as_it_is(
     by_device, by_host = (load(tiny_esm, attention=attention) for attention in ("triton", "tiled"))
     task = EmbedProteins("id", (), ("mean", "cls"), (0, 1), "float32", 32, None)
     pack = ["MKWVTFISLLFLFSSAYS", "MK"]
-    plain, ours, expected = (
+    plain, vector_answers, expected = (
         by_device.encode(pack),
         task.begin_with_attention(by_device, pack)(),
         task.begin_with_attention(by_host, pack)(),
     )
-    for attention, same, of_host in zip(plain, ours, expected, strict=True):
+    for attention, same, of_host in zip(plain, vector_answers, expected, strict=True):
         np.testing.assert_array_equal(same.heads, attention.heads)
         np.testing.assert_array_equal(same.received, attention.received)
         np.testing.assert_allclose(same.vectors, of_host.vectors, rtol=0, atol=1e-4)

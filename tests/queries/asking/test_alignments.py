@@ -38,7 +38,7 @@ def test_a_whole_sequence_a_piece_and_a_span_are_placed(atlas: Atlas) -> None:
         "P0DP24/11-50": cam[10:50] + "~~--_",
     }
     rows, notes = placed(atlas, source)
-    assert [(accession, first) for accession, first, _ in rows] == [("P0DP23", 1), ("P04637", 101), ("P0DP24", 11)]
+    assert [(accession, begin) for accession, begin, _ in rows] == [("P0DP23", 1), ("P04637", 101), ("P0DP24", 11)]
     assert rows[1][2] == f"--{P53[100:140]}---"
     assert notes == []
 

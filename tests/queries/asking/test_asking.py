@@ -155,9 +155,9 @@ def test_a_literal_means_the_value(value: object) -> None:
 def test_values_are_bound_and_never_run(atlas: Atlas) -> None:
     hostile = "x') OR true --"
     assert [row["n_with"] for row in atlas.ask("layers_of_word", word=hostile).to_pylist()] == [0] * 4
-    asked = ask(atlas, "layers_of_word", {"word": hostile})
-    assert "'x'') OR true --'" in asked.sql
-    assert atlas.sql(asked.sql).equals(asked.answer(atlas).read_all())
+    question = ask(atlas, "layers_of_word", {"word": hostile})
+    assert "'x'') OR true --'" in question.sql
+    assert atlas.sql(question.sql).equals(question.answer(atlas).read_all())
     assert atlas.ask("sites_on_residues", residues=["' OR true --", "C"]).num_rows == len(
         [r for r in atlas.sql("FROM sites").to_pylist() if r["residue"] == "C"]
     )

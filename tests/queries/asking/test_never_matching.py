@@ -111,8 +111,10 @@ def test_the_tree_of_an_older_duckdb_is_read_too() -> None:
 def test_comparisons_are_those_of_the_text_in_its_order() -> None:
     query = "FROM heads h WHERE h.layer = 1 AND head IN (2, 3) AND NOT (label = 'a') AND layer = head AND layer < 9"
     ((tree,),) = duckdb.execute(TREE, {"query": query}).fetchall()  # to its end: the connection is everybody's
-    found = [(c.column, c.tables, c.value) for c in comparisons_in(tree)]
-    assert found == [(name, ("heads",), v) for name, v in (("layer", 1), ("head", 2), ("head", 3), ("label", "a"))]
+    comparisons = [(c.column, c.tables, c.value) for c in comparisons_in(tree)]
+    assert comparisons == [
+        (name, ("heads",), v) for name, v in (("layer", 1), ("head", 2), ("head", 3), ("label", "a"))
+    ]
 
 
 def test_sql_and_the_shell_note_it_on_stderr_and_answer(annotated_dir: Path, attlas: Callable) -> None:

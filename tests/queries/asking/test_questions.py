@@ -360,9 +360,9 @@ def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[At
 
     text = (ROOT / "examples" / "proteins.fasta").read_text()
     records = [f">{record}" for record in text.split(">")[1:]]
-    chosen = {"P0DP23", "P0DP24", "P69905", "P68871", "P02144", "P01308", "P99999", "P0DPR3", "P07203"}
+    accessions = {"P0DP23", "P0DP24", "P69905", "P68871", "P02144", "P01308", "P99999", "P0DPR3", "P07203"}
     folder = tmp_path_factory.mktemp("real")
-    (folder / "small.fasta").write_text("".join(r for r in records if r.split("|")[1] in chosen))
+    (folder / "small.fasta").write_text("".join(r for r in records if r.split("|")[1] in accessions))
     quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
     build(str(folder / "small.fasta"), folder / "atlas", Options(str(weights), device="cpu"), **quiet)
     add_tables_at_random(folder / "atlas")

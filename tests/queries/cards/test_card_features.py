@@ -107,10 +107,10 @@ def test_a_feature_on_a_site_says_the_rank_of_the_site(tmp_path: Path) -> None:
 
 def test_proteins_that_share_a_sequence_keep_their_own_features(root: Path) -> None:
     with Atlas.open(root) as atlas:
-        (first,), (second,), (third,) = (answer_id(atlas, name) for name in ("P1", "P2", "P3"))
-    assert [row.type for row in second.features or ()] == ["Modified residue"]
-    assert len(first.features or ()) == 5
-    assert third.features == ()
+        (first_answer,), (second_answer,), (third_answer,) = (answer_id(atlas, name) for name in ("P1", "P2", "P3"))
+    assert [row.type for row in second_answer.features or ()] == ["Modified residue"]
+    assert len(first_answer.features or ()) == 5
+    assert third_answer.features == ()
     assert not any(line.lstrip().startswith("known") for line in drawn(root, "P3"))
 
 
@@ -153,9 +153,9 @@ def test_the_card_names_families_of_one_database_and_counts_the_others(tmp_path:
     assert drawn(root, "P2")[2] == "families: mine kinases"
     assert not any(line.startswith("families") for line in drawn(root, "P3"))
     with Atlas.open(root) as atlas:
-        (first,), (third,) = (answer_id(atlas, name) for name in ("P1", "P3"))
-        assert [row["family"] for row in first.to_json(atlas.manifest)["families"]] == ["IPR1", "PF1", "PF2"]
-        assert third.to_json(atlas.manifest)["families"] == []
+        (first_answer,), (third_answer,) = (answer_id(atlas, name) for name in ("P1", "P3"))
+        assert [row["family"] for row in first_answer.to_json(atlas.manifest)["families"]] == ["IPR1", "PF1", "PF2"]
+        assert third_answer.to_json(atlas.manifest)["families"] == []
 
 
 def test_many_families_are_cut_and_counted(tmp_path: Path) -> None:

@@ -186,16 +186,16 @@ def test_layers_and_sequence_of_a_card_are_chosen(attlas: Command, atlas_dir: Pa
 def test_json_has_the_layers_asked_for_and_the_same_form_for_a_file_of_ids(
     attlas: Command, atlas_dir: Path, ids_file: Path
 ) -> None:
-    (one,) = json.loads(attlas("show", atlas_dir, "P0DP23", "--json", "--layers", "1,0").out)
-    assert [profile["layer"] for profile in one["profiles"]] == [1, 0]
-    assert len(one["profiles"][0]["received"]) == 149
+    (calmodulin,) = json.loads(attlas("show", atlas_dir, "P0DP23", "--json", "--layers", "1,0").out)
+    assert [profile["layer"] for profile in calmodulin["profiles"]] == [1, 0]
+    assert len(calmodulin["profiles"][0]["received"]) == 149
     many = json.loads(attlas("show", atlas_dir, "--ids", ids_file, "--json").out)
-    assert {frozenset(answer) for answer in many} == {frozenset(one)}
+    assert {frozenset(answer) for answer in many} == {frozenset(calmodulin)}
     assert [answer["asked"] for answer in many] == ids_file.read_text().split()
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["P04637", "--json", "--format", "csv"], "a table in JSON is --format json"),
         (["P04637", "--json", "--unmatched", "x"], "a table in JSON is --format json"),
@@ -205,21 +205,21 @@ def test_json_has_the_layers_asked_for_and_the_same_form_for_a_file_of_ids(
     ],
 )
 def test_options_that_do_not_go_together_are_usage_errors(
-    attlas: Command, atlas_dir: Path, options: list[str], said: str
+    attlas: Command, atlas_dir: Path, options: list[str], message: str
 ) -> None:
     done = attlas("show", atlas_dir, *options)
     assert (done.code, done.out) == (2, "")
-    assert said in " ".join(done.err.split())
+    assert message in " ".join(done.err.split())
 
 
 @pytest.mark.parametrize(
-    "asked", ["\x1b[2J", "a\x07b", "\x9b31m", "x" * 10_000, "\udcff", "a\nb\tc", f"{HOSTILE.accession.lower()}x"]
+    "name", ["\x1b[2J", "a\x07b", "\x9b31m", "x" * 10_000, "\udcff", "a\nb\tc", f"{HOSTILE.accession.lower()}x"]
 )
 @pytest.mark.parametrize("options", [[], ["--format", "table"]])
 def test_what_a_hostile_id_holds_reaches_no_terminal(
-    attlas: Command, atlas_dir: Path, asked: str, options: list[str]
+    attlas: Command, atlas_dir: Path, name: str, options: list[str]
 ) -> None:
-    done = attlas("show", atlas_dir, asked, *options)
+    done = attlas("show", atlas_dir, name, *options)
     assert done.code == 1
     assert "Traceback" not in done.err
     assert all(line.isprintable() for line in (done.out + done.err).splitlines())
@@ -240,10 +240,10 @@ def test_a_terminal_without_our_signs_gets_such_as_it_has(atlas_dir: Path) -> No
         return done.stdout.decode(encoding)
 
     for verb in (["show", str(atlas_dir), "P0DP23"], ["info", str(atlas_dir)]):
-        plain, own = shown(verb, "ascii"), shown(verb, "utf-8")
-        assert "?" not in plain
-        assert len(plain) == len(own)
-    assert "gene CALM1" in plain or "proteins" in plain
+        ascii_text, unicode_text = shown(verb, "ascii"), shown(verb, "utf-8")
+        assert "?" not in ascii_text
+        assert len(ascii_text) == len(unicode_text)
+    assert "gene CALM1" in ascii_text or "proteins" in ascii_text
 
 
 def in_a_terminal(arguments: list[str], columns: int = 80) -> str:

@@ -85,7 +85,7 @@ def test_every_residue_is_drawn_once_and_every_rank_below_its_residue(n: int, wi
     lines = drawn(sequence, ranks, width)
     digits = len(str(n))
     assert max(map(len, lines)) <= width
-    letters, found, above = "", {}, ""
+    letters, drawn_ranks, above = "", {}, ""
     for line in lines:
         if line[:digits].strip():
             assert int(line[:digits]) == len(letters) + 1
@@ -94,9 +94,9 @@ def test_every_residue_is_drawn_once_and_every_rank_below_its_residue(n: int, wi
         else:
             for at, mark in enumerate(line):
                 if mark != " ":
-                    found[start + len(above[digits:at].replace(" ", "")) + 1] = int(mark)
+                    drawn_ranks[start + len(above[digits:at].replace(" ", "")) + 1] = int(mark)
     assert letters.upper() == sequence
-    assert found == ranks
+    assert drawn_ranks == ranks
     assert {i for i, letter in enumerate(letters, start=1) if letter.isupper()} == set(positions)
 
 

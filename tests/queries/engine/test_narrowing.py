@@ -55,10 +55,10 @@ WIDE = [
 @pytest.mark.parametrize(("query", "parameters"), [*NARROW, *WIDE[:-2], WIDE[-1]])
 def test_the_answer_is_that_over_all_files(atlas: Atlas, query: str, parameters: object) -> None:
     # With NOT NOT around the WHERE nothing of it is recognised, and all files are read.
-    rest = query.partition(" UNION ")
-    all_files = rest[0].replace("WHERE", "WHERE 1 = 1 AND NOT NOT (", 1) + ")" + "".join(rest[1:])
-    found = sorted(map(str, atlas.sql(query, parameters).to_pylist()))  # type: ignore[arg-type]
-    assert found == sorted(map(str, atlas.sql(all_files, parameters).to_pylist()))  # type: ignore[arg-type]
+    parts = query.partition(" UNION ")
+    all_files = parts[0].replace("WHERE", "WHERE 1 = 1 AND NOT NOT (", 1) + ")" + "".join(parts[1:])
+    rows = sorted(map(str, atlas.sql(query, parameters).to_pylist()))  # type: ignore[arg-type]
+    assert rows == sorted(map(str, atlas.sql(all_files, parameters).to_pylist()))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("query", "parameters"), NARROW)

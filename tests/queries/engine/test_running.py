@@ -7,14 +7,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import pytest
+from helpers.command_line import Run
 from helpers.default_cases import each_nth_by_default
 
+from attlas.cli import shell
 from attlas.queries import Atlas
 from attlas.queries.engine import running, sandbox
 from attlas.queries.engine.running import OutOfTime, Running
@@ -26,6 +29,7 @@ RUNAWAY = "SELECT count(*) FROM range(1_000_000) AS a, range(1_000_000) AS b WHE
 RUNAWAY_STREAM = (
     "SELECT * FROM range(1_000_000) AS a, range(1_000_000) AS b WHERE hash(a.range, b.range) % 1_000_000_007 = 3"
 )
+SLOW = "SELECT sum(hash(range)) FROM range(10_000_000_000)"
 LARGE_SORT = "SELECT range AS i, repeat('x', 200) || range AS t FROM range(800_000) ORDER BY hash(range)"
 
 
@@ -123,13 +127,50 @@ def test_ctrl_c_ends_the_command_with_130_and_no_traceback(atlas_dir: Path, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+@contextmanager
+def pressing_ctrl_c_while_connecting() -> Iterator[None]:
+    """Have connecting last for a minute, and press Ctrl-C soon after it has begun."""
+    limit_memory = sandbox._limit_statements
+
+    def limit_slowly(memory_limit: str) -> list[str]:
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        # One thread: else DuckDB looks for signals in the main thread only when it has nothing else to do.
+        return [*limit_memory(memory_limit), "SET threads = 1", SLOW]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sandbox, "_limit_statements", limit_slowly)
+        yield
+
+
+def test_ctrl_c_while_connecting_ends_the_call_and_the_next_query_connects(atlas_dir: Path) -> None:
+    with Atlas.open(atlas_dir) as opened:
+        with pytest.raises(KeyboardInterrupt), pressing_ctrl_c_while_connecting():
+            opened.sql("SELECT 1 AS n")
+        assert opened.sql("SELECT 1 AS n")["n"].to_pylist() == [1]
+
+
+def test_ctrl_c_while_connecting_ends_the_command_with_130(atlas_dir: Path, attlas: Run) -> None:
+    with pressing_ctrl_c_while_connecting():
+        outcome = attlas("sql", atlas_dir, "SELECT 1 AS n")
+    assert (outcome.code, outcome.out) == (130, "")
+
+
+def test_ctrl_c_while_the_shell_connects_drops_the_line(atlas_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Atlas.open(atlas_dir) as opened:
+        session = shell.Session(opened, "csv", timeout_s=None)
+        with pressing_ctrl_c_while_connecting():
+            shell._process_line(session, "SELECT 1 AS n;")
+        shell._process_line(session, "SELECT 2 AS n;")
+    assert capsys.readouterr() == ("n\n2\n", "attlas: stopped\n")
+
+
 @pytest.mark.thorough
 def test_a_query_larger_than_its_memory_spills_to_disk_and_leaves_nothing(atlas_dir: Path, temporary: Path) -> None:
     with Atlas.open(atlas_dir, memory_limit="128MB") as opened:
         rows = opened.stream(LARGE_SORT)
-        first = rows.read_next_batch()
+        batch = rows.read_next_batch()
         assert [path.name.startswith(sandbox.SPILL_PREFIX) for path in temporary.iterdir()] == [True]
-        numbers = {*first["i"].to_pylist(), *rows.read_all()["i"].to_pylist()}
+        numbers = {*batch["i"].to_pylist(), *rows.read_all()["i"].to_pylist()}
         assert numbers == set(range(800_000))
         del rows
     assert list(temporary.iterdir()) == []
@@ -137,8 +178,11 @@ def test_a_query_larger_than_its_memory_spills_to_disk_and_leaves_nothing(atlas_
 
 @pytest.mark.thorough
 def test_two_atlases_of_one_process_spill_beside_each_other(atlas_dir: Path, temporary: Path) -> None:
-    with Atlas.open(atlas_dir, memory_limit="128MB") as one, Atlas.open(atlas_dir, memory_limit="128MB") as other:
-        streams = [one.stream(LARGE_SORT), other.stream(LARGE_SORT)]
+    with (
+        Atlas.open(atlas_dir, memory_limit="128MB") as first_atlas,
+        Atlas.open(atlas_dir, memory_limit="128MB") as second_atlas,
+    ):
+        streams = [first_atlas.stream(LARGE_SORT), second_atlas.stream(LARGE_SORT)]
         firsts = [rows.read_next_batch() for rows in streams]
         assert len(list(temporary.iterdir())) == 2
         with ThreadPoolExecutor(2) as threads:

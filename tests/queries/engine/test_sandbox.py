@@ -273,8 +273,8 @@ def test_pivot_finds_its_columns_in_the_data(atlas: Atlas, query: str) -> None:
         counts = expected.setdefault(site["layer"], {})
         counts[site["residue"]] = counts.get(site["residue"], 0) + 1
     rows = atlas.sql(query).to_pylist()
-    found = {row.pop("layer"): {residue: n for residue, n in row.items() if n} for row in rows}
-    assert found == expected
+    counts_by_layer = {row.pop("layer"): {residue: n for residue, n in row.items() if n} for row in rows}
+    assert counts_by_layer == expected
     assert atlas.sql(query).num_rows == len(expected)  # nothing of the first is left behind
 
 

@@ -97,5 +97,5 @@ def test_a_star_or_the_word_asks_for_the_accession(query: str, asks: bool) -> No
 
 
 def test_a_table_of_the_callers_stands_before_a_view(unique: Atlas) -> None:
-    own = {"tracks": unique.sql("SELECT 1 AS a")}
-    assert unique.sql("SELECT count(*) AS n FROM tracks", tables=own)["n"][0].as_py() == 1
+    tables = {"tracks": unique.sql("SELECT 1 AS a")}
+    assert unique.sql("SELECT count(*) AS n FROM tracks", tables=tables)["n"][0].as_py() == 1

@@ -61,8 +61,8 @@ def test_duckdb_1_4_answers_a_named_question_from_its_sql(atlas: Atlas, database
 def test_duckdb_1_4_has_the_functions_and_says_what_they_return(atlas: Atlas, database: Path) -> None:
     calls = [f"student_t_quantile({p}, {df})" for p in (0.025, 0.00005) for df in (1, 3, 40)]
     calls += ["student_t_log10_tail(3, 5)", "normal_quantile(0.3)", "normal_log10_tail(20)"]
-    said = "SELECT function_name, comment FROM duckdb_functions() WHERE NOT internal AND comment <> '' ORDER BY 1"
-    rows, comments = ask_older(database, f"SELECT {', '.join(calls)}", said)
+    query = "SELECT function_name, comment FROM duckdb_functions() WHERE NOT internal AND comment <> '' ORDER BY 1"
+    rows, comments = ask_older(database, f"SELECT {', '.join(calls)}", query)
     assert rows[0] == pytest.approx(list(atlas.sql(f"SELECT {', '.join(calls)}").to_pylist()[0].values()))
     assert comments == [[function.name, function.returns] for function in functions()]
 
@@ -102,11 +102,11 @@ def test_duckdb_1_4_shows_types_and_comments(atlas: Atlas, database: Path) -> No
 @pytest.mark.thorough
 def test_duckdb_1_4_says_where_the_numbers_are_from(atlas: Atlas, database: Path) -> None:
     (rows,) = ask_older(database, "SELECT name, value FROM provenance")
-    said = dict(rows)
+    values = dict(rows)
     run = atlas.manifest.run
-    assert (said["model"], said["rule"], said["weights_sha256"]) == (run.model, run.rule, run.weights_sha256)
-    assert (said["evidence"], said["atlas_id"]) == ("ECO:0008006", atlas.manifest.atlas_id)
-    assert said["exported_proteins"] == "all of 22"
+    assert (values["model"], values["rule"], values["weights_sha256"]) == (run.model, run.rule, run.weights_sha256)
+    assert (values["evidence"], values["atlas_id"]) == ("ECO:0008006", atlas.manifest.atlas_id)
+    assert values["exported_proteins"] == "all of 22"
 
 
 @pytest.mark.thorough
@@ -140,8 +140,8 @@ def test_the_file_of_some_proteins_holds_these_alone(atlas: Atlas, tmp_path: Pat
         assert {row[0] for row in connection.sql("SELECT accession FROM proteins").fetchall()} == set(CHOSEN)
         ids = {p["sequence_id"] for id in CHOSEN for p in atlas.protein(id).to_pylist()} - {None}
         assert {row[0] for row in connection.sql("SELECT sequence_id FROM sequences").fetchall()} == ids
-        found = connection.sql("SELECT value FROM provenance WHERE name = 'exported_proteins'").fetchall()
-        assert found == [("4 of 22",)]
+        values = connection.sql("SELECT value FROM provenance WHERE name = 'exported_proteins'").fetchall()
+        assert values == [("4 of 22",)]
 
 
 @pytest.mark.thorough
@@ -156,15 +156,18 @@ def test_chunks_of_any_size_give_the_same_rows(
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{database}' AS a (READ_ONLY); ATTACH '{other}' AS b (READ_ONLY)")
         for table in TABLES:
-            one, two = (connection.sql(f"FROM {name}.{table.name}").fetchall() for name in "ab")
-            assert one == two
+            rows, other_rows = (connection.sql(f"FROM {name}.{table.name}").fetchall() for name in "ab")
+            assert rows == other_rows
 
 
 @pytest.mark.thorough
 def test_a_shard_without_rows_or_an_atlas_without_any_is_written_too(tmp_path: Path) -> None:
     skipped = [SyntheticProtein(f"Q{i}", "ACDEFGHIKL*", status="skipped", reason="inner `*`") for i in range(3)]
-    some = [SyntheticProtein("P1", "ACDEFGHIKLMNPQRSTVWY" * 2), SyntheticProtein("P2", "ACDEFGHIKLMNPQRSTVWC" * 2)]
-    for name, proteins, n_ok in (("none", skipped, 0), ("few", [*skipped, *some], 2)):
+    computed_proteins = [
+        SyntheticProtein("P1", "ACDEFGHIKLMNPQRSTVWY" * 2),
+        SyntheticProtein("P2", "ACDEFGHIKLMNPQRSTVWC" * 2),
+    ]
+    for name, proteins, n_ok in (("none", skipped, 0), ("few", [*skipped, *computed_proteins], 2)):
         write_atlas(tmp_path / name, proteins, n_shards=4)
         with Atlas.open(tmp_path / name) as opened:
             path = write(opened, tmp_path / f"{name}.duckdb")
@@ -193,8 +196,8 @@ def test_a_hostile_header_and_path_survive(atlas_dir: Path, tmp_path: Path, monk
     with Atlas.open(shutil.copytree(atlas_dir, folder / "atlas")) as opened:
         path = write(opened, folder / "a.duckdb")
     with duckdb.connect(str(path), read_only=True) as connection:
-        found = dict(connection.sql("SELECT accession, description FROM proteins").fetchall())
-    assert found == {p.accession: p.description for p in INPUT}
+        descriptions = dict(connection.sql("SELECT accession, description FROM proteins").fetchall())
+    assert descriptions == {p.accession: p.description for p in INPUT}
     assert sorted(p.name for p in folder.iterdir()) == ["a.duckdb", "atlas"]
 
 

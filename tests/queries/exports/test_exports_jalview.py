@@ -35,8 +35,8 @@ def written(directory: Path, rows: Sequence[tuple[str, str]]) -> Path:
 
 
 def placed(atlas: Atlas, directory: Path, *rows: tuple[str, str]) -> list[AlignedRow]:
-    said: list[str] = []
-    return list(aligned_rows(atlas, written(directory, rows), said.append))
+    messages: list[str] = []
+    return list(aligned_rows(atlas, written(directory, rows), messages.append))
 
 
 def aligned(atlas: Atlas, format: str, rows: Sequence[AlignedRow]) -> bytes:
@@ -53,8 +53,8 @@ def test_features_are_shaded_by_share_and_say_where_they_are_from(atlas: Atlas) 
     assert file.colours["high-attention site"].split("|")[2:] == ["absolute", "0", "1", "none"]
     about, *sites = file.features
     assert about[2:4] == (0, 0), "a feature without a position: Jalview shows it with the name"
-    for said in ("3 high-attention sites", "esm2_synthetic", "nayar-2025-05", "ECO:0008006", atlas.manifest.atlas_id):
-        assert said in about[0]
+    for text in ("3 high-attention sites", "esm2_synthetic", "nayar-2025-05", "ECO:0008006", atlas.manifest.atlas_id):
+        assert text in about[0]
     assert {feature[6] for feature in file.features} == {f"attlas {atlas.manifest.atlas_id}"}
     shares = {s["position"]: s["share"] for s in atlas.sites("P04637").to_pylist()}
     assert {feature[2]: feature[5] for feature in sites} == pytest.approx(shares, rel=1e-6)
@@ -64,8 +64,8 @@ def test_features_tell_no_sites_from_not_computed(atlas: Atlas) -> None:
     file = parse_jalview_features(
         exported(atlas, "jalview-features", ["Q00001", "Q00002", "Q00003", "Q00004", "Q00005"])
     )
-    said = {feature[1]: feature[0].split(";")[0] for feature in file.features if not feature[2]}
-    assert said == {
+    outcomes = {feature[1]: feature[0].split(";")[0] for feature in file.features if not feature[2]}
+    assert outcomes == {
         "Q00001": "computed, no sites found (none above the elbow)",
         "Q00002": "computed, no sites found (too short)",
         "Q00003": "skipped (inner `*`)",
@@ -123,28 +123,28 @@ def test_an_alignment_gives_its_own_ids(atlas: Atlas, tmp_path: Path, id: str) -
 
 
 def test_a_row_with_a_range_is_numbered_by_it(atlas: Atlas, tmp_path: Path) -> None:
-    first, last = positions(atlas, "P04637")[0] - 3, positions(atlas, "P04637")[1] + 3
-    rows = placed(atlas, tmp_path, (f"P53_HUMAN/{first}-{last}", P53[first - 1 : last].lower()))
-    assert rows == [AlignedRow("P53_HUMAN", "P04637", first, first, last - first + 1)]
+    begin, end = positions(atlas, "P04637")[0] - 3, positions(atlas, "P04637")[1] + 3
+    rows = placed(atlas, tmp_path, (f"P53_HUMAN/{begin}-{end}", P53[begin - 1 : end].lower()))
+    assert rows == [AlignedRow("P53_HUMAN", "P04637", begin, begin, end - begin + 1)]
     data = aligned(atlas, "jalview-features", rows)
     assert numbers(data, "P53_HUMAN") == positions(atlas, "P04637")[:2]
     assert "3 high-attention sites, 2 in this row" in data.decode()
     row = parse_jalview_annotation(aligned(atlas, "jalview-annotation", rows))[0]
-    assert (row.start, len(row.columns)) == (first, last - first + 1)
+    assert (row.start, len(row.columns)) == (begin, end - begin + 1)
     assert [at + row.start for at, c in enumerate(row.columns) if c[1]] == positions(atlas, "P04637")[:2]
 
 
 def test_a_piece_without_a_range_is_found_and_numbered_from_1_as_jalview_does(atlas: Atlas, tmp_path: Path) -> None:
-    first = positions(atlas, "P04637")[0] - 5
-    rows = placed(atlas, tmp_path, ("P04637", P53[first - 1 : first + 30]))
-    assert (rows[0].begin, rows[0].number) == (first, 1)
+    begin = positions(atlas, "P04637")[0] - 5
+    rows = placed(atlas, tmp_path, ("P04637", P53[begin - 1 : begin + 30]))
+    assert (rows[0].begin, rows[0].number) == (begin, 1)
     data = aligned(atlas, "jalview-features", rows)
-    here = [at for at in positions(atlas, "P04637") if at <= first + 30]
-    assert numbers(data, "P04637") == [at - first + 1 for at in here]
+    sites = [at for at in positions(atlas, "P04637") if at <= begin + 30]
+    assert numbers(data, "P04637") == [at - begin + 1 for at in sites]
     site = next(f for f in parse_jalview_features(data).features if f[2] == 6)
-    assert f" {P53[here[0] - 1]}{here[0]}," in site[0], "the description has the position in the protein"
+    assert f" {P53[sites[0] - 1]}{sites[0]}," in site[0], "the description has the position in the protein"
     row = parse_jalview_annotation(aligned(atlas, "jalview-annotation", rows))[0]
-    assert (row.start, len(row.columns), row.columns[5][2].split()[0]) == (1, 31, f"{P53[here[0] - 1]}{here[0]}")
+    assert (row.start, len(row.columns), row.columns[5][2].split()[0]) == (1, 31, f"{P53[sites[0] - 1]}{sites[0]}")
 
 
 def test_one_protein_may_stand_in_two_rows(atlas: Atlas, tmp_path: Path) -> None:
@@ -227,9 +227,9 @@ def test_the_command_follows_an_alignment_and_names_what_is_not_in_it(
         "CALM1_HUMAN",
     }
     assert "MOUSE" in done.err
-    some = attlas("export", atlas_dir, "jalview-annotation", "P04637", "Q00005", "--alignment", path)
-    assert [row.name for row in parse_jalview_annotation(some.out.encode())] == ["sp|P04637|P53_HUMAN"]
-    assert "not in the alignment, left out: Q00005" in some.err
+    outcome = attlas("export", atlas_dir, "jalview-annotation", "P04637", "Q00005", "--alignment", path)
+    assert [row.name for row in parse_jalview_annotation(outcome.out.encode())] == ["sp|P04637|P53_HUMAN"]
+    assert "not in the alignment, left out: Q00005" in outcome.err
     none = attlas("export", atlas_dir, "jalview-features", "Q00005", "--alignment", path)
     assert (none.code, none.out) == (1, "")
     assert "None of these proteins is in the alignment" in none.err

@@ -205,7 +205,7 @@ def test_an_atlas_without_links_says_which_command_adds_them(tmp_path: Path, for
 
 
 @pytest.mark.parametrize(
-    ("format", "options", "said"),
+    ("format", "options", "message"),
     [
         ("gff3", {"layer": 1}, "gff3 has no links"),
         ("bedpe", {"head": 1}, "A head is one of a layer"),
@@ -213,8 +213,8 @@ def test_an_atlas_without_links_says_which_command_adds_them(tmp_path: Path, for
         ("chimerax-links", {"layer": 1, "head": 2}, r"(?s)no head 2.*0 to 1"),
     ],
 )
-def test_what_cannot_be_written_is_refused(case, format: str, options: dict, said: str) -> None:
-    with pytest.raises(QuestionError, match=said):
+def test_what_cannot_be_written_is_refused(case, format: str, options: dict, message: str) -> None:
+    with pytest.raises(QuestionError, match=message):
         exported(case[0], format, **options)
 
 

@@ -80,8 +80,8 @@ def pair_case(folder: Path) -> tuple[Path, Path]:
         | {"layer": layer, "head": head, "i": i, "j": j, "weight": weight}
         for (place, layer, head, i, j, order), weight in LINKS.items()
     ]
-    own = {"pair_id": 1, **ends(ids, 1), "partner": ACCESSION, "chain_order": "forward", "layer": 0, "head": 1}
-    links += [{**own, "form": form, "i": 1, "j": 60, "weight": 0.3} for form in ("gap", "linker")]
+    link = {"pair_id": 1, **ends(ids, 1), "partner": ACCESSION, "chain_order": "forward", "layer": 0, "head": 1}
+    links += [{**link, "form": form, "i": 1, "j": 60, "weight": 0.3} for form in ("gap", "linker")]
     add_rows(atlas, PAIR_LINKS, links, "pairs")
     contacts = [
         {"pair_id": 0, **ends(ids, 1), "form": "gap", "i": i, "j": j, "probability": probability, "score": score}
@@ -286,11 +286,11 @@ def test_both_copies_of_a_protein_with_itself_have_nodes_of_their_own(tmp_path: 
     add_rows(case[0], PAIR_LINKS, [{**link, "place": 2, "weight": 0.2}], "more")
     edges, nodes = tables_of(case, [ACCESSION], form="gap", layer=0, head=1)
 
-    first, last = (f"{SEQUENCES[ACCESSION][position - 1]}{position}" for position in (1, 60))
+    first_residue, last_residue = (f"{SEQUENCES[ACCESSION][position - 1]}{position}" for position in (1, 60))
     weights = {(edge.source, edge.target): edge.weight for edge in edges.itertuples()}
     assert weights == {
-        (f"{ACCESSION}:{first}", f"{ACCESSION}#2:{last}"): 0.3,
-        (f"{ACCESSION}#2:{first}", f"{ACCESSION}:{last}"): 0.2,
+        (f"{ACCESSION}:{first_residue}", f"{ACCESSION}#2:{last_residue}"): 0.3,
+        (f"{ACCESSION}#2:{first_residue}", f"{ACCESSION}:{last_residue}"): 0.2,
     }
     assert {(edge.source_copy, edge.target_copy) for edge in edges.itertuples()} == {(1, 2), (2, 1)}
     assert set(nodes["id"]) == {end for ends in weights for end in ends}

@@ -39,16 +39,18 @@ def test_a_chunk_is_written_before_the_next_is_asked_for(
     heard: list[str] = []
     stream = atlas.stream
 
-    def listening(query: str, params: Mapping[str, object] | None = None, **rest: float | None) -> pa.RecordBatchReader:
+    def listening(
+        query: str, params: Mapping[str, object] | None = None, **options: float | None
+    ) -> pa.RecordBatchReader:
         heard.append("ask" if params and "located" in query else "other")
-        return stream(query, params, **rest)
+        return stream(query, params, **options)
 
     monkeypatch.setattr(rows, "CHUNK_PROTEINS", 4)
     monkeypatch.setattr(atlas, "stream", listening)
     EXPORTS[format].write(atlas, EVERY_PROTEIN, Ear(heard))
     assert heard.count("ask") >= 5
-    first, last = heard.index("ask"), len(heard) - 1 - heard[::-1].index("ask")
-    assert "write" in heard[first:last]
+    begin, end = heard.index("ask"), len(heard) - 1 - heard[::-1].index("ask")
+    assert "write" in heard[begin:end]
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +84,8 @@ def test_memory_does_not_grow_with_the_number_of_proteins(
 @pytest.mark.parametrize("format", ["jsonl", "csv"])
 @pytest.mark.thorough
 def test_chunks_of_any_size_give_the_same_bytes(atlas: Atlas, format: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, some = exported(atlas, format), exported(atlas, format, sorted(SEQUENCES)[3:11])
+    whole, selection = exported(atlas, format), exported(atlas, format, sorted(SEQUENCES)[3:11])
     for size in (1, 5, len(SEQUENCES), len(SEQUENCES) + 1):
         monkeypatch.setattr(rows, "CHUNK_PROTEINS", size)
         assert exported(atlas, format) == whole
-        assert exported(atlas, format, sorted(SEQUENCES)[3:11]) == some
+        assert exported(atlas, format, sorted(SEQUENCES)[3:11]) == selection

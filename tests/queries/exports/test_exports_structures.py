@@ -279,7 +279,7 @@ def test_pymol_finds_residues_by_chain_number_and_name(
 
 
 def test_pymol_takes_a_negative_number_for_a_number_and_no_range(tmp_path: Path, case: tuple[Path, Path]) -> None:
-    path = write_pdb(tmp_path / "s.pdb", chain_of(SEQUENCE, first=-70))
+    path = write_pdb(tmp_path / "s.pdb", chain_of(SEQUENCE, begin=-70))
     commands = parse_pymol(exported(case[0], "pymol", structure=path)[0].decode())[1]
     assert all(re.search(r"resi \\-\d+ and resn [A-Z]{3}", c) for c in commands if c.startswith("show"))
 
@@ -364,7 +364,7 @@ def test_every_model_of_an_ensemble_gets_its_values(tmp_path: Path, case: tuple[
     [
         ([*chain_of(SEQUENCE), Atoms("A", 999, "A1B2C", is_hetero=True)], "component A1B2C"),
         (chain_of(SEQUENCE, chain="AA"), "chain AA"),
-        (chain_of(SEQUENCE, first=9_950), "residue number 10000"),
+        (chain_of(SEQUENCE, begin=9_950), "residue number 10000"),
     ],
 )
 def test_what_is_too_large_for_pdb_is_refused_naming_mmcif(
@@ -395,7 +395,7 @@ def test_what_is_too_large_for_pdb_is_refused_naming_mmcif(
 def test_mmcif_keeps_its_categories_and_says_what_was_added(
     tmp_path: Path, case: tuple[Path, Path], sites: list
 ) -> None:
-    path = write_mmcif(tmp_path / "s.cif", chain_of(SEQUENCE, first=11))
+    path = write_mmcif(tmp_path / "s.cif", chain_of(SEQUENCE, begin=11))
     block = gemmi.cif.read(str(path)).sole_block()
     block.set_pair("_exptl.details", "'kept; as it is'")
     path.write_text(gemmi.cif.read_string(block.as_string()).as_string())
@@ -661,7 +661,7 @@ def test_an_atlas_whose_sites_are_off_by_one_fails_loudly(
 def test_a_structure_numbered_otherwise_comes_out_right(
     tmp_path: Path, case: tuple[Path, Path], sites: list, by: int
 ) -> None:
-    path = write_pdb(tmp_path / "s.pdb", chain_of(SEQUENCE, first=1 + by))
+    path = write_pdb(tmp_path / "s.pdb", chain_of(SEQUENCE, begin=1 + by))
     ranks = parse_defattr(exported(case[0], "chimerax", structure=path)[0].decode())["attlas_rank"]
     assert ranks == {f"/A:{site['position'] + by}": str(site["rank"]) for site in sites}
 

@@ -26,10 +26,10 @@ class Bytes:
         self.content = content
         self.ranges: list[tuple[int, int]] = []
 
-    def read(self, path: str, first: int, n: int, *, n_bytes: int) -> bytes:
-        assert 0 <= first <= first + n <= n_bytes == len(self.content)
-        self.ranges.append((first, n))
-        return self.content[first : first + n]
+    def read(self, path: str, begin: int, n: int, *, n_bytes: int) -> bytes:
+        assert 0 <= begin <= begin + n <= n_bytes == len(self.content)
+        self.ranges.append((begin, n))
+        return self.content[begin : begin + n]
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,8 @@ def test_any_ranges_in_any_order_give_the_bytes_of_the_file(
     opened, _ = checked(content, file)
     places = st.integers(0, len(content))
     for _ in range(4):
-        first, end = sorted([data.draw(places), data.draw(places)])
-        assert opened.read(first, end) == content[first:end]
+        begin, end = sorted([data.draw(places), data.draw(places)])
+        assert opened.read(begin, end) == content[begin:end]
 
 
 @pytest.mark.parametrize("name", ["small", "medium", "large"])

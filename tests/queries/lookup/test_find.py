@@ -122,8 +122,8 @@ def test_show_lists_the_proteins_of_a_name_that_several_have(named_dir: Path, at
 
 
 def test_show_never_takes_a_part_of_a_word_or_an_isoform_for_a_protein(named_dir: Path, attlas: Callable) -> None:
-    for asked in ("P0A9A6-2", "P0A9A6.3", "P0A9", "clam"):
-        run = attlas("show", named_dir, asked)
+    for name in ("P0A9A6-2", "P0A9A6.3", "P0A9", "clam"):
+        run = attlas("show", named_dir, name)
         assert (run.code, run.out) == (1, "")
         assert "is not in this atlas" in run.err
 

@@ -62,10 +62,10 @@ def test_every_lookup_answers_as_by_path(far: Atlas, atlas: Atlas, accession: st
         assert getattr(far, table.name)(accession).equals(getattr(atlas, table.name)(accession))
 
 
-@pytest.mark.parametrize("asked", ["sp|P04637|P53_HUMAN", "CALM1_HUMAN", "CALM1", "Q00003", "p04637", "nobody"])
-def test_every_kind_of_id_answers_as_by_path(far: Atlas, atlas: Atlas, asked: str) -> None:
-    here, there = answer_id(atlas, asked), answer_id(far, asked)
-    assert [a.to_json(far.manifest) for a in there] == [a.to_json(atlas.manifest) for a in here]
+@pytest.mark.parametrize("name", ["sp|P04637|P53_HUMAN", "CALM1_HUMAN", "CALM1", "Q00003", "p04637", "nobody"])
+def test_every_kind_of_id_answers_as_by_path(far: Atlas, atlas: Atlas, name: str) -> None:
+    local_answers, remote_answers = answer_id(atlas, name), answer_id(far, name)
+    assert [a.to_json(far.manifest) for a in remote_answers] == [a.to_json(atlas.manifest) for a in local_answers]
 
 
 @pytest.mark.parametrize(
@@ -206,15 +206,15 @@ def _question(atlas: Atlas) -> object:
 
 @pytest.mark.parametrize("ask", [_lookup, _question], ids=["lookup", "sql"])
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [("cut", "parquet could not be read.*Payload"), ("refused", "403"), ("no ranges", "answers no range requests")],
 )
 def test_a_fault_of_the_server_is_reported_as_what_it_is(
-    large: Server, far: Atlas, server: Server, fault: str, said: str, ask: Callable[[Atlas], object]
+    large: Server, far: Atlas, server: Server, fault: str, message: str, ask: Callable[[Atlas], object]
 ) -> None:
     with Atlas.open(large.url) as opened:
         large.fault = fault
-        with pytest.raises(EnvironmentFault, match=rf"(?s){re.escape(large.url)}.*{said}") as caught:
+        with pytest.raises(EnvironmentFault, match=rf"(?s){re.escape(large.url)}.*{message}") as caught:
             ask(opened) if ask is _question else opened.residues("A0001")
     assert "Traceback" not in str(caught.value)
 

@@ -207,9 +207,9 @@ def test_a_redirect_is_followed_on_http_a_few_times_and_nowhere_else(server: Ser
     with serving(tmp_path) as front:
         front.redirect = server.url
         assert _ask(front, _lookup("A0003")) == right
-        for target, found in (("file:///etc/passwd?", "NonHttpUrlRedirect"), (front.url, "TooManyRedirects")):
+        for target, error_name in (("file:///etc/passwd?", "NonHttpUrlRedirect"), (front.url, "TooManyRedirects")):
             front.redirect = target
-            with pytest.raises(EnvironmentFault, match=rf"(?s)manifest\.json could not be read.*{found}"):
+            with pytest.raises(EnvironmentFault, match=rf"(?s)manifest\.json could not be read.*{error_name}"):
                 Atlas.open(front.url)
 
 

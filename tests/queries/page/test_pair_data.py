@@ -98,8 +98,8 @@ def as_stored(row: tuple) -> tuple:
 
 
 def test_known_contacts_of_both_directions_are_one_with_the_nearest_distance(atlas: Atlas) -> None:
-    known = pair_data(atlas, "P0", "P1")["known_contacts"]
-    assert known == {"i": [4, 9], "j": [5, 30], "distance": [6.0, None], "sources": ["P0.tsv", "P1.tsv"]}
+    contacts = pair_data(atlas, "P0", "P1")["known_contacts"]
+    assert contacts == {"i": [4, 9], "j": [5, 30], "distance": [6.0, None], "sources": ["P0.tsv", "P1.tsv"]}
     assert pair_data(atlas, "P2", "P2")["known_contacts"]["i"] == []
 
 

@@ -155,7 +155,7 @@ def test_the_trace_is_the_annotated_chain_with_the_most_residues(page_atlas: Atl
     place(tmp_path / "atlas", shown)
     with Atlas.open(tmp_path / "atlas") as atlas:
         structure = protein_data(atlas, structure_case.ACCESSION)["structure"]
-        chosen = protein_data(atlas, structure_case.ACCESSION, chain="A")["structure"]
+        other_structure = protein_data(atlas, structure_case.ACCESSION, chain="A")["structure"]
         with pytest.raises(QuestionError, match=r"has a chain C[\s\S]*A, BB"):
             protein_data(atlas, structure_case.ACCESSION, chain="C")
 
@@ -168,7 +168,7 @@ def test_the_trace_is_the_annotated_chain_with_the_most_residues(page_atlas: Atl
     ]
     assert gemmi.one_letter_code([residue.name for residue in chain]) == letters[2:39]
     assert structure["chains"][0]["positions"] == list(range(3, 40))
-    assert (chosen["name"], chosen["n_mapped"]) == ("a.cif chain A", 8)
+    assert (other_structure["name"], other_structure["n_mapped"]) == ("a.cif chain A", 8)
 
 
 def test_a_file_is_drawn_by_its_mapped_chains_in_its_own_numbers(case: tuple[Path, Path]) -> None:

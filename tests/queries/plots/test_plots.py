@@ -221,11 +221,11 @@ def test_the_same_picture_has_the_same_bytes(
     for file in files:
         outcome = attlas("plot", by_hand.root, "A1", kind, "-o", file)
         assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
-    first, second = (file.read_bytes() for file in files)
-    assert first == second
-    assert first.startswith(starts[suffix])
-    assert b"CreationDate" not in first
-    assert b"dc:date" not in first
+    picture, other_picture = (file.read_bytes() for file in files)
+    assert picture == other_picture
+    assert picture.startswith(starts[suffix])
+    assert b"CreationDate" not in picture
+    assert b"dc:date" not in picture
 
 
 @pytest.mark.thorough

@@ -69,8 +69,8 @@ def test_panels_of_one_quantity_share_a_scale_and_those_of_two_do_not() -> None:
     ]
     for is_shared in (True, False):
         with style():
-            first, second = draw_intervals(panels, "share", is_shared=is_shared).figure.axes
-        assert (first.get_xlim() == second.get_xlim()) is is_shared
+            first_axes, second_axes = draw_intervals(panels, "share", is_shared=is_shared).figure.axes
+        assert (first_axes.get_xlim() == second_axes.get_xlim()) is is_shared
 
 
 def test_ratios_share_a_scale_on_which_every_point_lies() -> None:
@@ -122,14 +122,14 @@ def test_no_label_takes_the_name_of_another_figure() -> None:
 def test_an_inlined_picture_keeps_its_references_and_loses_its_namespaces() -> None:
     text = '<?xml?><svg xmlns="http://x" width="72pt" viewBox="0 0 72 72"><defs><path id="m1" d="M 1.23456 2"/></defs>'
     text += '<g id="free"><use xlink:href="#m1" x="10.98765"/><path clip-path="url(#m1)" d="M 0 1"/></g></svg>'
-    found = inline(text, name="f", alt='say "<b>"')
-    assert found.startswith('<svg role="img" aria-label="say &quot;&lt;b&gt;&quot;" viewBox="0 0 72 72"')
-    assert 'id="f-m1"' in found
-    assert 'href="#f-m1" x="10.98"' in found
-    assert "url(#f-m1)" in found
-    assert "free" not in found
-    assert "http" not in found
-    assert "1.23 2" in found
+    svg = inline(text, name="f", alt='say "<b>"')
+    assert svg.startswith('<svg role="img" aria-label="say &quot;&lt;b&gt;&quot;" viewBox="0 0 72 72"')
+    assert 'id="f-m1"' in svg
+    assert 'href="#f-m1" x="10.98"' in svg
+    assert "url(#f-m1)" in svg
+    assert "free" not in svg
+    assert "http" not in svg
+    assert "1.23 2" in svg
 
 
 @pytest.mark.parametrize("value", [0.3, 1, 1234567, 0.0001234, 2.0, 12345.5])

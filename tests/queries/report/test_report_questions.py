@@ -28,8 +28,8 @@ def test_lengths_are_those_of_the_distinct_sequences(atlas: Atlas, width: int, l
     assert rows[0]["median_length"] == median(lengths)
     for row in rows:
         end = row["to_length"] or float("inf")
-        own = [n for n in lengths if row["from_length"] <= n <= end]
-        assert (row["n_sequences"], row["n_residues"]) == (len(own), sum(own))
+        bin_lengths = [n for n in lengths if row["from_length"] <= n <= end]
+        assert (row["n_sequences"], row["n_residues"]) == (len(bin_lengths), sum(bin_lengths))
     assert [row["to_length"] is None for row in rows[:-1]] == [False] * (len(rows) - 1)
 
 
@@ -104,7 +104,7 @@ def test_databases_of_families_count_sequences_once(atlas_dir: Path, tmp_path: P
     shutil.copytree(atlas_dir, root)
     ids = sequence_ids(root)
     members = {"F1": ["P0DP23", "P0DP24", "X00001"], "F2": [f"X{i:05d}" for i in range(1, 6)]}
-    rows = [("Pfam", family, accession) for family, own in members.items() for accession in own]
+    rows = [("Pfam", family, accession) for family, accessions in members.items() for accession in accessions]
     rows += [("mine", "G", "P04637"), ("mine", "G", "P04637-2")]
     named = [
         {"accession": a, "sequence_id": ids[a], "database": d, "family": f, "name": None, "source": f"{d}.tsv"}
@@ -112,16 +112,16 @@ def test_databases_of_families_count_sequences_once(atlas_dir: Path, tmp_path: P
     ]
     add_rows(root, FAMILIES, named, "families")
     with Atlas.open(root) as opened:
-        found = opened.ask("family_databases").to_pylist()
+        databases = opened.ask("family_databases").to_pylist()
         assert choose(opened, None, {}).database == "Pfam"
-        (some,) = opened.ask("family_databases", proteins="P0DP24").to_pylist()
+        (database,) = opened.ask("family_databases", proteins="P0DP24").to_pylist()
     columns = ("database", "n_families", "n_proteins", "n_sequences", "n_pairs", "n_of_five", "n_sources", "sources")
-    assert [tuple(row.values()) for row in found] == [
+    assert [tuple(row.values()) for row in databases] == [
         ("Pfam", 2, 7, 6, 2 + 5, 1, 1, "Pfam.tsv"),
         ("mine", 1, 2, 2, 2, 0, 1, "mine.tsv"),
     ]
-    assert tuple(found[0]) == columns
-    assert (some["database"], some["n_families"], some["n_sequences"]) == ("Pfam", 1, 1)
+    assert tuple(databases[0]) == columns
+    assert (database["database"], database["n_families"], database["n_sequences"]) == ("Pfam", 1, 1)
 
 
 def sequence_ids_alike(atlas: Atlas) -> bool:

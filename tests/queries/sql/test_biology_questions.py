@@ -92,16 +92,16 @@ class Case:
 
     def first(self, accessions: list[str]) -> list[str]:
         """Return one accession of each sequence, the first."""
-        chosen: dict[str, str] = {}
+        by_sequence: dict[str, str] = {}
         for accession in sorted(accessions):
-            chosen.setdefault(self.sequences[accession], accession)
-        return sorted(chosen.values())
+            by_sequence.setdefault(self.sequences[accession], accession)
+        return sorted(by_sequence.values())
 
     def labelled(self, accession: str, type_: str) -> set[int]:
-        own = [(b, e) for a, t, b, e in self.spans if (a, t) == (accession, type_)]
+        spans = [(b, e) for a, t, b, e in self.spans if (a, t) == (accession, type_)]
         if type_ == "Disulfide bond":
-            return {at for span in own for at in span}
-        return {at for b, e in own for at in range(b, e + 1)}
+            return {at for span in spans for at in span}
+        return {at for b, e in spans for at in range(b, e + 1)}
 
     def received(self, accession: str) -> list[list[float]]:
         """Return the profile by layer."""
@@ -128,7 +128,7 @@ def pooled(case: Case, label: str, form: str, accessions: list[str] | None = Non
     """Return for each head the sums over the first accession of each sequence that carries the label."""
     which = FORMS.index(form)
     names = case.first([a for a, x in case.probed if x == label and (accessions is None or a in accessions)])
-    found = {}
+    numbers = {}
     for at in HEADS:
         parts = [(case.probed[a, label], case.probed[a, "residue"]) for a in names]
         k, n = ([float(part[i][2][at][which]) for part in parts] for i in (0, 1))
@@ -137,9 +137,9 @@ def pooled(case: Case, label: str, form: str, accessions: list[str] | None = Non
         p = sum(k) / sum(n)
         n_edges = sum(whole[2][at][0] for _, whole in parts)
         shuffled = sum(x * y for x, y in zip(n, shares, strict=True)) / sum(n)
-        found[at] = {"k": sum(k), "n": sum(n), "p": p, "n_edges": n_edges, "background": background}
-        found[at] |= {"shuffled": shuffled, "n_proteins": len(names), "n_residues": sum(of[1] for of, _ in parts)}
-    return found
+        numbers[at] = {"k": sum(k), "n": sum(n), "p": p, "n_edges": n_edges, "background": background}
+        numbers[at] |= {"shuffled": shuffled, "n_proteins": len(names), "n_residues": sum(of[1] for of, _ in parts)}
+    return numbers
 
 
 @pytest.mark.parametrize("form", each_nth_by_default(FORMS, 3))
@@ -185,7 +185,7 @@ def test_the_error_over_proteins_is_that_of_a_bootstrap_or_of_chance(case: Case)
     parts = [(of[2][2, 1][0] - m * s, m) for of, m, s in zip(labelled, n, share, strict=True)]
     choose = random.Random(1)
     drawn = [choose.choices(parts, k=len(parts)) for _ in range(4_000)]
-    spread = statistics.stdev(sum(d for d, _ in some) / sum(m for _, m in some) for some in drawn)
+    spread = statistics.stdev(sum(d for d, _ in sample) / sum(m for _, m in sample) for sample in drawn)
     chance = math.sqrt(sum(m * s * (1 - s) for m, s in zip(n, share, strict=True))) / sum(n)
     quantile = t.isf(0.05 / (2 * (len(HEADS) - 1)), sum(n) ** 2 / sum(m * m for m in n) - 1)
     assert row["proteins_high"] - row["p"] == pytest.approx(quantile * max(spread, chance), rel=0.1)
@@ -200,9 +200,9 @@ def test_only_counts_have_tests_of_counts(case: Case) -> None:
 
 
 def test_heads_can_be_asked_of_some_proteins_and_with_few_edges(case: Case) -> None:
-    some = ["R001", "R002", "R003", "T001", "R020"]
-    expected = pooled(case, "aa:C", "count", some)
-    rows = case.ask("head_labels", label="aa:C", proteins=some, min_edges=0)
+    accessions = ["R001", "R002", "R003", "T001", "R020"]
+    expected = pooled(case, "aa:C", "count", accessions)
+    rows = case.ask("head_labels", label="aa:C", proteins=accessions, min_edges=0)
     assert {(r["layer"], r["head"]): r["n_edges"] for r in rows} == {
         at: of["n_edges"] for at, of in expected.items() if of["n_edges"]
     }
@@ -227,11 +227,11 @@ def test_layers_are_means_of_their_heads_with_a_centre(case: Case) -> None:
             layer: statistics.fmean(x["p"] for at, x in of.items() if at[0] == layer)
             for layer in sorted({layer for layer, _ in of})
         }
-        own = [row for row in rows if row["label"] == label]
-        assert {row["layer"]: row["mean_p"] for row in own} == pytest.approx(means, abs=6e-5)
-        assert {row["n_heads"] for row in own if row["layer"]} == {N_HEADS}
+        label_rows = [row for row in rows if row["label"] == label]
+        assert {row["layer"]: row["mean_p"] for row in label_rows} == pytest.approx(means, abs=6e-5)
+        assert {row["n_heads"] for row in label_rows if row["layer"]} == {N_HEADS}
         centre = sum(layer * p for layer, p in means.items()) / sum(means.values())
-        assert [row["centre"] for row in own] == pytest.approx([centre] * len(own), abs=0.006)
+        assert [row["centre"] for row in label_rows] == pytest.approx([centre] * len(label_rows), abs=0.006)
 
 
 @pytest.mark.thorough
@@ -264,8 +264,8 @@ def by_letter(case: Case, form: str) -> dict[tuple[str, tuple[int, int]], float]
 @pytest.mark.parametrize("form", FORMS)
 def test_amino_acids_are_pooled_over_all_proteins(case: Case, form: str) -> None:
     rows = case.ask("amino_acid_heads", form=form)
-    found = {(row["residue"], (row["layer"], row["head"])): row["p"] for row in rows}
-    assert found == pytest.approx(by_letter(case, form), abs=6e-5)
+    shares = {(row["residue"], (row["layer"], row["head"])): row["p"] for row in rows}
+    assert shares == pytest.approx(by_letter(case, form), abs=6e-5)
     text = "".join(case.sequences[a] for a in case.first([a for a, x in case.probed if x == "residue"]))
     for row in rows:
         assert row["background"] == pytest.approx(text.count(row["residue"]) / len(text), abs=6e-5)
@@ -325,7 +325,7 @@ def test_auc_is_that_of_scipy(case: Case, type_: str) -> None:
     names = case.first([a for a, t, _, _ in case.spans if t == type_ and a in computed])
     rows = case.ask("received_auc", type=type_)
     for layer, row in enumerate(rows):
-        own, with_it, without = [], [], []
+        aucs, with_it, without = [], [], []
         for accession in names:
             profile, labelled = case.received(accession)[layer], case.labelled(accession, type_)
             mean = statistics.fmean(profile)
@@ -333,10 +333,10 @@ def test_auc_is_that_of_scipy(case: Case, type_: str) -> None:
             with_it += [x / mean for x in parts[0]]
             without += [x / mean for x in parts[1]]
             if all(parts):
-                own.append(mannwhitneyu(*parts).statistic / (len(parts[0]) * len(parts[1])))
-        assert (row["layer"], row["n_proteins"], row["n_labelled"]) == (layer, len(own), len(with_it))
-        assert row["auc_of_proteins"] == pytest.approx(statistics.fmean(own), abs=6e-5)
-        test = ttest_1samp(own, 0.5)
+                aucs.append(mannwhitneyu(*parts).statistic / (len(parts[0]) * len(parts[1])))
+        assert (row["layer"], row["n_proteins"], row["n_labelled"]) == (layer, len(aucs), len(with_it))
+        assert row["auc_of_proteins"] == pytest.approx(statistics.fmean(aucs), abs=6e-5)
+        test = ttest_1samp(aucs, 0.5)
         low, high = test.confidence_interval(1 - 0.05 / N_LAYERS)
         assert (row["auc_low"], row["auc_high"]) == pytest.approx((max(low, 0), min(high, 1)), abs=1e-3)
         assert row["t"] == pytest.approx(test.statistic, abs=0.006)

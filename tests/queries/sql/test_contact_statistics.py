@@ -42,8 +42,8 @@ def drawn(structure_sets: list[list[str]], tmp_path_factory: pytest.TempPathFact
     write_atlas(root, [SyntheticProtein(*both) for both in zip(names, sequences, strict=True)], n_layers=1, n_heads=1)
     add_head_contacts(root, [of_head(name, rng) for name in names])
     groups = {name: rng.integers(0, round(1 / SHARE), LENGTH) for name in names}
-    add_chains(root, [clustered(name, some) for name, some in groups.items()])
-    add_contacts(root, {name: predicted(some, rng) for name, some in groups.items()})
+    add_chains(root, [clustered(name, protein_groups) for name, protein_groups in groups.items()])
+    add_contacts(root, {name: predicted(protein_groups, rng) for name, protein_groups in groups.items()})
     with Atlas.open(root) as atlas:
         yield atlas
 
@@ -72,8 +72,8 @@ def predicted(groups: np.ndarray, rng: np.random.Generator) -> Scores:
     """Return L pairs of short and of medium range, contacts among them by the precision drawn for the protein."""
     scores: Scores = {}
     for which in ("short", "medium"):
-        first, last = LIMITS[which]
-        pairs = [(i, j) for i, j in combinations(range(1, LENGTH + 1), 2) if first <= j - i <= last]
+        min_separation, max_separation = LIMITS[which]
+        pairs = [(i, j) for i, j in combinations(range(1, LENGTH + 1), 2) if min_separation <= j - i <= max_separation]
         touching = [(i, j) for i, j in pairs if groups[i - 1] == groups[j - 1]]
         others = sorted({*pairs} - {*touching})
         k = min(int(rng.binomial(LENGTH, precision(rng, len(touching) / len(pairs)))), len(touching))

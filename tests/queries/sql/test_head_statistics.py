@@ -60,10 +60,10 @@ class Case:
         """
         which, none = FORMS.index(form), (0, 1, {at: (0, 0.0, 0.0)})
         names = [a for a in self.sequences if whole or (a, label) in self.rows]
-        own = [self.rows.get((a, label), none) for a in names]
-        k = np.array([row[2][at][which] for row in own], float)
+        label_rows = [self.rows.get((a, label), none) for a in names]
+        k = np.array([row[2][at][which] for row in label_rows], float)
         n = np.array([self.rows[a, "residue"][2][at][which] for a in names], float)
-        return k, n, np.array([row[0] / row[1] for row in own])
+        return k, n, np.array([row[0] / row[1] for row in label_rows])
 
     def beyond(self, label: str, at: tuple[int, int], form: str, *, whole: bool = False) -> tuple[Array, Array, Array]:
         """Return what the label of each protein receives beyond the shuffled, all attention, and its chance variance.
@@ -238,12 +238,12 @@ def test_a_layer_is_tested_by_the_mean_over_its_heads(case: Case, form: str) -> 
 
 def matrices(rows: list[dict]) -> tuple[Array, Array]:
     """Return the 20 x 20 correlations of heads and the scores of Biopython's matrix, diagonals empty."""
-    blosum, found = substitution_matrices.load("BLOSUM62"), np.full((20, 20), np.nan)
+    blosum, correlations = substitution_matrices.load("BLOSUM62"), np.full((20, 20), np.nan)
     for row in rows:
         i, j = LETTERS.index(row["first"]), LETTERS.index(row["second"])
-        found[i, j] = found[j, i] = row["correlation"]
+        correlations[i, j] = correlations[j, i] = row["correlation"]
     scores = np.array([[blosum[a][b] if a != b else np.nan for b in LETTERS] for a in LETTERS], float)
-    return found, scores
+    return correlations, scores
 
 
 def correlation(found: Array, scores: Array, letters: Array) -> float:
@@ -254,9 +254,9 @@ def correlation(found: Array, scores: Array, letters: Array) -> float:
 def test_the_interval_of_r_leaves_out_one_amino_acid_after_the_other(case: Case) -> None:
     rows = case.ask("blosum_correlation", form="mass")
     assert len(rows) == 20 * 19 / 2
-    found, scores = matrices(rows)
-    r = correlation(found, scores, np.arange(20))
-    left = [math.atanh(correlation(found, scores, np.delete(np.arange(20), i))) for i in range(20)]
+    correlations, scores = matrices(rows)
+    r = correlation(correlations, scores, np.arange(20))
+    left = [math.atanh(correlation(correlations, scores, np.delete(np.arange(20), i))) for i in range(20)]
     half = t.isf(0.025, 19) * math.sqrt(19 * np.var(left))
     for row in rows:
         assert row["r"] == pytest.approx(r, abs=2e-4)
@@ -266,10 +266,10 @@ def test_the_interval_of_r_leaves_out_one_amino_acid_after_the_other(case: Case)
 
 def test_the_p_value_of_r_is_of_the_same_error_as_its_interval(case: Case) -> None:
     rows = case.ask("blosum_correlation")
-    found, scores = matrices(rows)
-    left = [math.atanh(correlation(found, scores, np.delete(np.arange(20), i))) for i in range(20)]
+    correlations, scores = matrices(rows)
+    left = [math.atanh(correlation(correlations, scores, np.delete(np.arange(20), i))) for i in range(20)]
     error = math.sqrt(19 * np.var(left))
-    of = Estimate(math.atanh(correlation(found, scores, np.arange(20))), error, 19)
+    of = Estimate(math.atanh(correlation(correlations, scores, np.arange(20))), error, 19)
     assert [row["log10_p"] for row in rows] == [near(of.log10_p(1))] * len(rows)
     assert (rows[0]["r_low"] <= 0 <= rows[0]["r_high"]) == (of.log10_p(1) > math.log10(0.05))
 
@@ -295,12 +295,12 @@ def test_of_random_labels_the_test_over_proteins_keeps_its_level_and_that_of_edg
         rows += [(name, "residue", length, length, whole), (name, "Site", int(labelled.sum()), length, part)]
     probe(tmp_path / "atlas", rows)
     with Atlas.open(tmp_path / "atlas") as atlas:
-        asked = atlas.ask("head_labels", label="Site").to_pylist()
-    assert len(asked) == len(heads)
-    over_proteins = np.mean([abs(row["proteins_t"]) > t.isf(0.025, n_proteins - 1) for row in asked])  # uncorrected
-    over_edges = np.mean([abs(row["z"]) > 1.96 for row in asked])
+        answer = atlas.ask("head_labels", label="Site").to_pylist()
+    assert len(answer) == len(heads)
+    over_proteins = np.mean([abs(row["proteins_t"]) > t.isf(0.025, n_proteins - 1) for row in answer])  # uncorrected
+    over_edges = np.mean([abs(row["z"]) > 1.96 for row in answer])
     assert 0.01 < over_proteins < 0.09
     assert over_edges > 0.2
-    covered = np.mean([row["proteins_low"] <= row["shuffled"] <= row["proteins_high"] for row in asked])
+    covered = np.mean([row["proteins_low"] <= row["shuffled"] <= row["proteins_high"] for row in answer])
     assert covered > 0.99  # all at once
-    assert min(row["proteins_log10_p"] for row in asked) > math.log10(0.05)
+    assert min(row["proteins_log10_p"] for row in answer) > math.log10(0.05)

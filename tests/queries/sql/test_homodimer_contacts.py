@@ -29,7 +29,7 @@ class Dimer:
 
     points: np.ndarray
     """Of the C-betas, (N, 3)."""
-    known: Places
+    contacts: Places
     """Contacts between the copies, each in one direction."""
     probabilities: dict[tuple[int, int], float]
 
@@ -46,7 +46,7 @@ class Dimer:
         shown = self.list_pairs(apart)
         distances = np.linalg.norm(self.points[:, None] - self.points[None], axis=-1)
         within = {(i, j) for i, j in shown if abs(i - j) >= 6 and distances[i - 1, j - 1] < 8}
-        across = (self.known | {(j, i) for i, j in self.known}) & shown
+        across = (self.contacts | {(j, i) for i, j in self.contacts}) & shown
         both = within & across
         return {"within": within - both, "across": across - both, "both": both, "none": shown - within - across}
 
@@ -61,8 +61,8 @@ def draw_dimer(choose: random.Random) -> Dimer:
     n = choose.randint(25, 45)
     pairs = list(product(range(1, n + 3), repeat=2))
     points = np.array([[choose.uniform(0, 20) for _ in "xyz"] for _ in range(n)])
-    known = {(min(pair), max(pair)) for pair in choose.sample(pairs, 120)}
-    return Dimer(points, known, {pair: choose.random() for pair in choose.sample(pairs, 4 * n)})
+    contacts = {(min(pair), max(pair)) for pair in choose.sample(pairs, 120)}
+    return Dimer(points, contacts, {pair: choose.random() for pair in choose.sample(pairs, 4 * n)})
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def atlas(tmp_path_factory: pytest.TempPathFactory, dimers: list[Dimer]) -> Iter
     write_atlas(root, [SyntheticProtein(name, text) for name, text in {**letters, "C1": letters["D1"]}.items()])
     ids = sequence_ids(root)
 
-    shown, predicted, known = [], [], []
+    shown, predicted_contacts, known_contacts = [], [], []
     for pair_id, (name, dimer) in enumerate(zip(letters, dimers, strict=True)):
         names = {"accession": name, "sequence_id": ids[name]}
         partner = "C1" if name == "D1" else name  # another accession of the sequence
@@ -88,16 +88,16 @@ def atlas(tmp_path_factory: pytest.TempPathFactory, dimers: list[Dimer]) -> Iter
             shown += [Shown(name, "hand.cif", chain, at, letters[name][at - 1], None, tuple(xyz)) for at, xyz in rows]
         for (i, j), probability in dimer.probabilities.items():
             scores = {"pair_id": pair_id, "form": "gap", "probability": probability, "score": None}
-            predicted.append({**names, "partner": partner, "i": i, "j": j, **scores})
-        known += [{**names, "partner": partner, "i": i, "j": j, **KNOWN} for i, j in dimer.known]
+            predicted_contacts.append({**names, "partner": partner, "i": i, "j": j, **scores})
+        known_contacts += [{**names, "partner": partner, "i": i, "j": j, **KNOWN} for i, j in dimer.contacts]
 
     # A heteromer, whose contacts are no homodimer's.
     hetero = {"accession": "D0", "sequence_id": ids["D0"], "partner": "D2", "i": 1, "j": 1}
-    predicted.append({**hetero, "pair_id": 99, "form": "gap", "probability": 1.0, "score": None})
-    known.append({**hetero, **KNOWN})
+    predicted_contacts.append({**hetero, "pair_id": 99, "form": "gap", "probability": 1.0, "score": None})
+    known_contacts.append({**hetero, **KNOWN})
     place(root, shown)
-    add_rows(root, PAIR_CONTACTS, predicted, "pairs")
-    add_rows(root, PARTNER_CONTACTS, known, "contacts")
+    add_rows(root, PAIR_CONTACTS, predicted_contacts, "pairs")
+    add_rows(root, PARTNER_CONTACTS, known_contacts, "contacts")
     with Atlas.open(root) as opened:
         yield opened
 

@@ -217,8 +217,8 @@ def test_the_one_construction_of_intervals_and_tests_is_of_one_mind_on_random_nu
             connection.execute(function.sql)
         connection.register("estimates", rows)
         query = "SELECT beyond, unnest(ratio_test(beyond, error, df, n_tests)) FROM estimates"
-        found = connection.sql(query).to_arrow_table().to_pylist()
-    decided = [row for row in found if abs(row["log10_p"] - LEVEL) > 1e-6]
+        test_rows = connection.sql(query).to_arrow_table().to_pylist()
+    decided = [row for row in test_rows if abs(row["log10_p"] - LEVEL) > 1e-6]
     assert all((abs(row["beyond"]) > row["reach"]) == (row["log10_p"] < LEVEL) for row in decided)
     assert 500 < sum(row["log10_p"] < LEVEL for row in decided) < 9_500
 
@@ -301,8 +301,8 @@ def test_of_labels_that_mean_nothing_few_heads_are_found(tmp_path: Path, n_prote
         rows += [(name, "residue", length, length, whole), (name, "Site", int(labelled.sum()), length, part)]
     probe(tmp_path / "atlas", rows)
     with Atlas.open(tmp_path / "atlas") as atlas:
-        found = atlas.ask("head_labels", label="Site", min_edges=1).to_pylist()
-    tested = [row for row in found if row["note"] is None]
+        head_rows = atlas.ask("head_labels", label="Site", min_edges=1).to_pylist()
+    tested = [row for row in head_rows if row["note"] is None]
     assert len(tested) > 150 * (n_proteins > 5)
 
     # Uncorrected, one in twenty may be found; all heads are of the same labels, so this share varies.
@@ -310,7 +310,7 @@ def test_of_labels_that_mean_nothing_few_heads_are_found(tmp_path: Path, n_prote
     rejected = [abs(r["proteins_t"]) > t.isf(0.025, effective[r["layer"], r["head"]] - 1) for r in tested]
     assert np.mean(rejected) < 0.1
     assert min((row["proteins_log10_p"] for row in tested), default=0) > LEVEL
-    assert np.mean([abs(row["z"]) > 1.96 for row in found]) > 0.1
+    assert np.mean([abs(row["z"]) > 1.96 for row in head_rows]) > 0.1
 
 
 @pytest.mark.thorough

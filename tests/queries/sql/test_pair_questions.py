@@ -224,11 +224,11 @@ def test_binders_are_told_apart_by_rank_and_judged_by_the_best_head_of_permutati
 
 
 def test_binders_that_are_homodimers_stand_apart(atlas: Atlas) -> None:
-    own = {row["pair_id"] for row in ROWS[PAIR_HEADS] if row["mirror"] is not None}
-    assert own & set(LABELS)
+    homodimers = {row["pair_id"] for row in ROWS[PAIR_HEADS] if row["mirror"] is not None}
+    assert homodimers & set(LABELS)
     for answer in ask(atlas, "binders", permutations=19):
         values = read_statistic("across_share", form=answer["form"], layer=answer["layer"], head=answer["head"])
-        labels = {pair_id: is_binder for pair_id, is_binder in LABELS.items() if pair_id not in own}
+        labels = {pair_id: is_binder for pair_id, is_binder in LABELS.items() if pair_id not in homodimers}
         assert (answer["n_binders"], answer["n_others"]) == (sum(labels.values()), len(labels) - sum(labels.values()))
         assert answer["auc"] == pytest.approx(
             roc_auc_score(list(labels.values()), [values[n] for n in labels]), abs=6e-5

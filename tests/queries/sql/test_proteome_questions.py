@@ -95,16 +95,18 @@ class Case:
         for accession, positions in self.zinc.items():
             sequence = self.sequences[accession]
             numbers = {"residue": len(sequence), "aa:H": sequence.count("H"), "Zinc histidine": len(positions)}
-            own: dict[str, dict[tuple[int, int], float]] = {name: {} for name in numbers}
+            protein_masses: dict[str, dict[tuple[int, int], float]] = {name: {} for name in numbers}
             for layer, head in HEADS:
                 received = [choose.uniform(0.5, 1.5) + (i in positions) * layer for i in range(1, len(sequence) + 1)]
-                own["residue"][layer, head] = sum(received)
-                own["aa:H"][layer, head] = sum(x for x, letter in zip(received, sequence, strict=True) if letter == "H")
-                own["Zinc histidine"][layer, head] = sum(received[i - 1] for i in positions)
+                protein_masses["residue"][layer, head] = sum(received)
+                protein_masses["aa:H"][layer, head] = sum(
+                    x for x, letter in zip(received, sequence, strict=True) if letter == "H"
+                )
+                protein_masses["Zinc histidine"][layer, head] = sum(received[i - 1] for i in positions)
             for name, n in numbers.items():
                 if n:
-                    masses[accession, name] = own[name]
-                    sums = {at: (1, 0.5, mass, None) for at, mass in own[name].items()}
+                    masses[accession, name] = protein_masses[name]
+                    sums = {at: (1, 0.5, mass, None) for at, mass in protein_masses[name].items()}
                     rows.append((accession, name, n, len(sequence), sums))
         probe(root, rows)
         return masses
@@ -249,9 +251,9 @@ def test_fewer_copies_at_the_period_than_asked_for_leave_a_protein_out(case: Cas
 # Zinc histidines
 
 
-def auc_between(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the chance that a number of the first is above one of the second."""
-    return float(mannwhitneyu(first, second).statistic / (len(first) * len(second)))
+def auc_between(numbers: np.ndarray, other_numbers: np.ndarray) -> float:
+    """Return the chance that a number is above one of the others."""
+    return float(mannwhitneyu(numbers, other_numbers).statistic / (len(numbers) * len(other_numbers)))
 
 
 @pytest.mark.thorough
@@ -419,9 +421,9 @@ def test_layers_of_families_are_counted_over_clusters(case: Case, clusters: str)
     rows = case.ask("family_convergence", clusters=clusters, min_clusters=4)
     assert {(r["family"], r["layer"]) for r in rows} == {(f, x) for f, c in families.items() for x in c.values()}
     for row in rows:
-        own, layer = families[row["family"]], row["layer"]
-        outside = [x for cluster, x in everything.items() if cluster not in own]
-        k, n = sum(x == layer for x in own.values()), len(own)
+        family_layers, layer = families[row["family"]], row["layer"]
+        outside = [x for cluster, x in everything.items() if cluster not in family_layers]
+        k, n = sum(x == layer for x in family_layers.values()), len(family_layers)
         assert (row["n_at_layer"], row["n_clusters"]) == (k, n)
         assert row["background"] == pytest.approx(outside.count(layer) / len(outside), abs=6e-5)
         assert row["clustering"] == ("cluster80" if clusters == "cluster80" else "exact duplicates only")

@@ -253,9 +253,9 @@ def asked(atlas: Atlas, name: str, **given: object) -> list[dict]:
 def test_a_question_answers_what_was_counted_by_hand(
     by_hand: Atlas, name: str, given: dict, columns: str, rows: list[tuple]
 ) -> None:
-    found = by_hand.ask(name, **given).select(columns.split(", ")).to_pylist()
+    answer = by_hand.ask(name, **given).select(columns.split(", ")).to_pylist()
     cells = [[value if isinstance(value, list) else pytest.approx(value) for value in row] for row in rows]
-    assert [list(row.values()) for row in found] == cells
+    assert [list(row.values()) for row in answer] == cells
 
 
 def test_every_question_but_those_of_heads_is_counted_by_hand() -> None:
@@ -283,11 +283,11 @@ def test_even_attention_is_the_measure_of_distance_and_period(tmp_path: Path, n:
 
 
 def test_provenance_is_that_of_the_manifest(by_hand: Atlas) -> None:
-    said = {row["name"]: row["value"] for row in asked(by_hand, "provenance")}
+    values = {row["name"]: row["value"] for row in asked(by_hand, "provenance")}
     run, counts = by_hand.manifest.run, by_hand.manifest.counts
-    assert (said["model"], said["rule"], said["weights_sha256"]) == (run.model, run.rule, run.weights_sha256)
-    assert (said["n_ok"], said["n_sites"], said["max_length"]) == (str(counts.n_ok), "6", "none")
-    assert said["source"] == "hand.fasta"
+    assert (values["model"], values["rule"], values["weights_sha256"]) == (run.model, run.rule, run.weights_sha256)
+    assert (values["n_ok"], values["n_sites"], values["max_length"]) == (str(counts.n_ok), "6", "none")
+    assert values["source"] == "hand.fasta"
 
 
 def test_flags_name_forty_sites_and_more(tmp_path: Path) -> None:

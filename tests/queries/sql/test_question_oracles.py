@@ -36,12 +36,12 @@ def asked(atlas: Atlas, name: str, **given: object) -> list[dict]:
 
 def distinct(atlas: Atlas) -> list[tuple[str, str, list[int]]]:
     """Return (first accession, sequence, positions of sites) of each distinct sequence searched, without a query."""
-    found: dict[str, str] = {}
+    accessions: dict[str, str] = {}
     for protein in atlas.sql("FROM proteins").to_pylist():
         if protein["layer"] is not None:
             accession = protein["accession"]
-            found[protein["sequence"]] = min(accession, found.get(protein["sequence"], accession))
-    return [(a, s, sorted(atlas.sites(a)["position"].to_pylist())) for s, a in sorted(found.items())]
+            accessions[protein["sequence"]] = min(accession, accessions.get(protein["sequence"], accession))
+    return [(a, s, sorted(atlas.sites(a)["position"].to_pylist())) for s, a in sorted(accessions.items())]
 
 
 def wilson(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
@@ -84,9 +84,9 @@ def test_pairs_of_sites_are_counted_and_expected_as_by_enumeration(at_random: At
     proteins = distinct(at_random)
     for row in asked(at_random, "site_spacing", reach=90):
         d = row["separation"]
-        found = [sum(b - a == d for a, b in combinations(sites, 2)) for _, _, sites in proteins]
+        counts = [sum(b - a == d for a, b in combinations(sites, 2)) for _, _, sites in proteins]
         expected = sum(math.comb(len(sites), 2) * max(len(s) - d, 0) / math.comb(len(s), 2) for _, s, sites in proteins)
-        assert (row["n_pairs"], row["n_sequences"]) == (sum(found), sum(n > 0 for n in found))
+        assert (row["n_pairs"], row["n_sequences"]) == (sum(counts), sum(n > 0 for n in counts))
         assert row["expected"] == pytest.approx(expected, abs=0.006)
 
 
@@ -94,13 +94,13 @@ def test_letters_of_pairs_are_those_by_enumeration(at_random: Atlas) -> None:
     pairs = Counter(
         (s[a - 1], s[b - 1]) for _, s, sites in distinct(at_random) for a, b in combinations(sites, 2) if b - a <= 12
     )
-    found = {(r["first"], r["second"]): r for r in asked(at_random, "site_pairs", window=12, min_pairs=1)}
-    assert {key: row["n_pairs"] for key, row in found.items()} == pairs
+    rows = {(r["first"], r["second"]): r for r in asked(at_random, "site_pairs", window=12, min_pairs=1)}
+    assert {key: row["n_pairs"] for key, row in rows.items()} == pairs
     firsts, seconds = Counter(), Counter()
     for (a, b), n in pairs.items():
         firsts[a] += n
         seconds[b] += n
-    for (a, b), row in found.items():
+    for (a, b), row in rows.items():
         assert row["expected"] == pytest.approx(firsts[a] * seconds[b] / pairs.total(), abs=0.006)
 
 
@@ -108,15 +108,15 @@ def test_letters_around_sites_are_those_by_enumeration(at_random: Atlas) -> None
     proteins = distinct(at_random)
     letters = Counter("".join(s for _, s, _ in proteins))
     rows = asked(at_random, "residues_around_sites", reach=3)
-    found = {(row["from_site"], row["residue"]): row for row in rows}
+    rows_by_place = {(row["from_site"], row["residue"]): row for row in rows}
     for d in (-3, -2, -1, 1, 2, 3):
         near = Counter(s[at - 1 + d] for _, s, sites in proteins for at in sites if 0 <= at - 1 + d < len(s))
-        assert {residue: found[d, residue]["n"] for residue in near} == near
+        assert {residue: rows_by_place[d, residue]["n"] for residue in near} == near
         for residue, n in near.items():
-            row = found[d, residue]
+            row = rows_by_place[d, residue]
             assert row["n_sites"] == near.total()
             assert row["ratio"] == pytest.approx(n / near.total() / (letters[residue] / letters.total()), abs=0.006)
-    assert len(rows) == len(found)
+    assert len(rows) == len(rows_by_place)
     assert [row["ratio_low"] for row in rows] == sorted((row["ratio_low"] for row in rows), reverse=True)
 
 
@@ -140,10 +140,10 @@ def test_motifs_are_those_by_enumeration(at_random: Atlas, before: int, after: i
 
 def test_the_densest_window_is_that_of_a_search(at_random: Atlas) -> None:
     rows = asked(at_random, "densest_windows", window=15, min_sites=2)
-    found = {row["accession"]: (row["n_in_window"], row["first"]) for row in rows}
+    windows = {row["accession"]: (row["n_in_window"], row["first"]) for row in rows}
     for accession, _, sites in distinct(at_random):
         best = max(((sum(a <= b < a + 15 for b in sites), -a) for a in sites), default=(0, 0))
-        assert found.get(accession) == ((best[0], -best[1]) if best[0] >= 2 else None)
+        assert windows.get(accession) == ((best[0], -best[1]) if best[0] >= 2 else None)
 
 
 def test_runner_ups_and_sites_are_the_first_of_the_profile(at_random: Atlas) -> None:
@@ -154,12 +154,12 @@ def test_runner_ups_and_sites_are_the_first_of_the_profile(at_random: Atlas) -> 
     positions = [r["position"] for r in ordered]
     asked_for = asked(at_random, "rank_of_positions", protein="R003", positions=positions)
     assert {r["position"]: r["rank"] for r in asked_for} == {at: i for i, at in enumerate(positions, start=1)}
-    for one in asked_for:
+    for position_row in asked_for:
         ranks = [
-            1 + sum(r["received"][layer] > profile[one["position"] - 1]["received"][layer] for r in profile)
+            1 + sum(r["received"][layer] > profile[position_row["position"] - 1]["received"][layer] for r in profile)
             for layer in range(4)
         ]
-        assert (one["best_rank"], one["best_layer"]) == (min(ranks), ranks.index(min(ranks)))
+        assert (position_row["best_rank"], position_row["best_layer"]) == (min(ranks), ranks.index(min(ranks)))
 
 
 def heads_of(atlas: Atlas) -> dict[tuple[int, int], list[dict]]:
@@ -212,17 +212,17 @@ def test_heads_are_ordered_and_whole(at_random: Atlas, name: str, by: str, is_fa
 
 @pytest.mark.thorough
 def test_heads_apart_are_those_of_scipy(at_random: Atlas) -> None:
-    first = {f"R{i:03d}" for i in range(20, 35)} | {"T004"}  # T004 has the sequence of R004
+    accessions = {f"R{i:03d}" for i in range(20, 35)} | {"T004"}  # T004 has the sequence of R004
     values = heads_of(at_random)
-    rows = asked(at_random, "heads_apart", proteins=sorted(first))
+    rows = asked(at_random, "heads_apart", proteins=sorted(accessions))
     names = [c.name for c in HEADS.stored() if c.name not in ("sequence_id", "layer", "head", "n_edges")]
     assert len(rows) == len(values) * (len(names) + 1)
     for row in rows:
         of = values[row["layer"], row["head"]]
         name = row["statistic"]
         numbers = [r["n_edges"] / r["length"] if name == "edges_per_residue" else r[name] for r in of]
-        a = [x for x, r in zip(numbers, of, strict=True) if r["accession"] in {*first, "R004"}]
-        b = [x for x, r in zip(numbers, of, strict=True) if r["accession"] not in {*first, "R004"}]
+        a = [x for x, r in zip(numbers, of, strict=True) if r["accession"] in {*accessions, "R004"}]
+        b = [x for x, r in zip(numbers, of, strict=True) if r["accession"] not in {*accessions, "R004"}]
         assert (row["n_sequences"], row["n_against"]) == (len(a), len(b)) == (16, 64)
         assert row["t"] == pytest.approx(ttest_ind(a, b, equal_var=False).statistic, abs=0.006)
         pooled = math.sqrt((15 * statistics.variance(a) + 63 * statistics.variance(b)) / 78)

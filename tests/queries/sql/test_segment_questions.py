@@ -71,11 +71,11 @@ class Case:
             }[queries]
             values = [np.float32(weights[layer, a, key]) for a in segments if is_counted(a)]
             received[key] = np.mean(values, dtype=np.float64) / len(self.positions(pair, key)[1])
-        chosen = sorted(segments, key=lambda key: (-received[key], key))[:n]
+        top_segments = sorted(segments, key=lambda key: (-received[key], key))[:n]
         touching = [key for key in segments if self.touches(pair, key, kind)]
         if not touching or len(touching) == len(segments):
             return None
-        return len(segments), len(touching), len(chosen), len(set(chosen) & set(touching))
+        return len(segments), len(touching), len(top_segments), len(set(top_segments) & set(touching))
 
 
 @pytest.fixture(scope="module")

@@ -56,13 +56,13 @@ def test_sites_at_features_are_those_by_enumeration(case: SiteCase, type_: str) 
     for row, k in zip(rows, REACHES, strict=True):
         parts, matched = parts_of(case, type_, k), sum(mean for mean, _ in matched_of(case, type_, k))
         labelled = {part.accession: case.labelled(part.accession, type_) for part in parts}
-        found = sum(len(labelled[p.accession] & within_k(case.sites[p.accession], k, p.n_all)) for p in parts)
+        n_found = sum(len(labelled[p.accession] & within_k(case.sites[p.accession], k, p.n_all)) for p in parts)
         n, hits, expected = (sum(x) for x in zip(*((p.n_sites, p.n_hits, p.expected) for p in parts), strict=True))
         n_labelled = sum(map(len, labelled.values()))
         assert (row["n_proteins"], row["n_sites"], row["n_labelled"]) == (len(parts), n, n_labelled)
         assert row["n_hits"] == hits
         assert row["precision"] == pytest.approx(hits / n, abs=6e-5)
-        assert row["recall"] == pytest.approx(found / n_labelled, abs=6e-5)
+        assert row["recall"] == pytest.approx(n_found / n_labelled, abs=6e-5)
         assert row["background"] == pytest.approx(expected / n, abs=6e-5)
         assert row["enrichment"] == pytest.approx(hits / expected, abs=0.006)
         assert row["matched_background"] == pytest.approx(matched / n, abs=6e-5)
@@ -139,12 +139,14 @@ def test_proteins_add_up_to_the_pooled_numbers(case: SiteCase, k: int) -> None:
     assert len(pooled) == len(TYPES)
     assert len(rows) == sum(row["n_proteins"] for row in pooled)
     for whole in pooled:
-        own = [row for row in rows if row["type"] == whole["type"]]
+        protein_rows = [row for row in rows if row["type"] == whole["type"]]
         for name in ("n_sites", "n_labelled", "n_hits"):
-            assert sum(row[name] for row in own) == whole[name]
-        assert sum(row["n_found"] for row in own) / whole["n_labelled"] == pytest.approx(whole["recall"], abs=6e-5)
+            assert sum(row[name] for row in protein_rows) == whole[name]
+        assert sum(row["n_found"] for row in protein_rows) / whole["n_labelled"] == pytest.approx(
+            whole["recall"], abs=6e-5
+        )
         for name, of in (("expected", "background"), ("matched_expected", "matched_background")):
-            assert sum(row[name] for row in own) / whole["n_sites"] == pytest.approx(whole[of], abs=6e-5)
+            assert sum(row[name] for row in protein_rows) / whole["n_sites"] == pytest.approx(whole[of], abs=6e-5)
 
 
 @pytest.mark.parametrize("k", [0, 2])
@@ -176,17 +178,17 @@ def test_the_hits_of_a_protein_are_named(case: SiteCase) -> None:
 def test_any_subset_is_a_select_around_the_question(case: SiteCase) -> None:
     """What `attlas ask --sql` prints, as a table of a query of one's own: here the proteins by the length."""
     text = ask(case.atlas, "sites_at_features_by_protein", {"types": "Binding site", "within": 1}).sql
-    own = f"""
+    query = f"""
     SELECT p.length > 50 AS is_long, count(*) AS n_proteins, sum(n_hits) AS n_hits, sum(expected) AS expected
     FROM ({text}) AS b JOIN proteins AS p USING (accession)
     GROUP BY ALL
     """
-    found = {row["is_long"]: row for row in case.atlas.sql(own).to_pylist()}
+    rows = {row["is_long"]: row for row in case.atlas.sql(query).to_pylist()}
     for is_long in (True, False):
-        chosen = [a for a in case.carriers("Binding site") if (len(case.sequences[a]) > 50) is is_long]
-        (row,) = case.ask("sites_at_features", types="Binding site", within=[1], proteins=chosen)
-        assert (row["n_proteins"], row["n_hits"]) == (found[is_long]["n_proteins"], found[is_long]["n_hits"])
-        ratio = float(found[is_long]["n_hits"]) / found[is_long]["expected"]
+        accessions = [a for a in case.carriers("Binding site") if (len(case.sequences[a]) > 50) is is_long]
+        (row,) = case.ask("sites_at_features", types="Binding site", within=[1], proteins=accessions)
+        assert (row["n_proteins"], row["n_hits"]) == (rows[is_long]["n_proteins"], rows[is_long]["n_hits"])
+        ratio = float(rows[is_long]["n_hits"]) / rows[is_long]["expected"]
         assert row["enrichment"] == pytest.approx(ratio, abs=0.006)
 
 
@@ -230,8 +232,8 @@ def test_a_sequence_is_taken_by_the_accession_that_has_the_feature(small: Atlas)
 def test_a_protein_without_sites_counts_as_one_without(small: Atlas) -> None:
     (row,) = small.ask("sites_at_features", types="Lipid", within=[0]).to_pylist()
     assert (row["n_proteins"], row["n_sites"], row["n_hits"], row["recall"]) == (1, 0, 0, 0)
-    known = ("type", "within", "n_proteins", "n_sites", "n_labelled", "n_hits", "recall", "note")
-    assert {name: value for name, value in row.items() if name not in known and value is not None} == {}
+    columns = ("type", "within", "n_proteins", "n_sites", "n_labelled", "n_hits", "recall", "note")
+    assert {name: value for name, value in row.items() if name not in columns and value is not None} == {}
 
 
 def test_a_window_stops_at_the_ends_of_the_sequence(small: Atlas) -> None:
@@ -250,8 +252,8 @@ def test_no_hit_is_an_answer(small: Atlas) -> None:
     (row,) = small.ask("sites_at_features", types="Motif", within=[0]).to_pylist()
     assert (row["n_hits"], row["precision"], row["enrichment"], row["log10_p"]) == (0, 0, 0, None)
     assert (row["matched_background"], row["matched_enrichment"]) == (0, None)  # no site is a methionine
-    (own,) = small.ask("sites_at_features_by_protein", types="Motif").to_pylist()
-    assert (own["hits"], own["matched_expected"], own["matched_variance"]) == (None, 0, 0)
+    (protein_row,) = small.ask("sites_at_features_by_protein", types="Motif").to_pylist()
+    assert (protein_row["hits"], protein_row["matched_expected"], protein_row["matched_variance"]) == (None, 0, 0)
 
 
 def test_only_types_that_are_there_have_rows(small: Atlas) -> None:

@@ -63,15 +63,15 @@ class Seen:
 
 
 def seen_of(case: SiteCase, type_: str, atom: str = "cb") -> list[Seen]:
-    found = []
+    proteins = []
     for accession in case.carriers(type_):
         points, labelled = case.structure(accession, atom), case.labelled(accession, type_)
         letters = {at: case.sequences[accession][at - 1] for at in points}
         sites, shown = set(case.sites[accession]), set(points)
         if labelled & shown:
             kept = sites & shown, labelled & shown
-            found.append(Seen(accession, letters, *kept, len(sites), len(labelled), points))
-    return found
+            proteins.append(Seen(accession, letters, *kept, len(sites), len(labelled), points))
+    return proteins
 
 
 @pytest.mark.parametrize("atom", ["ca", "cb"])
@@ -85,13 +85,13 @@ def test_sites_in_structure_are_those_by_numpy(case: SiteCase, type_: str, atom:
         n, hits, expected = (sum(x) for x in zip(*((p.n_sites, p.n_hits, p.expected) for p in parts), strict=True))
         matches = [matched_hits(of.sites, of.near(of.labelled, k), of.letters) for of in seen]
         n_labelled = sum(len(of.labelled) for of in seen)
-        found = sum(len(of.labelled & of.near(of.sites, k)) for of in seen)
+        n_found = sum(len(of.labelled & of.near(of.sites, k)) for of in seen)
         assert (row["n_proteins"], row["n_left_out"]) == (len(seen), len(case.carriers(type_)) - len(seen))
         assert (row["n_sites"], row["n_labelled"], row["n_hits"]) == (n, n_labelled, hits)
         assert row["n_sites_unseen"] == sum(of.n_all_sites for of in seen) - n
         assert row["n_labelled_unseen"] == sum(of.n_all_labelled for of in seen) - n_labelled
         assert row["precision"] == pytest.approx(hits / n, abs=6e-5)
-        assert row["recall"] == pytest.approx(found / n_labelled, abs=6e-5)
+        assert row["recall"] == pytest.approx(n_found / n_labelled, abs=6e-5)
         assert row["background"] == pytest.approx(expected / n, abs=6e-5)
         assert row["enrichment"] == pytest.approx(hits / expected, abs=0.006)
         assert row["matched_background"] == pytest.approx(sum(matches) / n, abs=6e-5)
@@ -143,21 +143,23 @@ def test_proteins_add_up_to_the_pooled_numbers(case: SiteCase) -> None:
     rows = case.ask("sites_in_structure_by_protein", types=list(TYPES), within=6)
     assert len(pooled) == len(TYPES)
     for whole in pooled:
-        own = [row for row in rows if row["type"] == whole["type"]]
-        assert len(own) == whole["n_proteins"]
+        protein_rows = [row for row in rows if row["type"] == whole["type"]]
+        assert len(protein_rows) == whole["n_proteins"]
         for name in ("n_sites", "n_sites_unseen", "n_labelled", "n_labelled_unseen", "n_hits"):
-            assert sum(row[name] for row in own) == whole[name]
-        assert sum(row["expected"] for row in own) / whole["n_sites"] == pytest.approx(whole["background"], abs=6e-5)
+            assert sum(row[name] for row in protein_rows) == whole[name]
+        assert sum(row["expected"] for row in protein_rows) / whole["n_sites"] == pytest.approx(
+            whole["background"], abs=6e-5
+        )
 
 
 def test_any_subset_is_a_select_around_the_question(case: SiteCase) -> None:
     text = ask(case.atlas, "sites_in_structure_by_protein", {"types": "Binding site", "within": 4}).sql
-    (own,) = case.atlas.sql(f"SELECT sum(n_hits) AS k, count(*) AS n FROM ({text}) WHERE source = 'a.cif'").to_pylist()
-    chosen = [of.accession for of in seen_of(case, "Binding site")]
-    sources = case.ask("sites_in_structure_by_protein", types="Binding site", proteins=chosen)
+    (sums,) = case.atlas.sql(f"SELECT sum(n_hits) AS k, count(*) AS n FROM ({text}) WHERE source = 'a.cif'").to_pylist()
+    accessions = [of.accession for of in seen_of(case, "Binding site")]
+    sources = case.ask("sites_in_structure_by_protein", types="Binding site", proteins=accessions)
     names = [row["accession"] for row in sources if row["source"] == "a.cif"]
     (row,) = case.ask("sites_in_structure", types="Binding site", within=[4], proteins=names)
-    assert (row["n_hits"], row["n_proteins"]) == (own["k"], own["n"])
+    assert (row["n_hits"], row["n_proteins"]) == (sums["k"], sums["n"])
 
 
 # By hand: residues on a line, 3 angstrom apart

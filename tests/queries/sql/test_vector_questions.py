@@ -68,9 +68,9 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
     case.atlas.close()
 
 
-@pytest.mark.parametrize(("asked", "accession"), [("R04", "R04"), ("A01", "R01"), ("R01", "R01")])
-def test_the_nearest_are_those_of_numpy_one_for_each_sequence(case: Case, asked: str, accession: str) -> None:
-    rows = case.atlas.ask("nearest", protein=asked, n=100).to_pylist()
+@pytest.mark.parametrize(("name", "accession"), [("R04", "R04"), ("A01", "R01"), ("R01", "R01")])
+def test_the_nearest_are_those_of_numpy_one_for_each_sequence(case: Case, name: str, accession: str) -> None:
+    rows = case.atlas.ask("nearest", protein=name, n=100).to_pylist()
     for layer in (0, 1):
         cosines = case.cosines(accession, layer, "mean")
         of_layer = [row for row in rows if row["layer"] == layer]

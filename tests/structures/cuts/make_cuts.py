@@ -38,6 +38,6 @@ def cut(source: Path, chains: tuple[str, ...]) -> str:
 
 
 if __name__ == "__main__":
-    for entry, wanted in CHAINS.items():
-        text = cut(Path(sys.argv[1]) / f"{entry}.cif.gz", wanted)
+    for entry, chain_names in CHAINS.items():
+        text = cut(Path(sys.argv[1]) / f"{entry}.cif.gz", chain_names)
         (Path(__file__).parent / f"{entry}.cif").write_text(text)
