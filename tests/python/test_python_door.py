@@ -9,7 +9,6 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from helpers.default_cases import each_nth_by_default
 
 import attlas
 from attlas.queries import Atlas
@@ -82,9 +81,7 @@ def test_questions_say_which_tables_an_atlas_lacks(atlas: Atlas):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    "make", each_nth_by_default([pa.table, pd.DataFrame, pl.DataFrame], 3), ids=["pyarrow", "pandas", "polars"]
-)
+@pytest.mark.parametrize("make", [pa.table, pd.DataFrame, pl.DataFrame], ids=["pyarrow", "pandas", "polars"])
 def test_sql_sees_tables_that_are_handed_over_by_name(atlas: Atlas, make):
     mine = make({"accession": ["P0", "P2"], "score": [1, 2]})
     query = "SELECT accession, score, length FROM mine JOIN proteins USING (accession) ORDER BY accession"

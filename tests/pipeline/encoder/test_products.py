@@ -248,13 +248,13 @@ def split_sum(weights: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def human_sequences():
-    return order_sequences(read_proteome(str(HUMAN)).proteins)[4::10]
+def human_sequences(is_thorough):
+    sequences = order_sequences(read_proteome(str(HUMAN)).proteins)
+    return sequences if is_thorough else sequences[4::50]
 
 
-@pytest.mark.thorough
 def test_sites_by_products_of_halves_are_those_of_plain_float32(weights, human_sequences):
-    """On real weights and 20 real proteins."""
+    """On real weights and proteins; with `--thorough` on all 200."""
     plain, halves = (
         Encoder(
             find_model(str(weights)), device=DEVICE.type, dtype="float32", theta=0.3, products=products,

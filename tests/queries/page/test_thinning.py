@@ -70,7 +70,6 @@ def test_a_small_protein_is_left_as_it_is() -> None:
     assert thin(data) is data
 
 
-@pytest.mark.thorough
 def test_the_longest_protein_stays_below_the_limit_and_says_what_it_lacks(thinned_titin: dict) -> None:
     assert zipped_bytes(thinned_titin) <= DATA_BYTES
     text = " ".join(thinned_titin["thinned"])
@@ -112,7 +111,6 @@ def test_a_page_of_two_thousand_residues_with_one_structure_loses_at_most_side_c
     assert set(data["thinned"]) <= {"The structure is drawn without the atoms of side chains."}
 
 
-@pytest.mark.thorough
 def test_of_many_chains_some_are_drawn() -> None:
     data = thin(synthetic_data(600, n_chains=8), max_bytes=110_000)
     assert zipped_bytes(data) <= 110_000

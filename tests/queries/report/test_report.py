@@ -257,6 +257,13 @@ def test_the_page_is_for_light_dark_and_paper(text: str) -> None:
         assert rule in text
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("report", [EVERY_FIGURE], indirect=True)
+def test_most_figures_are_drawn_with_their_commands(parsed: Parsed, report: Report) -> None:
+    assert len([shown for shown in report.shown_figures() if shown.picture is not None]) > 15
+    assert len([data for data in parsed.texts if data.startswith("attlas ask DIR ") and "--describe" not in data]) > 12
+
+
 # Every number is a row
 
 
@@ -593,7 +600,6 @@ def test_a_report_of_some_proteins_says_which_figures_are_of_all(whole: Atlas, m
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("report")
 @pytest.mark.parametrize("report", [EVERY_FIGURE], indirect=True)
 def test_the_command_writes_the_page_that_python_makes(attlas: Run, whole_dir: Path, text: str, tmp_path: Path) -> None:
     out = tmp_path / "report.html"

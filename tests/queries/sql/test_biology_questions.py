@@ -435,7 +435,7 @@ def test_a_question_cannot_need_what_is_no_added_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("typed", each_nth_by_default(["active site", "ACTIVE SITE", "Active site"], 3))
+@pytest.mark.parametrize("typed", ["active site", "ACTIVE SITE", "Active site"])
 def test_a_label_is_found_in_any_letter_case(case: Case, typed: str) -> None:
     assert case.ask("head_labels", label=typed) == case.ask("head_labels", label="Active site") != []
     assert case.ask("best_heads", labels=[typed, "Active site"]) == case.ask("best_heads", labels="Active site")

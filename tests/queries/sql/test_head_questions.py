@@ -217,7 +217,7 @@ def test_intervals_and_tests_of_shares_are_those_of_statsmodels(case: Case, labe
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("form", each_nth_by_default(FORMS, 3))
+@pytest.mark.parametrize("form", FORMS)
 def test_some_proteins_give_the_sums_by_hand(case: Case, form: str) -> None:
     """Every question on heads and labels, asked of a subset, with the second accession of some sequences."""
     accessions = ["R00", "T00", "T01", "R05", "R09", "R13", "R17", "R21", "R25", "R29"]

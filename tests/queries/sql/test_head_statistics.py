@@ -107,7 +107,7 @@ def test_a_head_is_tested_by_leaving_out_one_protein_after_the_other(case: Case,
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("form", [FORMS[0], *(pytest.param(form, marks=pytest.mark.thorough) for form in FORMS[1:])])
+@pytest.mark.parametrize("form", FORMS)
 def test_the_best_heads_have_the_numbers_of_all_heads(case: Case, form: str) -> None:
     names = ("shuffled", *COLUMNS, "confidence", "note")
     rows = case.ask("best_heads", form=form, labels=["aa:L", "aa:A"], n=9)
@@ -118,7 +118,7 @@ def test_the_best_heads_have_the_numbers_of_all_heads(case: Case, form: str) -> 
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("form", each_nth_by_default(FORMS, 3))
+@pytest.mark.parametrize("form", FORMS)
 def test_an_amino_acid_is_tested_over_all_proteins_those_without_it_included(case: Case, form: str) -> None:
     rows = case.ask("amino_acid_heads", form=form)
     assert len(rows) == 20 * (len(HEADS) - 1)
