@@ -242,7 +242,7 @@ def test_the_front_desk_imports_a_room_only_when_a_verb_needs_it() -> None:
 def test_a_room_is_never_imported_by_its_bare_name_nor_relatively(folder: str) -> None:
     # Parsing all files takes seconds: first those that may have such a line, be it in a text.
     files = [path for path in _sources(folder) if BARE_IMPORT.search(path.read_text())]
-    names = [(path.name, name) for path in files for name in _imports(_parse(path))]
+    names = [(path.relative_to(ROOT).as_posix(), name) for path in files for name in _imports(_parse(path))]
     assert [pair for pair in names if pair[1].startswith(".") or pair[1].split(".")[0] in ROOMS] == []
 
 
