@@ -1,5 +1,6 @@
 """`make_app`: an atlas as a web application (ASGI), its API at `/api/v1` and its pages."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
@@ -8,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -128,9 +130,13 @@ def open_service(
 def read_first_page(app: FastAPI) -> None:
     """Read the page of a protein, which loads what all pages need, so that the first visitor does not wait for it.
 
-    Errors are ignored here: whoever asks for a page will see them.
+    It is read in a thread of an event loop, as the server's pages are, which loads what runs these, too. Errors are
+    ignored here: whoever asks for a page will see them.
     """
-    service: Service = app.state.service
+    asyncio.run(run_in_threadpool(_read_page, app.state.service))
+
+
+def _read_page(service: Service) -> None:
     with suppress(Fault):
         edition = service.current.edition()
         for accession in examples(edition)[:1]:
