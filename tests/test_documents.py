@@ -6,6 +6,7 @@ What a test cannot have is replaced by name (`helpers/documents.py`): the hub, a
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 import typer.main
 from helpers.documents import (
+    LONG_LANGUAGES,
     NEEDS_A_CLUSTER,
     NEEDS_THE_HUB,
     ROOT,
@@ -25,21 +27,27 @@ from helpers.documents import (
     commands,
     difference,
     documents,
+    long_commands,
     printed_lines,
     reader_environment,
     reader_folder,
     run,
 )
 from helpers.preloaded import open_commands
+from typer._click.exceptions import UsageError
 
 from attlas.cli.main import app
-from attlas.queries.asking.questions import questions
+from attlas.queries.asking.parameters import make_singular
+from attlas.queries.asking.questions import question_named, questions
 from attlas.queries.exports.catalogue import EXPORTS
+from attlas.schema import QuestionError
 
 pytestmark = pytest.mark.slow
 
 DOCUMENTS = documents()
 EVERY_BLOCK = [block for document in DOCUMENTS for block in blocks(document)]
+LONG_BLOCKS = [block for block in EVERY_BLOCK if block.language in LONG_LANGUAGES and [*long_commands(block)]]
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 README_WORDS = 1_200
 COUNTS_IN_WORDS = {31: "Thirty-one", 32: "Thirty-two", 33: "Thirty-three", 34: "Thirty-four"}
 """At the beginning of a sentence."""
@@ -96,6 +104,48 @@ def test_a_block_runs_and_prints_what_it_says(block: Block, readers: dict[str, R
         assert differs is None, f"renew it: make pages\n$ {command.text}\n{differs}\n---\n" + "\n".join(whole)
 
 
+def test_every_block_of_commands_is_run_or_read() -> None:
+    blocks_of_commands = [block for block in EVERY_BLOCK if re.search(r"^(\$ )?attlas ", block.text, re.MULTILINE)]
+    assert {block.language for block in blocks_of_commands} <= {"console", *LONG_LANGUAGES}
+
+
+@pytest.mark.parametrize("block", [pytest.param(block, id=f"{block.document}:{block.line}") for block in LONG_BLOCKS])
+def test_the_command_line_knows_the_words_of_a_block_that_takes_long(block: Block) -> None:
+    assert [name for name in re.findall(r"examples/\w[\w./]*", block.text) if not (ROOT / name).exists()] == []
+    for line in long_commands(block):
+        check_words(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "attlas seek DIR",
+        "attlas annotate",
+        "attlas show DIR P1 --bogus",
+        "attlas ask DIR no_such_question",
+        "attlas ask DIR sites_of bogus=1",
+    ],
+)
+def test_a_line_of_unknown_words_is_refused(line: str) -> None:
+    with pytest.raises((KeyError, AssertionError, QuestionError, UsageError)):
+        check_words(line)
+
+
+def check_words(line: str) -> None:
+    """Read a command line as `attlas` does, without running it; raise where a word of it is not known."""
+    line = re.sub(r"\$\([^)]*\)", "", re.sub(r'"\$\([^)]*\)"', "VALUE", line))  # what the shell would put there
+    _, verb, *words = shlex.split(re.split(r" [|>] ", line)[0])
+    command = COMMANDS[verb]
+    while hasattr(command, "commands"):  # `evaluate sites`
+        command, words = command.commands[words[0]], words[1:]
+    values = command.make_context(verb, words).params
+
+    if verb == "ask" and values["question"]:
+        parameters = question_named(values["question"]).parameters
+        names = {text.partition("=")[0] for text in values["parameters"] or []}
+        assert {*map(make_singular, names)} <= {make_singular(parameter.name) for parameter in parameters}
+
+
 @pytest.mark.parametrize("document", [*DOCUMENTS, "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md"])
 def test_every_link_to_a_file_leads_there(document: str) -> None:
     path = ROOT / document
@@ -115,7 +165,6 @@ def test_the_readme_and_the_changelog_count_questions_and_formats_right() -> Non
     assert re.findall(r"([A-Z]\S+) formats:", readme) == [COUNTS_IN_WORDS[len(EXPORTS)]]
 
 
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 EVERY_PAGE = "".join((ROOT / document).read_text() for document in DOCUMENTS)
 
 

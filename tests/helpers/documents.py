@@ -46,6 +46,8 @@ NEEDS_A_CLUSTER = (
     "snakemake ",
 )
 """Beginnings of commands that run elsewhere (`tests/cluster`, `tests/workflows`) or that this machine cannot run."""
+LONG_LANGUAGES = ("", "sh", "bash")
+"""Languages of blocks whose commands take minutes to hours, or serve until Ctrl-C: their words are read, not run."""
 NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
 PROGRESS = re.compile(r"residues/s, .* left$")
 """Progress before the end: how often it is said depends on the machine."""
@@ -107,6 +109,13 @@ def commands(block: Block) -> Iterator[Command]:
         while lines[n - 1].endswith("\\") or "\n".join(lines[:n]).count('"') % 2:
             n += 1
         yield Command("\n".join(lines[:n]), tuple(lines[n:]))
+
+
+def long_commands(block: Block) -> Iterator[str]:
+    """Yield the commands with a verb of `attlas` in a block that takes long, each as one line."""
+    for line in block.text.replace("\\\n", " ").splitlines():
+        if re.match(r"attlas \w", line):
+            yield line
 
 
 def reader_folder(folder: Path, weights: Path, tiny_esm: Path) -> Path:
