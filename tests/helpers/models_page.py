@@ -21,7 +21,7 @@ architecture with random weights, runs three sequences, and compares every numbe
 own attention (`output_attentions` of transformers, eager, float64), on a CPU. The largest difference is the largest of
 all these numbers: as a share of the largest value for profiles, relative for head statistics above 1. Whatever the
 table says, every model is compared with its own eager attention again whenever it is loaded, on the device of the run,
-on a known protein.
+on a known protein. With the 8M model on a CPU that takes half a second.
 """
 
 NOTES = f"""\
