@@ -422,6 +422,121 @@ def test_every_view_is_saved_as_png_and_svg(open_data):
     assert opened.complaints == []
 
 
+def saved_text(opened, section):
+    """Return the text of the SVG that a view is saved as."""
+    with opened.page.expect_download() as svg:
+        opened.page.click(f"#{section}-buttons button:text('SVG')")
+    root = ET.fromstring(svg.value.path().read_text(encoding="utf-8"))
+    return " ".join("".join(node.itertext()) for node in root.iter() if node.tag.endswith("text"))
+
+
+@pytest.mark.parametrize("section", ["tracks", "heads", "letters", "structure"])
+def test_a_saved_picture_says_whose_it_is_and_where_it_is_from(open_data, section):
+    text = saved_text(open_data(small_protein()), section)
+    for words in ("SMALL_TEST", "P07550", "rule nayar-2025-05", "atlas 000000000000"):
+        assert words in text
+
+
+def test_a_saved_picture_of_links_says_how_many_of_how_many(open_data):
+    opened = open_data(small_protein())
+    told = opened.page.evaluate("attlas.describeLinks(attlas.shown.data, attlas.shown.state.head)")
+    assert told.startswith("20 of ")
+    assert f"Links of head 2-1: {told}" in saved_text(opened, "tracks")
+    assert opened.page.inner_text("#structure-legend") in saved_text(opened, "structure")
+
+
+def test_the_structure_says_how_many_of_the_links_it_draws(open_data):
+    # Residues 1 and 2 have no coordinates: two of the 39 links of head 0-3 touch them.
+    opened = open_data(small_protein(), "#head=0-3")
+    edges = opened.page.evaluate("attlas.shown.data.heads.statistics.n_edges[3]")
+    assert (
+        f"pink rods: 37 of 39 kept links of head 0-3 (the others touch residues without coordinates); "
+        f"the head has {edges} edges"
+    ) in opened.page.inner_text("#structure-legend")
+    assert opened.page.evaluate(COUNT_RODS) == 37
+
+    opened.page.evaluate("attlas.shown.state.set({ head: 11 })")
+    opened.settle()
+    assert f"pink rods: 20 of 20 kept links of head 2-1; the head has {edges_of(opened, 11)} edges" in (
+        opened.page.inner_text("#structure-legend")
+    )
+
+
+COUNT_RODS = """() => {
+    const { viewer } = attlas.structureView;
+    const addCylinder = viewer.addCylinder.bind(viewer);
+    let n = 0;
+    viewer.addCylinder = (rod) => (n++, addCylinder(rod));
+    attlas.structureView.redraw();
+    return n;
+}"""
+
+
+def edges_of(opened, head):
+    return opened.page.evaluate(f"attlas.shown.data.heads.statistics.n_edges[{head}]")
+
+
+def test_short_sites_are_marked_letter_by_letter_and_long_features_are_not(open_data, plain):
+    features = [
+        {"type": "Binding site", "begin": 26, "end": 29, "description": "ATP", "source": "hand"},
+        {"type": "Domain", "begin": 30, "end": 36, "description": "", "source": "hand"},
+        {"type": "Motif", "begin": 37, "end": 60, "description": "too long", "source": "hand"},
+    ]
+    page = open_data(plain | {"features": [{**plain["features"][0], **feature} for feature in features]}).page
+    positions = page.eval_on_selector_all(
+        ".block b.annotated",
+        """all => all.map((letter) => {
+            const block = letter.closest(".block");
+            const before = document.createRange();
+            before.setStart(block, 0);
+            before.setEndBefore(letter);
+            return Number(block.dataset.from) + before.toString().length;
+        })""",
+    )
+    assert positions == [26, 27, 28, 29]
+
+
+def test_variants_on_both_sides_of_zero_rise_and_fall_from_it(open_data, plain):
+    values = {24: 4.0, 30: -4.0, 36: 0.5}
+    variants = [plain["variants"][0] | {"position": position, "value": value} for position, value in values.items()]
+    opened = open_data(plain | {"variants": variants})
+    heights = opened.page.evaluate(
+        """() => {
+            const { data, state } = attlas.shown;
+            const frame = attlas.layoutTracks(data, state, 900, true);
+            const row = frame.rows.find((other) => other.name === "variants");
+            const pen = new attlas.SvgPen(900, 900);
+            attlas.rowDrawings.variants(pen, frame, row, data, state, attlas.readColours());
+            const lines = [...pen.svg.querySelectorAll("polyline")].slice(1);
+            const heightsOf = (line) => line.getAttribute("points").split(" ").map((point) => Number(point.split(",")[1]));
+            return lines.map(heightsOf).map(([from, to]) => from - to);
+        }"""
+    )
+    up, down, little = heights
+    assert up > 0 > down
+    assert up == pytest.approx(-down, abs=0.2)
+    assert little == pytest.approx(up / 8, abs=0.2)
+
+
+def test_a_name_that_turns_the_direction_of_writing_leaves_the_accession_as_it_is(open_data, plain):
+    protein = plain["protein"] | {"description": "\u202eeman live"}
+    page = open_data(plain | {"protein": protein}).page
+    order = page.evaluate(
+        """() => {
+            const small = document.querySelector("#name small");
+            const texts = [...small.querySelectorAll("bdi")];
+            return texts.map((text) => text.getBoundingClientRect().left);
+        }"""
+    )
+    name = page.evaluate("document.querySelector('#name bdi').getBoundingClientRect().right")
+    assert name < order[0] < order[1]
+
+
+def test_an_isoform_has_no_link_to_the_model_of_another_sequence(open_data, plain):
+    page = open_data(plain | {"protein": plain["protein"] | {"accession": "P07550-2"}}).page
+    assert page.eval_on_selector_all("#identity a", "all => all.map((a) => a.textContent)") == ["UniProt"]
+
+
 def test_a_residue_of_the_structure_points_everywhere(open_data):
     opened = open_data(small_protein())
     page = opened.page

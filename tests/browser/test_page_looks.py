@@ -37,6 +37,20 @@ def test_axe_finds_no_violation(open_data, protein, look):
     assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_drawings_keep_their_colours_where_the_system_has_its_own(open_data):
+    opened = open_data(small_protein(), "#residue=24", forced_colors="active")
+    opened.page.screenshot(path=SCREENS / "forced.png", full_page=True)
+    colours = opened.page.evaluate("attlas.readColours()")
+    assert len(set(colours.values())) > 6
+    fills = opened.page.eval_on_selector_all(
+        "#head-map [data-head]", "all => all.map((cell) => getComputedStyle(cell).fill)"
+    )
+    assert len(set(fills)) > 5
+    letter = "getComputedStyle(document.querySelector('.block b.site')).outlineColor"
+    assert opened.page.evaluate(letter) == colours["site"]
+    assert axe_violations(opened.page) == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_structure_is_within_the_page_and_axe_finds_no_violation(open_data, scheme):
     opened = open_data(small_protein(), color_scheme=scheme)

@@ -3,6 +3,7 @@
 
 (() => {
   const PNG_SCALE = 2; // pixels of a PNG file for each of the screen's, for print
+  const LINE_HEIGHT = 15; // of the lines below a picture
 
   /** Offer a file to be saved. */
   const save = (blob, name) => {
@@ -25,17 +26,27 @@
   };
 
   /**
-   * Put the buttons PNG and SVG beside a view. `picture` returns {width, height, draw, name}; `draw` takes a pen.
-   * Files are named after the protein.
+   * Put the buttons PNG and SVG beside a view. `picture` returns {width, height, draw, name, notes}; `draw` takes a pen.
+   * Files are named after the protein. Below the picture stand the notes, which protein it is, and where it is from.
    */
   attlas.addPictureButtons = (parent, picture, title) => {
+    const addLines = (view) => {
+      const lines = [...(view.notes ?? []), ...["name", "provenance"].map((id) => document.getElementById(id).textContent)];
+      const wrapped = lines.flatMap((line) => attlas.wrapText(line, view.width - 16));
+      const draw = (pen) => {
+        view.draw(pen);
+        const { soft } = attlas.readColours();
+        wrapped.forEach((line, k) => pen.text(8, view.height + (k + 1) * LINE_HEIGHT, line, { fill: soft }));
+      };
+      return { ...view, draw, height: view.height + wrapped.length * LINE_HEIGHT + 8 };
+    };
     const draw = (pen, { width, height, draw }) => {
       pen.rect(0, 0, width, height, { fill: attlas.readColours().paper });
       draw(pen);
     };
 
     const savePng = () => {
-      const view = picture();
+      const view = addLines(picture());
       const canvas = document.createElement("canvas");
       canvas.width = view.width * PNG_SCALE;
       canvas.height = view.height * PNG_SCALE;
@@ -45,7 +56,7 @@
       canvas.toBlob((blob) => save(blob, fileName(view.name, "png")));
     };
     const saveSvg = () => {
-      const view = picture();
+      const view = addLines(picture());
       const pen = new attlas.SvgPen(view.width, view.height);
       pen.svg.setAttribute("width", view.width);
       pen.svg.setAttribute("height", view.height);

@@ -16,22 +16,22 @@
     byId("attlas").hidden = false;
 
     const name = protein.description || protein.entry_name || protein.accession;
-    byId("name").append(name, " ");
+    byId("name").append(isolated(name), " ");
     const other = [protein.entry_name, protein.accession].filter((text) => text && text !== name);
-    if (other.length) byId("name").append(attlas.element("small", {}, other.join(" · ")));
+    if (other.length) byId("name").append(attlas.element("small", {}, ...joined(other.map(isolated))));
     const [count, names, rest] = attlas.answer(data);
     byId("answer").append(attlas.element("strong", {}, attlas.element("span", {}, count), names), rest);
     byId("answer").classList.toggle("none", !data.sites.length);
 
     const parts = [
       attlas.plural(protein.length, "residue"),
-      protein.gene && `gene ${protein.gene}`,
-      protein.organism,
+      protein.gene && isolated(`gene ${protein.gene}`),
+      protein.organism && isolated(protein.organism),
       ...links(protein.accession),
     ];
     byId("identity").append(...joined(parts.filter(Boolean)));
     for (const family of data.families.slice(0, 3))
-      byId("identity").append(" · ", [family.database, family.name || family.family].filter(Boolean).join(" "));
+      byId("identity").append(" · ", isolated([family.database, family.name || family.family].filter(Boolean).join(" ")));
 
     // The weights say which model it is; its revision only where there is one.
     const versions = [
@@ -59,11 +59,12 @@
     if (!match) return [];
     const anchor = (text, href) =>
       attlas.element("a", { href, rel: "noopener noreferrer", target: "_blank" }, text);
-    return [
-      anchor("UniProt", `https://www.uniprot.org/uniprotkb/${accession}/entry`),
-      anchor("AlphaFold DB", `https://alphafold.ebi.ac.uk/entry/${match[1]}`),
-    ];
+    const uniprot = anchor("UniProt", `https://www.uniprot.org/uniprotkb/${accession}/entry`);
+    if (match[2]) return [uniprot]; // AlphaFold DB has the canonical sequence, which is another one
+    return [uniprot, anchor("AlphaFold DB", `https://alphafold.ebi.ac.uk/entry/${accession}`)];
   }
+  // A name that changes the direction of writing changes it within itself alone.
+  const isolated = (text) => attlas.element("bdi", {}, text);
   const joined = (parts) => parts.flatMap((part, k) => (k ? [" · ", part] : [part]));
 
   const element = byId("attlas-heading");

@@ -6,6 +6,8 @@
   const BLOCK = 10;
   const LONG = 3_000; // letters from which on they scroll within their box
   const MOST_LETTERS = 10_000; // at once; a longer range shows its beginning
+  const SITE_TYPES = ["active site", "binding site", "site", "metal binding", "motif"];
+  const LONGEST_SITE = 20; // residues of a site or motif that is marked letter by letter
 
   /** Start the letters. */
   attlas.startLetters = (data, state) => {
@@ -103,7 +105,7 @@
       const legend = document.getElementById("letters-legend");
       if (data.sites.length) legend.append(attlas.element("b", { class: "site" }, "A"), " high-attention site ");
       if (annotated.size)
-        legend.append(attlas.element("b", { class: "annotated" }, "A"), " known residue (features of one residue)");
+        legend.append(attlas.element("b", { class: "annotated" }, "A"), " known residue (of short sites and motifs, too)");
     }
 
     function picture() {
@@ -142,13 +144,17 @@
     }
   };
 
-  /** Return the positions that a feature names alone: active and binding residues, modified ones, ends of bonds. */
+  /** Return the positions of features of one residue, of ends of bonds, and of sites and motifs of a few residues. */
   const knownResidues = (data) => {
     const positions = new Set();
     for (const feature of data.features) {
-      if (feature.begin === feature.end) positions.add(feature.begin);
       if (attlas.isBond(feature)) positions.add(feature.begin).add(feature.end);
+      else if (feature.begin === feature.end || isShortSite(feature)) {
+        for (let position = feature.begin; position <= feature.end; position++) positions.add(position);
+      }
     }
     return positions;
   };
+  const isShortSite = (feature) =>
+    feature.end - feature.begin < LONGEST_SITE && SITE_TYPES.includes(feature.type.toLowerCase());
 })();

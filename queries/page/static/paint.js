@@ -22,6 +22,7 @@
   /** Return the stylesheet's colours as `rgb(r, g, b)`, in force now: light, dark or on paper. */
   attlas.readColours = () => {
     const probe = document.body.appendChild(document.createElement("i"));
+    probe.style.forcedColorAdjust = "none"; // where the system has colours of its own, drawings keep the page's
     const colours = {};
     for (const name of NAMES) {
       probe.style.color = `var(--${name})`;
@@ -205,6 +206,17 @@
   attlas.textWidth = (text, size = 11, weight = 400) => {
     measure.font = `${weight} ${size}px ${FONT}`;
     return measure.measureText(text).width;
+  };
+
+  /** Return a text as lines that are no wider than `width`, broken between words; a longer word stands alone. */
+  attlas.wrapText = (text, width, size = 11) => {
+    const lines = [];
+    for (const word of text.trim().split(/\s+/).filter(Boolean)) {
+      const longer = lines.length ? `${lines.at(-1)} ${word}` : word;
+      if (lines.length && attlas.textWidth(longer, size) <= width) lines[lines.length - 1] = longer;
+      else lines.push(word);
+    }
+    return lines;
   };
 
   /** Return a text cut with an ellipsis where it is wider than `width`. */

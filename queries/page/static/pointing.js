@@ -251,6 +251,7 @@
         height: drawn.height,
         draw,
         name: `${data.protein.accession}-tracks-layer${state.layer}-head${state.headName}`,
+        notes: data.links ? [`Links of head ${state.headName}: ${attlas.describeLinks(data, state.head)}`] : [],
       };
     }
   };

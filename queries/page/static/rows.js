@@ -142,7 +142,8 @@
     const span = track.largest - track.smallest || 1;
     const base = row.top + row.height - 1;
     const bins = attlas.binLargest(track.values, frame.begin, frame.end, frame.nBins);
-    const yOf = (value) => base - 1 - ((value - track.smallest) / span) * (row.height - 4);
+    const isConstant = track.largest === track.smallest;
+    const yOf = (value) => base - 1 - (isConstant ? 0.5 : (value - track.smallest) / span) * (row.height - 4);
     const width = (frame.right - frame.left) / bins.length;
 
     // Residues without a value leave a gap.
@@ -167,7 +168,11 @@
 
   const drawVariants = (pen, frame, row, data, state, colours) => {
     const span = row.largest - row.smallest || 1;
-    const base = row.top + row.height - 1;
+    const bottom = row.top + row.height - 1;
+    const yOf = (value) => bottom - 3 - ((value - row.smallest) / span) * (row.height - 8);
+
+    // Stems rise and fall from zero where there are values on both sides of it.
+    const base = row.smallest < 0 && row.largest > 0 ? yOf(0) : bottom;
     pen.polyline(
       [
         [frame.left, base + 0.5],
@@ -178,10 +183,7 @@
     for (const variant of row.variants) {
       if (!Number.isFinite(variant.value)) continue;
       if (variant.position < frame.begin || variant.position > frame.end) continue;
-      const [x, y] = [
-        frame.x(variant.position),
-        base - 3 - ((variant.value - row.smallest) / span) * (row.height - 8),
-      ];
+      const [x, y] = [frame.x(variant.position), yOf(variant.value)];
       pen.polyline(
         [
           [x, base],

@@ -108,6 +108,7 @@
       return attlas.element("td", { class: "number" }, value === "" ? "" : attlas.decimal(value));
     }
     if (kind === "decimal") return attlas.element("td", { class: "number" }, attlas.decimal(value));
+    if (kind === "weight") return attlas.element("td", { class: "number" }, value.toFixed(3)); // heads reach 0.99
     if (kind === "number") return attlas.element("td", { class: "number" }, attlas.number(value));
     if (kind !== "residue") {
       const text = String(value);
@@ -121,7 +122,7 @@
     return attlas.element("td", {}, button);
   }
 
-  const isNumber = (kind) => ["number", "decimal", "probability"].includes(kind);
+  const isNumber = (kind) => ["number", "decimal", "weight", "probability"].includes(kind);
   const compare = (a, b) =>
     typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
 

@@ -105,6 +105,7 @@
     }
     const alphasAt = (position) => (atomsAt.get(position) ?? []).filter((atom) => atom.atom === "CA");
     let links = []; // shapes that are replaced
+    let nLinksDrawn = 0;
     let pointed = [];
     let labels = [];
     let frame = null;
@@ -117,9 +118,9 @@
     redrawPointed();
     viewer.render();
     sayLegend();
-    state.watch(["layer", "head"], sayLegend);
     state.watch(["layer"], restyle);
     state.watch(["head"], redrawLinks);
+    state.watch(["layer", "head"], sayLegend);
     state.watch(["position"], redrawPointed);
     attlas.addPictureButtons(document.getElementById("structure-buttons"), picture, "the structure");
     return {
@@ -190,16 +191,25 @@
 
     /** Say what is drawn, so that no colour stands alone. */
     function sayLegend() {
-      const nLinks = data.links?.byHead[state.head].length;
       const hasKnown = data.features.some((feature) => attlas.isKnownSite(feature) && atomsAt.has(feature.begin));
       const parts = [
         data.proteins && `grey: ${data.proteins[0].label}, sand: ${data.proteins[1].label}`,
         data.received && `blue: attention received${attlas.fromText(data)} in layer ${state.layer}`,
         data.sites.length && "orange spheres: sites",
         hasKnown && `green ${structure.kind === "trace" ? "spheres" : "sticks"}: active and binding sites`,
-        nLinks && `pink rods: links of head ${state.headName}`,
+        sayLinks(),
       ];
       document.getElementById("structure-legend").textContent = parts.filter(Boolean).join(" · ");
+    }
+
+    /** Say how many of the links of the head are drawn, of how many edges; the others touch residues that are not here. */
+    function sayLinks() {
+      const nLinks = data.links?.byHead[state.head].length;
+      if (!nLinks) return "";
+      const nEdges = data.heads?.statistics.n_edges?.[state.head];
+      const ofEdges = nEdges === undefined ? "" : `; the head has ${attlas.plural(nEdges, "edge")}`;
+      const why = nLinksDrawn < nLinks ? " (the others touch residues without coordinates)" : "";
+      return `pink rods: ${nLinksDrawn} of ${attlas.plural(nLinks, "kept link")} of head ${state.headName}${why}${ofEdges}`;
     }
 
     /** Known active and binding residues as sticks; of a trace, which has no side chains, as small spheres. */
@@ -244,10 +254,13 @@
     function redrawLinks() {
       for (const shape of links) viewer.removeShape(shape);
       links = [];
+      nLinksDrawn = 0;
       const colour = attlas.hex(attlas.readColours().links);
       for (const k of data.links?.byHead[state.head] ?? []) {
         const [from, to] = [data.links.i[k], data.links.j[k]];
-        for (const [start, end] of endsOf(from, to)) {
+        const rods = endsOf(from, to);
+        if (rods.length) nLinksDrawn++;
+        for (const [start, end] of rods) {
           links.push(
             viewer.addCylinder({
               start,
@@ -313,20 +326,12 @@
       viewer.render();
       const canvas = holder.querySelector("canvas");
       const [width, height] = [holder.clientWidth, holder.clientHeight];
-      const draw = (pen) => {
-        pen.image(canvas, 0, 0, width, height);
-        pen.text(
-          8,
-          height + 16,
-          attlas.fitText(document.getElementById("structure-caption").textContent, width - 16),
-          { fill: attlas.readColours().soft },
-        );
-      };
       return {
         width,
-        height: height + 26,
-        draw,
+        height,
+        draw: (pen) => pen.image(canvas, 0, 0, width, height),
         name: `${data.protein.accession}-structure-layer${state.layer}-head${state.headName}`,
+        notes: ["structure-caption", "structure-legend"].map((id) => document.getElementById(id).textContent),
       };
     }
   }

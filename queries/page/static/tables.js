@@ -88,7 +88,7 @@
         columns: [
           ["from", "residue"],
           ["to", "residue"],
-          ["weight", "decimal"],
+          ["weight", "weight"],
           ["apart", "number"],
           ...(contacts ? [["contact", "probability"]] : []),
           ...withFeatures(["annotated at either end", ""]),

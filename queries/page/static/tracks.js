@@ -51,7 +51,7 @@
 
   const rowsOf = (data, state, width, showAllTypes) => {
     const rows = [];
-    if (data.sites.length) rows.push({ name: "sites", label: ["sites"], height: 34, gap: 2 });
+    if (data.sites.length) rows.push({ name: "sites", label: ["sites", `of layer ${data.protein.layer}`], height: 34, gap: 2 });
     if (data.received) {
       const [, largest] = attlas.extent(data.received[state.layer]);
       const isLeftOut = Number.isNaN(data.received[state.layer][0]);
@@ -104,8 +104,8 @@
       return;
     }
     const middle = row.name === "links" ? row.top + 22 : row.top + row.height / 2;
-    lines.forEach((line, k) => {
-      const y = middle + 4 + (k - (lines.length - 1) / 2) * 13;
+    lines.flatMap((line) => attlas.wrapText(line, frame.left - 14).slice(0, 2)).forEach((line, k, all) => {
+      const y = middle + 4 + (k - (all.length - 1) / 2) * 13;
       pen.text(frame.left - 12, y, attlas.fitText(line, frame.left - 14), {
         fill: k ? colours.soft : colours.ink,
         align: "right",

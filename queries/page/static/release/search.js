@@ -24,7 +24,10 @@
   if (accession !== null) run(() => show(accession));
   else if (text !== null) run(() => find(text));
   else {
-    say("Every protein of this release has a page, drawn here from its tables.");
+    run(async () => {
+      attlas.refuseFiles(release.root);
+      say("Every protein of this release has a page, drawn here from its tables.");
+    });
     byId("release-more").open = true;
   }
 

@@ -17,6 +17,11 @@ globalThis.attlas ??= {};
 
   const LENGTH_BYTES = 4; // of the length of a footer
 
+  /** Refuse addresses behind which no host answers. */
+  attlas.refuseFiles = (url) => {
+    if (url.protocol === "file:") throw new attlas.HostFault(NO_HOST);
+  };
+
   attlas.Release = class {
     /** `facts` are those in the element `attlas-release`, `root` the URL of the folder. */
     constructor(facts, root) {
@@ -206,7 +211,7 @@ globalThis.attlas ??= {};
     async #bytes(file, start, end) {
       if (start === end) return new ArrayBuffer(0);
       const url = new URL(file.path.split("/").map(encodeURIComponent).join("/"), this.root);
-      if (url.protocol === "file:") throw new attlas.HostFault(NO_HOST);
+      attlas.refuseFiles(url);
 
       const stop = new AbortController();
       const orFault = (promise) => promise.catch(() => { throw new attlas.HostFault(`${file.path} cannot be read: the host broke off. Try again in a while.`); });
