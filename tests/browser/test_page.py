@@ -4,9 +4,10 @@ import math
 import re
 import struct
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 import pytest
-from helpers.browser import Opened, open_page, track_point
+from helpers.browser import Opened, axe_violations, open_page, track_point
 from helpers.drawn_protein import (
     HUB,
     hostile_protein,
@@ -476,6 +477,23 @@ def edges_of(opened, head):
     return opened.page.evaluate(f"attlas.shown.data.heads.statistics.n_edges[{head}]")
 
 
+def test_keys_turn_the_structure_and_bring_it_nearer(open_data):
+    opened = open_data(small_protein())
+    view = "attlas.structureView.viewer.getView().map((value) => Math.round(value * 1000))"
+    views = [opened.page.evaluate(view)]
+    opened.page.focus("#structure-canvas")
+    for key in ("ArrowLeft", "ArrowUp", "+"):
+        opened.page.keyboard.press(key)
+        views.append(opened.page.evaluate(view))
+    assert [before != after for before, after in pairwise(views)] == [True, True, True]
+
+    for key in ("-", "ArrowDown", "ArrowRight"):
+        opened.page.keyboard.press(key)
+    last = opened.page.evaluate(view)
+    assert last == pytest.approx(views[0], abs=3)
+    assert axe_violations(opened.page) == []
+
+
 def test_short_sites_are_marked_letter_by_letter_and_long_features_are_not(open_data, plain):
     features = [
         {"type": "Binding site", "begin": 26, "end": 29, "description": "ATP", "source": "hand"},
@@ -508,7 +526,8 @@ def test_variants_on_both_sides_of_zero_rise_and_fall_from_it(open_data, plain):
             const pen = new attlas.SvgPen(900, 900);
             attlas.rowDrawings.variants(pen, frame, row, data, state, attlas.readColours());
             const lines = [...pen.svg.querySelectorAll("polyline")].slice(1);
-            const heightsOf = (line) => line.getAttribute("points").split(" ").map((point) => Number(point.split(",")[1]));
+            const heightsOf = (line) =>
+                line.getAttribute("points").split(" ").map((point) => Number(point.split(",")[1]));
             return lines.map(heightsOf).map(([from, to]) => from - to);
         }"""
     )

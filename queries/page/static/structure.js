@@ -14,6 +14,8 @@
   const POINTED_RADIUS = 1.7;
   const LINK_RADIUS = (weight) => 0.05 + 0.22 * weight; // angstrom; thicker ones hide the protein
   const HOVER_MS = 40;
+  const TURN = 15; // degrees, by a key
+  const KEY_ZOOM = 1.25;
 
   /** Return the position that each residue of the structure, named by `nameOf`, is in the sequence. */
   const mapResidues = (structure) => {
@@ -56,7 +58,7 @@
 
     const holder = document.getElementById("structure-canvas");
     holder.setAttribute("role", "img");
-    holder.setAttribute("aria-label", `Structure ${structure.name}, ${covered}; the tables hold what it shows`);
+    holder.setAttribute("aria-label", `Structure ${structure.name}, ${covered}; arrow keys turn it, + and - zoom; the tables hold what it shows`);
     let viewer;
     try {
       if (!globalThis.$3Dmol || !hasWebGl()) throw new Error("no WebGL");
@@ -312,6 +314,8 @@
       });
       holder.addEventListener("pointerleave", leave);
 
+      listenToKeys();
+
       // A wheel alone scrolls the page, as on the tracks.
       holder.addEventListener(
         "wheel",
@@ -320,6 +324,21 @@
         },
         { capture: true },
       );
+    }
+
+    /** Arrow keys turn the structure, + and - bring it nearer and farther. */
+    function listenToKeys() {
+      const turns = { ArrowLeft: [-TURN, "y"], ArrowRight: [TURN, "y"], ArrowUp: [-TURN, "x"], ArrowDown: [TURN, "x"] };
+      const zooms = { "+": KEY_ZOOM, "=": KEY_ZOOM, "-": 1 / KEY_ZOOM };
+      holder.tabIndex = 0;
+      holder.addEventListener("keydown", (event) => {
+        if (event.ctrlKey || event.metaKey || event.altKey) return;
+        if (event.key in turns) viewer.rotate(...turns[event.key]);
+        else if (event.key in zooms) viewer.zoom(zooms[event.key]);
+        else return;
+        event.preventDefault();
+        renderSoon();
+      });
     }
 
     function picture() {

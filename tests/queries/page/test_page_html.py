@@ -1,6 +1,7 @@
 """The file of a page: whole in itself, with every text of an atlas as text and nothing that reaches out."""
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -9,17 +10,21 @@ from pathlib import Path
 
 import pytest
 from helpers.command_line import Run
+from helpers.drawn_protein import small_protein
 from helpers.page_case import HOSTILE_TEXT
 from helpers.range_server import serving
 
 from attlas.queries import Atlas
 from attlas.queries.page import html, pair_page, release_page
 from attlas.queries.page.protein_data import complete_data, protein_data, read_heading
+from attlas.queries.page.thinning import DATA_BYTES
 from attlas.schema import QuestionError
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
+WHOLE_BYTES = 1_000_000
+"""Most that a whole page may take, gzipped."""
 
 
 class Elements(HTMLParser):
@@ -187,3 +192,9 @@ def test_a_page_is_not_written_into_the_atlas(page_atlas: Atlas, page_dir: Path)
 def test_the_page_of_an_atlas_behind_a_url_is_the_same(page_atlas: Atlas, page_dir: Path) -> None:
     with serving(page_dir) as server, Atlas.open(server.url) as remote:
         assert remote.page("P04637").html == page_atlas.page("P04637").html
+
+
+def test_no_page_takes_more_than_a_megabyte_gzipped() -> None:
+    # What is not data, the viewer included, and the data of a small protein with its structure.
+    rest = len(gzip.compress(html.page_html(small_protein()).encode()))
+    assert rest + DATA_BYTES <= WHOLE_BYTES
