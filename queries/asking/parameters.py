@@ -93,11 +93,19 @@ class BoundValues:
     """What was left out of the values, and why."""
 
 
-def bind(atlas: Store, question: str, parameters: Sequence[Parameter], arguments: Mapping[str, object]) -> BoundValues:
+def bind(
+    atlas: Store,
+    question: str,
+    parameters: Sequence[Parameter],
+    arguments: Mapping[str, object],
+    *,
+    takes_names: bool = False,
+) -> BoundValues:
     """Return a value for each parameter: the given one, converted to the parameter's type, or the default.
 
     A given value is a text as a user types it, or what it stands for: a number, a list, a path, a mapping of ids to
     aligned sequences. A parameter may be named in the singular or in the plural, whichever its name is.
+    If `takes_names`, a text that is no id stands for the protein that alone is called so, and a note says so.
 
     Raises:
         QuestionError: a parameter is unknown, missing, given twice or not of its type, or an id is not in the atlas.
@@ -111,7 +119,7 @@ def bind(atlas: Store, question: str, parameters: Sequence[Parameter], arguments
         value = arguments.get(parameter.name, parameter.default)
         if value is None and parameter.default == EVERY:
             value = EVERY
-        values[parameter.name] = _value(atlas, parameter, value, notes.append)
+        values[parameter.name] = _value(atlas, parameter, value, notes.append, takes_names=takes_names)
         if parameter.column and values[parameter.name] is not None:
             note = None if parameter.name in arguments else notes.append
             values[parameter.name] = _in_column(atlas, parameter, values[parameter.name], note)
@@ -182,7 +190,7 @@ def _parameters_hint(parameters: Sequence[Parameter]) -> str:
     return "\n".join(["give them as NAME=VALUE; the parameters are", *(f"    {line}" for line in lines)])
 
 
-def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None]) -> Any:
+def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None], *, takes_names: bool) -> Any:
     """Return a value converted to the type of its parameter; None for the default that stands for all."""
     if isinstance(value, str) and value == EVERY == parameter.default and parameter.type in LIST_TYPES:
         return None
@@ -199,9 +207,9 @@ def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[st
         case "texts":
             return [_text(parameter, item) for item in _items(parameter, value)]
         case "protein":
-            return _one_accession(atlas, parameter, value, note)
+            return _one_accession(atlas, parameter, value, note, takes_names=takes_names)
         case "proteins":
-            return _accessions(atlas, parameter, _items(parameter, value), note)
+            return _accessions(atlas, parameter, _items(parameter, value), note, takes_names=takes_names)
         case _:
             return place_rows(atlas, value, note)
 
@@ -308,8 +316,10 @@ def _those_like(unknown: list[str], names: list[str]) -> str:
     return f"{', '.join(names_shown)}, ..."
 
 
-def _one_accession(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None]) -> str:
-    accessions = _accessions(atlas, parameter, [_text(parameter, value)], note)
+def _one_accession(
+    atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None], *, takes_names: bool
+) -> str:
+    accessions = _accessions(atlas, parameter, [_text(parameter, value)], note, takes_names=takes_names)
     if len(accessions) > 1:
         # A digest: they share one sequence, and so the answer.
         names = list(map(printable, accessions))
@@ -317,10 +327,15 @@ def _one_accession(atlas: Store, parameter: Parameter, value: object, note: Call
     return accessions[0]
 
 
-def _accessions(atlas: Store, parameter: Parameter, items: Sequence[object], note: Callable[[str], None]) -> list[str]:
+def _accessions(
+    atlas: Store, parameter: Parameter, items: Sequence[object], note: Callable[[str], None], *, takes_names: bool
+) -> list[str]:
     """Return the accessions that ids name; those of proteins that were not computed are named in a note."""
     matches = atlas.matches([_text(parameter, item) for item in items])
     faults = [match.fault() for match in matches if not match.rows]
+    if faults and takes_names:
+        named = atlas.match_names(matches, note=note)
+        matches, faults = named.matches, named.faults
     if len(faults) == 1:
         raise faults[0]
     if faults:
