@@ -157,8 +157,8 @@ def _show_cards(
     matches = [match.of_cluster() for match in atlas.matches(ids, taxon=taxon)]  # the card has the note
     faults = [match.fault() for match in matches if not match.rows]
     if faults and taxon is None:
-        named = atlas.match_names(matches, note=note)
-        matches, faults = named.matches, named.faults
+        result = atlas.match_names(matches, note=note)
+        matches, faults = result.matches, result.faults
     answers = (answer for match in matches for answer in answer_match(atlas, match, layers=shown_layers))
     if as_json:
         _print_json_array(answer.to_json(atlas.manifest) for answer in answers)

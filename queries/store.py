@@ -167,10 +167,10 @@ class Store:
         if match.rows and match.note is None:
             return match
 
-        named = self.match_names([match], note=note)
-        if named.faults:
-            raise named.faults[0]
-        (match,) = named.matches
+        result = self.match_names([match], note=note)
+        if result.faults:
+            raise result.faults[0]
+        (match,) = result.matches
         if match.note is not None:
             note(match.note)
         return match

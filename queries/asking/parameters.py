@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from attlas.queries.asking.accessions import find_accession, find_accessions
 from attlas.queries.asking.alignments import place_rows
 from attlas.queries.engine.views import quote
 from attlas.queries.lookup.id_file import read_ids
@@ -207,9 +208,10 @@ def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[st
         case "texts":
             return [_text(parameter, item) for item in _items(parameter, value)]
         case "protein":
-            return _one_accession(atlas, parameter, value, note, takes_names=takes_names)
+            return find_accession(atlas, _text(parameter, value), note, name=parameter.name, takes_names=takes_names)
         case "proteins":
-            return _accessions(atlas, parameter, _items(parameter, value), note, takes_names=takes_names)
+            ids = [_text(parameter, item) for item in _items(parameter, value)]
+            return find_accessions(atlas, ids, note, name=parameter.name, takes_names=takes_names)
         case _:
             return place_rows(atlas, value, note)
 
@@ -314,42 +316,6 @@ def _those_like(unknown: list[str], names: list[str]) -> str:
     close = [lower[name] for text in unknown for name in get_close_matches(text.lower(), lower, MOST_NAMED)]
     names_shown = list(dict.fromkeys(close)) or names[:MOST_NAMED]
     return f"{', '.join(names_shown)}, ..."
-
-
-def _one_accession(
-    atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None], *, takes_names: bool
-) -> str:
-    accessions = _accessions(atlas, parameter, [_text(parameter, value)], note, takes_names=takes_names)
-    if len(accessions) > 1:
-        # A digest: they share one sequence, and so the answer.
-        names = list(map(printable, accessions))
-        note(f"{value} is the sequence of {', '.join(names)}; the answer is for {names[0]}")
-    return accessions[0]
-
-
-def _accessions(
-    atlas: Store, parameter: Parameter, items: Sequence[object], note: Callable[[str], None], *, takes_names: bool
-) -> list[str]:
-    """Return the accessions that ids name; those of proteins that were not computed are named in a note."""
-    matches = atlas.matches([_text(parameter, item) for item in items])
-    faults = [match.fault() for match in matches if not match.rows]
-    if faults and takes_names:
-        named = atlas.match_names(matches, note=note)
-        matches, faults = named.matches, named.faults
-    if len(faults) == 1:
-        raise faults[0]
-    if faults:
-        message = f"{len(faults):,} of the {len(matches):,} ids of {parameter.name} name no protein of this atlas."
-        raise QuestionError(message, offenders=[fault.what for fault in faults])
-
-    rows = list(dict.fromkeys(row for match in matches for row in match.rows))
-    proteins = atlas.protein_rows(rows).select(["accession", "status", "reason"]).to_pylist()
-    for protein in proteins:
-        if protein["status"] != "ok":
-            accession = printable(protein["accession"])
-            note(f"{accession} was not computed ({protein['status']}: {printable(protein['reason'])})")
-
-    return [protein["accession"] for protein in proteins]
 
 
 def _ill_typed(parameter: Parameter, value: object) -> QuestionError:

@@ -156,8 +156,8 @@ def _find_proteins(
     matches = store.matches(list(dict.fromkeys(ids)))
     faults = [match.fault() for match in matches if not match.rows]
     if faults and note_name is not None:
-        named = store.match_names(matches, note=note_name)
-        matches, faults = named.matches, named.faults
+        result = store.match_names(matches, note=note_name)
+        matches, faults = result.matches, result.faults
     rows = dict.fromkeys(row for match in matches for row in match.rows)
     return store.protein_rows(list(rows)).to_pylist(), faults
 

@@ -46,24 +46,24 @@ def match_names(
     searches = {match.id: search(match.id) for match in unknown[:MOST_SEARCHED]}
     in_other_case = {match.id: match for match in match_other_case(names, unknown[MOST_SEARCHED:])}
 
-    named, faults, notes = [], list[QuestionError](), list[str]()
+    new_matches, faults, notes = [], list[QuestionError](), list[str]()
     for match in matches:
         result = searches.get(match.id, Search(())) if _is_name(match) else Search(())
         hit = choose_protein(result)
-        taken = in_other_case.get(match.id, match) if hit is None else _take(match, hit.row, hit.accession, hit.fit)
-        if taken.rows and not match.rows:
-            notes.append(str(taken.note))
-            taken = replace(taken, note=None)
-        if not taken.rows:
+        new_match = in_other_case.get(match.id, match) if hit is None else _take(match, hit.row, hit.accession, hit.fit)
+        if new_match.rows and not match.rows:
+            notes.append(str(new_match.note))
+            new_match = replace(new_match, note=None)
+        if not new_match.rows:
             word_hits = [hit for hit in result.hits if hit.is_of_whole_words]
             faults.append(_several_fault(match.id, result, word_hits) if word_hits else match.fault())
-        named.append(taken)
+        new_matches.append(new_match)
 
     for text in notes[:N_NOTED]:
         note(text)
     if len(notes) > N_NOTED:
         note(f"and {counted(len(notes) - N_NOTED, 'more text')} likewise")
-    return NamedMatches(named, faults)
+    return NamedMatches(new_matches, faults)
 
 
 def match_other_case(names: ProteinNames, matches: Sequence[Match]) -> list[Match]:
@@ -77,16 +77,18 @@ def match_other_case(names: ProteinNames, matches: Sequence[Match]) -> list[Matc
         for match in matches
         if _is_name(match)
     }
-    others = {other.id: other for other in find_all(names, [name for some in spellings.values() for name in some])}
+    others = {
+        other.id: other for other in find_all(names, [name for similar in spellings.values() for name in similar])
+    }
 
-    named = []
+    new_matches = []
     for match in matches:
-        spelt = [others[name] for name in spellings.get(match.id, ())]
-        rows = {row for other in spelt for row in other.rows}
-        is_sure = len(rows) == 1 and not any(other.candidates for other in spelt)
+        others_of_id = [others[name] for name in spellings.get(match.id, ())]
+        rows = {row for other in others_of_id for row in other.rows}
+        is_sure = len(rows) == 1 and not any(other.candidates for other in others_of_id)
         (row,) = rows if is_sure else (None,)
-        named.append(match if row is None else _take(match, row, names.value(row, "accession"), "letter case"))
-    return named
+        new_matches.append(match if row is None else _take(match, row, names.value(row, "accession"), "letter case"))
+    return new_matches
 
 
 def warn(text: str) -> None:
