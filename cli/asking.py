@@ -127,7 +127,7 @@ def ask(
         if describe:
             print_lines(describe_lines(read_question(name) if isinstance(name, Path) else question_named(name)))
             return
-        bound_question = ask(atlas, name, _parse_parameters(parameters or []))
+        bound_question = ask(atlas, name, _parse_parameters(parameters or []), takes_names=True)
         for text in bound_question.bound.notes:
             note(text)
         if as_sql:

@@ -113,7 +113,7 @@ def export(
             head=head,
             is_safe_for_spreadsheets=safe_for_spreadsheets,
         )
-        prepared = prepare_export(atlas, format, options)
+        prepared = prepare_export(atlas, format, options, takes_names=True)
 
         # Ids without an answer are reported after the others are written. If no id has one, nothing is written.
         n_ids = len(set(all_ids or []))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from attlas.cli.build_options import Revision
+from attlas.cli.output import OUTPUT_NAMES
 from attlas.cli.workshop import workshop
 
 
@@ -16,8 +17,11 @@ def add_verbs(app: typer.Typer) -> None:
 
 def fetch(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Hub id, such as facebook/esm2_t33_650M_UR50D.")],
-    to: Annotated[
-        Path | None, typer.Option("--to", metavar="DIR", help="Directory for the model; default: the cache of the hub.")
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            *OUTPUT_NAMES, "--to", metavar="DIR", help="Directory for the model; default: the cache of the hub."
+        ),
     ] = None,
     revision: Revision = None,
 ) -> None:
@@ -28,5 +32,5 @@ def fetch(
     with workshop():
         from attlas.pipeline.model.fetch import fetch_model
 
-        model_directory = fetch_model(model, revision=revision, to=to)
-    print(f"{model} is in {model_directory}; use it with --model {to or model}")
+        model_directory = fetch_model(model, revision=revision, to=output)
+    print(f"{model} is in {model_directory}; use it with --model {output or model}")

@@ -35,7 +35,7 @@ SPREADSHEET_FORMATS = ("csv", "tsv")
 """Formats of an answer that a spreadsheet opens and in which it runs formulas."""
 ID_FORMS = (
     "Accession (also P04637-2, P04637.4, UniProtKB:P04637), sp|ACCESSION|NAME, AF-ACCESSION-F1, entry name, gene or "
-    "GENE@TAXON, or MD5 or CRC64 of a sequence."
+    "GENE@TAXON, or MD5 or CRC64 of a sequence; else words of a name that only one protein has."
 )
 
 
@@ -180,7 +180,6 @@ def join_faults(faults: "Sequence[QuestionError]", *, n_ids: int) -> "QuestionEr
 
     from attlas.queries.lookup.identifiers import FORMS
 
-    hint = f"{FORMS}; letter case counts"
     return QuestionError(
-        f"{len(faults):,} of {n_ids:,} ids have no answer.", offenders=[fault.what for fault in faults], hint=hint
+        f"{len(faults):,} of {n_ids:,} ids have no answer.", offenders=[fault.what for fault in faults], hint=FORMS
     )

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attlas.cli.output import ID_FORMS, OUTPUT_NAMES, AtlasDir, note
-from attlas.cli.showing import match_names
 
 if TYPE_CHECKING:
-    from attlas.queries.atlas import Atlas
     from attlas.queries.page.protein_page import ProteinPage
 
 NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9._-]")
@@ -73,13 +71,13 @@ def page(
         raise typer.BadParameter("they are of a pair: give --partner", param_hint="--form and --partner-chain")
 
     with Atlas.open(directory) as atlas:
-        accession = _find_accession(atlas, id)
+        accession = atlas.find_accession(id, note=note, takes_members=True)
         html_page: ProteinPage
         if partner is None:
             html_page = atlas.page(accession, structure=structure, chain=chain)
             file_name = accession
         else:
-            other = _find_accession(atlas, partner)
+            other = atlas.find_accession(partner, note=note, takes_members=True)
             html_page = atlas.pair_page(
                 accession, other, form=form, structure=structure, chain=chain, partner_chain=partner_chain
             )
@@ -92,17 +90,3 @@ def page(
     drawn = html_page.data["structure"]
     for text in (*(drawn["notes"] if structure and drawn else ()), *html_page.notes):
         note(text)
-
-
-def _find_accession(atlas: "Atlas", id: str) -> str:
-    """Return the accession that an id or words of a name stand for.
-
-    Raises:
-        QuestionError: there is no such protein, or there are several.
-    """
-    (match,), faults = match_names(atlas, [atlas.match(id).of_cluster()])
-    if faults:
-        raise faults[0]
-    if match.note:
-        note(match.note)
-    return str(atlas.protein_rows(match.rows[:1], ["accession"])["accession"][0].as_py())

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from attlas.cli.output import ID_FORMS, OUTPUT_NAMES, AtlasDir, sink
+from attlas.cli.output import ID_FORMS, OUTPUT_NAMES, AtlasDir, note, sink
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -47,7 +47,8 @@ def plot(
 
     format = format_of(output)
     with Atlas.open(directory) as atlas:
-        figure = draw_plot(atlas, id, kind, layer=layer, head=head, statistic=statistic, tracks=track or ())
+        accession = atlas.find_accession(id, note=note)
+        figure = draw_plot(atlas, accession, kind, layer=layer, head=head, statistic=statistic, tracks=track or ())
     data = figure_bytes(figure, format)
     with sink(output, is_text=False) as file:
         file.write(data)

@@ -99,7 +99,7 @@ def _select(atlas: "Atlas", *, types: str | None, proteins: str | None) -> dict[
     parameters = {"types": Parameter("types", "texts", "Types."), "proteins": Parameter("proteins", "proteins", "Ids.")}
     typed = {"types": types, "proteins": proteins}
     values = {name: text for name, text in typed.items() if text is not None}
-    bound = bind(atlas, "report", [parameters[name] for name in values], values)
+    bound = bind(atlas, "report", [parameters[name] for name in values], values, takes_names=True)
     for line in bound.notes:
         note(line)
     return {name: bound.values.get(name) for name in parameters}

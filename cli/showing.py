@@ -4,7 +4,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -33,9 +32,7 @@ if TYPE_CHECKING:
 
     from attlas.queries.answers.one_id import Answer, NoAnswer
     from attlas.queries.atlas import Atlas
-    from attlas.queries.lookup.hits import Hit, Search
-    from attlas.queries.lookup.identifiers import Match
-    from attlas.schema import Manifest, QuestionError
+    from attlas.schema import Manifest
 
 Extent = Literal["auto", "whole", "none"]
 BATCH_ROWS = 16_384
@@ -160,7 +157,8 @@ def _show_cards(
     matches = [match.of_cluster() for match in atlas.matches(ids, taxon=taxon)]  # the card has the note
     faults = [match.fault() for match in matches if not match.rows]
     if faults and taxon is None:
-        matches, faults = match_names(atlas, matches)
+        result = atlas.match_names(matches, note=note)
+        matches, faults = result.matches, result.faults
     answers = (answer for match in matches for answer in answer_match(atlas, match, layers=shown_layers))
     if as_json:
         _print_json_array(answer.to_json(atlas.manifest) for answer in answers)
@@ -168,46 +166,6 @@ def _show_cards(
         _print_cards(answers, atlas.manifest, sequence or "auto")
     if faults:
         raise join_faults(faults, n_ids=len(matches))
-
-
-def match_names(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list[QuestionError]]":
-    """Search ids without a match among the names of proteins; return the matches, and an error for each without one."""
-    from attlas.queries.lookup.hits import Search, choose_protein
-    from attlas.queries.lookup.identifiers import SHOWN_WIDTH
-    from attlas.queries.text import cut, printable
-
-    named, faults = [], []
-    for match in matches:
-        # If more is known about the id, for example another isoform, a name would be a guess.
-        is_name = not match.rows and not match.candidates and match.why is None
-        search = atlas.search(match.id) if is_name else Search(())
-        if (hit := choose_protein(search)) is not None:
-            id = cut(printable(match.id), SHOWN_WIDTH)
-            note(printable(f"{id} is taken for {hit.accession} (fit: {hit.fit})"))
-            named.append(replace(match, rows=(hit.row,)))
-            continue
-
-        named.append(match)
-        if not match.rows:
-            word_hits = [hit for hit in search.hits if hit.is_of_whole_words]
-            faults.append(_ambiguous(match.id, search, word_hits) if word_hits else match.fault())
-    return named, faults
-
-
-def _ambiguous(name: str, search: "Search", hits: "list[Hit]") -> "QuestionError":
-    """Return the error that lists the proteins which a name may mean, the likeliest first."""
-    from attlas.queries.lookup.identifiers import SHOWN_WIDTH
-    from attlas.queries.text import counted, cut, printable
-    from attlas.schema import QuestionError
-
-    proteins = [" · ".join(filter(None, (hit.accession, hit.gene, hit.description, hit.organism))) for hit in hits]
-    text = cut(printable(name), SHOWN_WIDTH)
-    more, extent = ("", "them all") if search.is_complete else ("more than ", "the likeliest")
-    what = f"{text} names {more}{counted(len(hits), 'protein')} of this atlas."
-    hint = f"use an accession; `attlas find DIR '{text}'` lists {extent}"
-    return QuestionError(
-        what, found="; ".join(search.notes) or None, offenders=[printable(protein) for protein in proteins], hint=hint
-    )
 
 
 def _print_cards(answers: "Iterable[Answer | NoAnswer]", manifest: "Manifest", sequence: Extent) -> None:

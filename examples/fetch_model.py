@@ -113,7 +113,7 @@ def from_hub(directory: Path) -> Path:
     say(f"Model: {HUB_MODEL}, from the model hub.")
     with beside(directory) as temporary:
         model = temporary / directory.name
-        command = [sys.executable, "-m", "attlas.cli.main", "fetch", HUB_MODEL, "--to", str(model)]
+        command = [sys.executable, "-m", "attlas.cli.main", "fetch", HUB_MODEL, "-o", str(model)]
         if subprocess.run(command, stdout=sys.stderr, check=False).returncode != 0:
             raise FetchError(f"`attlas fetch {HUB_MODEL}` failed; is the model hub within reach?")
         if not (weights := weight_files(model)):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import IO
 
-from attlas.intake.text import printable_text
+from attlas.intake.text import counted, printable_text
 from attlas.schema.errors import N_OFFENDERS_SHOWN
 
 _WIDTH = 120
@@ -174,8 +174,8 @@ class Account:
         for kind, n in self.counts.most_common():
             n_proteins = len(self.proteins[kind])
             noun = self.examples[kind][0][0].record.noun
-            of_proteins = f" of {_counted(n_proteins, 'protein')}" if n_proteins else ""
-            yield f"{prefix}{kind}: {_counted(n, noun)}{of_proteins}"
+            of_proteins = f" of {counted(n_proteins, 'protein')}" if n_proteins else ""
+            yield f"{prefix}{kind}: {counted(n, noun)}{of_proteins}"
             if kind in only_counted:
                 continue
 
@@ -237,7 +237,3 @@ def _but_chain(item: Rejected | Remark) -> Rejected | Remark:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n:,} {noun if n == 1 else noun + 's'}"

@@ -1,4 +1,4 @@
-"""Bytes as text: UTF-8, marked UTF-16, or Latin-1 where a line is not UTF-8; lines with their numbers."""
+"""Bytes as text: UTF-8, marked UTF-16, or Latin-1 where a line is not UTF-8; lines with numbers, nouns with counts."""
 
 import codecs
 import itertools
@@ -29,6 +29,11 @@ def decode(raw: bytes) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
+
+
+def counted(n: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun, in the singular for one: `1 site`, `1,204 sites`."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def as_utf8(data: bytes, *, name: str) -> bytes:

@@ -21,7 +21,9 @@ class Atlas(Store):
 
     Ids are an accession (`P04637`, `P04637-2`, `P04637.4`), a FASTA id (`sp|P04637|P53_HUMAN`), `UniProtKB:P04637`,
     `AF-P04637-F1`, an entry name, a gene that only one protein has, a gene with its taxon (`TP53@9606`), or the MD5 or
-    CRC64 of a sequence, which answers for every accession that has it.
+    CRC64 of a sequence, which answers for every accession that has it. Another text stands for the protein that alone
+    is called so, in any letter case: an entry name, words of a name, the PDB id of a structure; a warning says so.
+    Answers are Arrow tables: `pip install pandas` for their `to_pandas()`.
     Lookups read Parquet directly; DuckDB is imported and connected by the first `sql`.
     """
 
@@ -30,10 +32,12 @@ class Atlas(Store):
 
         The columns begin with `asked`, `outcome` and `reason`, so that no id is lost; an id that is repeated is
         answered once. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means.
+        An id in another letter case is answered with the only protein that it may mean, which `reason` says; words of
+        a name are for `show`, `sites` and the other lookups of one protein.
         """
         from attlas.queries.answers.many_ids import lookup
 
-        return lookup(self, ids, taxon=taxon)
+        return lookup(self, ids, taxon=taxon, takes_names=True)
 
     def show(self, id: str, *, layers: Sequence[int] = ()) -> "ProteinCard":
         """Return the card of a protein: printed as `attlas show` prints it, and drawn in a notebook.
@@ -43,10 +47,11 @@ class Atlas(Store):
         Raises:
             QuestionError: the id is not in the atlas, or names several different proteins.
         """
-        from attlas.queries.answers.one_id import NoAnswer, answer_id
+        from attlas.queries.answers.one_id import NoAnswer, answer_match
         from attlas.queries.cards.protein_card import ProteinCard
 
-        answer = answer_id(self, id, layers=layers)[0]
+        match = self.match(id).of_cluster()  # the card has the note
+        answer = answer_match(self, match if match.rows else self.identify(id), layers=layers)[0]
         if isinstance(answer, NoAnswer):
             raise answer.fault()
         return ProteinCard(answer, self.manifest.run)
@@ -68,7 +73,8 @@ class Atlas(Store):
         from attlas.queries.page.protein_page import ProteinPage
 
         path = None if structure is None else Path(structure)
-        return ProteinPage(protein_data(self, id, structure=path, chain=chain))
+        accession = self.find_accession(id, takes_members=True)
+        return ProteinPage(protein_data(self, accession, structure=path, chain=chain))
 
     def pair_page(
         self,
@@ -98,7 +104,8 @@ class Atlas(Store):
         from attlas.queries.page.pair_page import PairPage
 
         path, chains = None if structure is None else Path(structure), (chain, partner_chain)
-        return PairPage(pair_data(self, id, partner, form=form, structure=path, chains=chains))
+        accession, other = (self.find_accession(name, takes_members=True) for name in (id, partner))
+        return PairPage(pair_data(self, accession, other, form=form, structure=path, chains=chains))
 
     def features(self, id: str) -> pa.Table:
         """Return the known features of a protein by position.
@@ -184,7 +191,9 @@ class Atlas(Store):
         """
         from attlas.queries.plots import draw_plot
 
-        return draw_plot(self, id, kind, layer=layer, head=head, statistic=statistic, tracks=tracks)
+        return draw_plot(
+            self, self.find_accession(id), kind, layer=layer, head=head, statistic=statistic, tracks=tracks
+        )
 
     def questions(self) -> pa.Table:
         """Return the questions that have a name: name, topic, title, and the tables they need that this atlas lacks."""
@@ -214,7 +223,7 @@ class Atlas(Store):
         """
         from attlas.queries.asking.answering import ask
 
-        bound_question = ask(self, question, parameters)
+        bound_question = ask(self, question, parameters, takes_names=True)
         for note in bound_question.bound.notes:
             warnings.warn(note, stacklevel=2)
         empty_notes: list[str] = []
@@ -275,7 +284,7 @@ class Atlas(Store):
             head=head,
             is_safe_for_spreadsheets=is_safe_for_spreadsheets,
         )
-        prepared = prepare_export(self, format, options)
+        prepared = prepare_export(self, format, options, takes_names=True)
         if prepared.faults:
             raise prepared.faults[0]
 

@@ -17,7 +17,8 @@ from attlas.queries.lookup.find import (
     similar_words,
 )
 from attlas.queries.lookup.hits import MEMBER_FIT, NAME_COLUMNS, Hit, HitTable, Search
-from attlas.queries.lookup.identifiers import Match, find, find_all, find_rows
+from attlas.queries.lookup.identifiers import Match, find, find_all
+from attlas.queries.lookup.naming import NamedMatches, Note, match_names, match_other_case, warn
 from attlas.queries.lookup.remote import RemoteRoot
 from attlas.queries.lookup.storage import Root, find_root, read_manifest
 from attlas.queries.lookup.text_arrays import repeated_text, text_array
@@ -43,7 +44,8 @@ class Store:
 
     Ids are an accession (`P04637`, `P04637-2`, `P04637.4`), a FASTA id (`sp|P04637|P53_HUMAN`), `UniProtKB:P04637`,
     `AF-P04637-F1`, an entry name, a gene that only one protein has, a gene with its taxon (`TP53@9606`), or the MD5 or
-    CRC64 of a sequence, which answers for every accession that has it.
+    CRC64 of a sequence, which answers for every accession that has it. Another text stands for the protein that alone
+    is called so, in any letter case: an entry name, words of a name, the PDB id of a structure; a warning says so.
     Lookups read Parquet directly; DuckDB is imported and connected by the first `sql`.
     """
 
@@ -76,7 +78,7 @@ class Store:
         Raises:
             QuestionError: the id is not in the atlas, or names several different proteins.
         """
-        rows = self._tables.proteins.take(find_rows(self._tables.names, id))
+        rows = self._tables.proteins.take(self.identify(id).rows)
         return _cast_to_view(rows, view_schema(PROTEINS, self.n_layers))
 
     def sites(self, id: str) -> pa.Table:
@@ -149,6 +151,42 @@ class Store:
     def matches(self, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
         """Return the match of each of many ids, in one pass over their names."""
         return find_all(self._tables.names, ids, taxon=taxon)
+
+    def identify(self, id: str, *, note: Note = warn, takes_members: bool = False) -> Match:
+        """Return the match of an id, or of a text that only one protein is called, in any letter case; it has rows.
+
+        Args:
+            id: an id; else words of a name, or the PDB id of a structure that proteins of the atlas are placed on.
+            note: is told of whom an answer will be that was not named by an id of its own; by default a warning.
+            takes_members: a member of a cluster is answered with the protein that stands for it.
+
+        Raises:
+            QuestionError: it names no protein, or several.
+        """
+        match = self.match(id).of_cluster() if takes_members else self.match(id)
+        if match.rows and match.note is None:
+            return match
+
+        result = self.match_names([match], note=note)
+        if result.faults:
+            raise result.faults[0]
+        (match,) = result.matches
+        if match.note is not None:
+            note(match.note)
+        return match
+
+    def find_accession(self, id: str, *, note: Note = warn, takes_members: bool = False) -> str:
+        """Return the accession of the protein that `identify` finds; of a checksum that several have, the first."""
+        match = self.identify(id, note=note, takes_members=takes_members)
+        return str(self._tables.names.value(match.rows[0], "accession"))
+
+    def match_names(self, matches: Sequence[Match], *, note: Note) -> NamedMatches:
+        """Return matches in which a text that is no id has the protein that alone is called so; `note` is told."""
+        return match_names(self._tables.names, matches, search=self.search, note=note)
+
+    def match_other_case(self, matches: Sequence[Match]) -> list[Match]:
+        """Return matches in which an id has the protein whose id it is but for letter case, with a note."""
+        return match_other_case(self._tables.names, matches)
 
     def find(self, text: str) -> pa.Table:
         """Return the proteins that a text may mean, the likeliest ones at the top, as `attlas find` does.
@@ -246,7 +284,7 @@ class Store:
 
     def _lookup(self, table: Table, id: str) -> pa.Table:
         schema = view_schema(table, self.n_layers)
-        parts = [self._lookup_row(table, schema, row) for row in find_rows(self._tables.names, id)]
+        parts = [self._lookup_row(table, schema, row) for row in self.identify(id).rows]
         return pa.concat_tables(parts)
 
     def _lookup_row(self, table: Table, schema: pa.Schema, row: int) -> pa.Table:

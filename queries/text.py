@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Self
 
+from attlas.intake.text import counted as counted
+
 CUT_SIGN = "…"
 GAP = "  "
 NARROWEST = 20
@@ -99,11 +101,6 @@ class Layout:
         cells = [_folds(printable(value), n) for value, n in zip(row, self.widths, strict=True)]
         for pieces in zip_longest(*cells, fillvalue=""):
             yield self.line(pieces)
-
-
-def counted(n: int, noun: str, plural: str | None = None) -> str:
-    """Return a number with its noun, in the singular for one: `1 site`, `1,204 sites`."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def fitting(text: str, encoding: str | None) -> str:

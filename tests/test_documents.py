@@ -153,6 +153,14 @@ def test_every_link_to_a_file_leads_there(document: str) -> None:
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/python.md"])
+def test_what_to_pandas_needs_is_told_where_it_is_first_called(document: str) -> None:
+    # Arrow's own method is called, whose error names the module and no more.
+    lines = (ROOT / document).read_text().splitlines()
+    begin = next(i for i, line in enumerate(lines) if ".to_pandas()" in line)
+    assert "pip install pandas" in "\n".join(lines[begin : begin + 4])
+
+
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().split()) <= README_WORDS
 

@@ -196,7 +196,7 @@ def test_a_model_from_the_hub_is_noted_with_its_digest_and_fetched_again_when_da
     fetch_model: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def attlas_fetch(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        model = Path(command[command.index("--to") + 1])
+        model = Path(command[command.index("-o") + 1])
         (model / ".cache" / "huggingface").mkdir(parents=True)
         (model / "config.json").write_text("{}")
         (model / "model.safetensors").write_bytes(b"weights")

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from attlas.intake.text import counted
 from attlas.pipeline.adding import add_files
 from attlas.pipeline.evaluating.calibration import make_probability
 from attlas.pipeline.evaluating.card import make_card
@@ -89,7 +90,7 @@ def add_candidates(
         for begin in range(0, len(others), CHUNK_PROTEINS):
             chunk = others[begin : begin + CHUNK_PROTEINS]
             rows += rank_residues(atlas.root, labelled, choice, chunk, type=type, n_first=n_first, n_threads=n_threads)
-            say(f"{len({row['accession'] for row in rows}):,} of {len(others):,} proteins")
+            say(f"{len({row['accession'] for row in rows}):,} of {counted(len(others), 'protein')}")
         _publish(paths, rows, atlas, choice)
 
     card = make_card(atlas, labelled, choice, type=type, seed=seed)
@@ -116,11 +117,11 @@ def rank_residues(
 def _label(atlas: LabelledAtlas, n_threads: int, say: Say) -> LabelledSet:
     """Return the labelled proteins with their columns, hits and families."""
     proteins = atlas.truth.proteins
-    say(f"aligning {len(proteins):,} proteins")
+    say(f"aligning {counted(len(proteins), 'protein')}")
     hits = find_hits([protein.sequence for protein in proteins])
     families = cluster(hits, [protein.accession for protein in proteins], identity=FAMILY_IDENTITY)
     refuse_few_groups(Groups("40 % clusters", describe_method(FAMILY_IDENTITY), tuple(families)))
-    say(f"running the model on {len(proteins):,} proteins")
+    say(f"running the model on {counted(len(proteins), 'protein')}")
     columns = compute_columns(atlas.root, proteins, n_threads=n_threads)
     return LabelledSet(proteins, tuple(columns), tuple(map(tuple, hits)), tuple(families))
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attlas.intake.claims import NO_CLAIM
+from attlas.intake.text import counted
 from attlas.intake.two_columns import read_two_columns
 from attlas.pipeline.annotate.check import Proteins
 from attlas.pipeline.annotate.values.check import find_proteins
@@ -116,7 +117,7 @@ def evaluate(
     labelled += train.truth.proteins if train is not None else ()
     table = None if groups is None else read_families(groups, [atlas] if train is None else [atlas, train])
 
-    say(f"aligning {len(labelled):,} proteins")
+    say(f"aligning {counted(len(labelled), 'protein')}")
     hits = find_hits([protein.sequence for protein in labelled])
     accessions = [protein.accession for protein in labelled]
     close = cluster(hits, accessions, identity=CLOSE_IDENTITY)
@@ -129,7 +130,7 @@ def evaluate(
             _refuse_shared_groups(kind, n_test)
     _refuse_few_judged(families.of_protein[:n_test], labelled[:n_test], rivals)
 
-    say(f"running the model on {len(labelled):,} proteins")
+    say(f"running the model on {counted(len(labelled), 'protein')}")
     columns = compute_columns(atlas.root, labelled[:n_test], n_threads=n_threads)
     if train is not None:
         columns += compute_columns(train.root, labelled[n_test:], n_threads=n_threads)
@@ -251,7 +252,7 @@ def refuse_few_groups(kind: Groups) -> None:
         raise InputError(
             "There are too few groups of labelled proteins to hold some out.",
             expected=f"{2 * N_FOLDS} or more {kind.held_out}",
-            found=f"{n_groups} in {len(kind.of_protein):,} proteins",
+            found=f"{n_groups} in {counted(len(kind.of_protein), 'protein')}",
             hint="label more proteins, or fit on another atlas with `evaluate sites --train`",
         )
 
@@ -271,7 +272,7 @@ def _refuse_few_judged(families: Sequence[str], proteins: Sequence[LabelledProte
             raise InputError(
                 f"There are too few families of labelled proteins in {name} to judge by.",
                 expected=f"{LEAST_FAMILIES} or more",
-                found=f"{len(set(of_name))} in {len(of_name):,} proteins",
+                found=f"{len(set(of_name))} in {counted(len(of_name), 'protein')}",
                 hint="intervals are over families: judge by more of them",
             )
 

@@ -121,7 +121,7 @@ def find_model(model: str, *, revision: str | None = None) -> ModelFiles:
         raise EnvironmentFault(
             f"There is no model directory {model}.",
             expected="a directory with config.json and the weights, or a hub id such as " + DEFAULT_MODEL,
-            hint="check the path, or get a model with `attlas fetch MODEL --to DIR`",
+            hint="check the path, or get a model with `attlas fetch MODEL -o DIR`",
         )
 
     directory = _find_cached(model, revision)
@@ -237,5 +237,5 @@ def _find_cached(model: str, revision: str | None) -> Path:
         raise EnvironmentFault(
             f"The model {model}{at_revision} is not on this machine.",
             expected="a model directory, or a hub id in the local cache; a build never downloads",
-            hint=f"run `attlas fetch {model}` once (or `attlas fetch {model} --to DIR` and give --model DIR)",
+            hint=f"run `attlas fetch {model}` once (or `attlas fetch {model} -o DIR` and give --model DIR)",
         ) from error

@@ -50,7 +50,7 @@ def find_weight_files(directory: Path, config: dict[str, Any]) -> tuple[Path, ..
         f"The model directory {directory} holds no weights.",
         expected="model.safetensors or pytorch_model.bin (or their shards, with their index)",
         found=", ".join(sorted(path.name for path in directory.iterdir())[:10]),
-        hint="copy the whole model, or get it with `attlas fetch MODEL --to DIR`",
+        hint="copy the whole model, or get it with `attlas fetch MODEL -o DIR`",
     )
 
 

@@ -48,15 +48,18 @@ class _Row:
     """Rows among the sites looked up; one null where there are none."""
 
 
-def lookup(atlas: Store, ids: Iterable[str], *, taxon: int | str | None = None) -> pa.Table:
+def lookup(atlas: Store, ids: Iterable[str], *, taxon: int | str | None = None, takes_names: bool = False) -> pa.Table:
     """Return the sites of every protein that the ids name, in the order of the ids, then by rank.
 
     An id that occurs twice is answered once; two ids of one protein are both answered, and so is every accession of a
-    digest.
+    digest. If `takes_names`, an id in another letter case is answered with the only protein that it may mean, and the
+    reason says so.
     """
     # A lone text is one id, not its letters; a column of a data frame may hold a NaN, which is then an id unknown here.
     distinct_ids = [ids] if isinstance(ids, str) else dict.fromkeys(map(str, ids))
     matches = [match.of_cluster() for match in atlas.matches(list(distinct_ids), taxon=taxon)]
+    if takes_names and taxon is None:
+        matches = atlas.match_other_case(matches)
     numbers = sorted({row for match in matches for row in match.rows})
     proteins = atlas.protein_rows(numbers, list(dict.fromkeys([*PROTEIN_COLUMNS, *_OUTCOME_COLUMNS])))
     outcomes = proteins.select(list(_OUTCOME_COLUMNS)).to_pylist()

@@ -52,8 +52,10 @@ class BoundQuestion:
         return pa.RecordBatchReader.from_batches(rows.schema, _note_if_empty(rows, self.question.empty, note))
 
 
-def ask(atlas: Store, name: str | Path, arguments: Mapping[str, object]) -> BoundQuestion:
+def ask(atlas: Store, name: str | Path, arguments: Mapping[str, object], *, takes_names: bool = False) -> BoundQuestion:
     """Return a question with its parameters bound. `name` is that of a question of attlas, or the path of a file.
+
+    If `takes_names`, a text that is no id stands for the protein that alone is called so, and a note says so.
 
     Raises:
         QuestionError: there is no such question, or a parameter is unknown, missing, or not of its type.
@@ -61,7 +63,7 @@ def ask(atlas: Store, name: str | Path, arguments: Mapping[str, object]) -> Boun
     question = read_question(name) if isinstance(name, Path) else question_named(name)
     shape = atlas.n_layers, atlas.manifest.run.n_heads
     parameters = [held_to_atlas(parameter, *shape) for parameter in question.parameters]
-    bound = bind(atlas, question.name, parameters, arguments)
+    bound = bind(atlas, question.name, parameters, arguments, takes_names=takes_names)
     return BoundQuestion(question, replace(bound, notes=(*bound.notes, *stale_notes(atlas, question.needs))))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from attlas.queries.asking.accessions import find_accession, find_accessions
 from attlas.queries.asking.alignments import place_rows
 from attlas.queries.engine.views import quote
 from attlas.queries.lookup.id_file import read_ids
@@ -93,11 +94,19 @@ class BoundValues:
     """What was left out of the values, and why."""
 
 
-def bind(atlas: Store, question: str, parameters: Sequence[Parameter], arguments: Mapping[str, object]) -> BoundValues:
+def bind(
+    atlas: Store,
+    question: str,
+    parameters: Sequence[Parameter],
+    arguments: Mapping[str, object],
+    *,
+    takes_names: bool = False,
+) -> BoundValues:
     """Return a value for each parameter: the given one, converted to the parameter's type, or the default.
 
     A given value is a text as a user types it, or what it stands for: a number, a list, a path, a mapping of ids to
     aligned sequences. A parameter may be named in the singular or in the plural, whichever its name is.
+    If `takes_names`, a text that is no id stands for the protein that alone is called so, and a note says so.
 
     Raises:
         QuestionError: a parameter is unknown, missing, given twice or not of its type, or an id is not in the atlas.
@@ -111,7 +120,7 @@ def bind(atlas: Store, question: str, parameters: Sequence[Parameter], arguments
         value = arguments.get(parameter.name, parameter.default)
         if value is None and parameter.default == EVERY:
             value = EVERY
-        values[parameter.name] = _value(atlas, parameter, value, notes.append)
+        values[parameter.name] = _value(atlas, parameter, value, notes.append, takes_names=takes_names)
         if parameter.column and values[parameter.name] is not None:
             note = None if parameter.name in arguments else notes.append
             values[parameter.name] = _in_column(atlas, parameter, values[parameter.name], note)
@@ -182,7 +191,7 @@ def _parameters_hint(parameters: Sequence[Parameter]) -> str:
     return "\n".join(["give them as NAME=VALUE; the parameters are", *(f"    {line}" for line in lines)])
 
 
-def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None]) -> Any:
+def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None], *, takes_names: bool) -> Any:
     """Return a value converted to the type of its parameter; None for the default that stands for all."""
     if isinstance(value, str) and value == EVERY == parameter.default and parameter.type in LIST_TYPES:
         return None
@@ -199,9 +208,10 @@ def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[st
         case "texts":
             return [_text(parameter, item) for item in _items(parameter, value)]
         case "protein":
-            return _one_accession(atlas, parameter, value, note)
+            return find_accession(atlas, _text(parameter, value), note, name=parameter.name, takes_names=takes_names)
         case "proteins":
-            return _accessions(atlas, parameter, _items(parameter, value), note)
+            ids = [_text(parameter, item) for item in _items(parameter, value)]
+            return find_accessions(atlas, ids, note, name=parameter.name, takes_names=takes_names)
         case _:
             return place_rows(atlas, value, note)
 
@@ -306,35 +316,6 @@ def _those_like(unknown: list[str], names: list[str]) -> str:
     close = [lower[name] for text in unknown for name in get_close_matches(text.lower(), lower, MOST_NAMED)]
     names_shown = list(dict.fromkeys(close)) or names[:MOST_NAMED]
     return f"{', '.join(names_shown)}, ..."
-
-
-def _one_accession(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None]) -> str:
-    accessions = _accessions(atlas, parameter, [_text(parameter, value)], note)
-    if len(accessions) > 1:
-        # A digest: they share one sequence, and so the answer.
-        names = list(map(printable, accessions))
-        note(f"{value} is the sequence of {', '.join(names)}; the answer is for {names[0]}")
-    return accessions[0]
-
-
-def _accessions(atlas: Store, parameter: Parameter, items: Sequence[object], note: Callable[[str], None]) -> list[str]:
-    """Return the accessions that ids name; those of proteins that were not computed are named in a note."""
-    matches = atlas.matches([_text(parameter, item) for item in items])
-    faults = [match.fault() for match in matches if not match.rows]
-    if len(faults) == 1:
-        raise faults[0]
-    if faults:
-        message = f"{len(faults):,} of the {len(matches):,} ids of {parameter.name} name no protein of this atlas."
-        raise QuestionError(message, offenders=[fault.what for fault in faults])
-
-    rows = list(dict.fromkeys(row for match in matches for row in match.rows))
-    proteins = atlas.protein_rows(rows).select(["accession", "status", "reason"]).to_pylist()
-    for protein in proteins:
-        if protein["status"] != "ok":
-            accession = printable(protein["accession"])
-            note(f"{accession} was not computed ({protein['status']}: {printable(protein['reason'])})")
-
-    return [protein["accession"] for protein in proteins]
 
 
 def _ill_typed(parameter: Parameter, value: object) -> QuestionError:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from attlas.queries.answers.one_id import Answer, answer_id
 from attlas.queries.answers.stored_rows import ProteinRow, SiteRow
 from attlas.queries.exports.request import Request
+from attlas.queries.exports.site_text import INITIATOR
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
 from attlas.queries.text import printable
@@ -83,6 +84,11 @@ class Annotation:
             " what a model attends to, no claim of function",
             *self.provenance_lines(),
             *self.notes(),
+            *(
+                f"site {site.name}, rank {site.rank}: {INITIATOR}"
+                for site in self.sites
+                if site.is_initiator_methionine
+            ),
         )
         return tuple(map(printable, lines))
 

@@ -1,9 +1,9 @@
 """High-attention sites as BED6+5 along the proteins: the only 0-based format here, half-open, and it says so.
 
 The columns of BED (samtools.github.io/hts-specs/BEDv1.pdf): the "chromosome" is the protein, the name is the site as
-people write it (`R131`, 1-based), the score is the share of the layer's maximum times 1,000, there is no strand; then
-five of our own. In order of accession and position, as bedtools and tabix want them. Accessions are percent-encoded
-where BED allows no such character.
+people write it (`R131`, 1-based; `M1_initiator` if it is the initiator methionine), the score is the share of the
+layer's maximum times 1,000, there is no strand; then five of our own. In order of accession and position, as bedtools
+and tabix want them. Accessions are percent-encoded where BED allows no such character.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from attlas.queries.exports.escaping import percent_encode
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
-from attlas.queries.exports.site_text import site_name
+from attlas.queries.exports.site_text import SHORT_INITIATOR, site_name
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
@@ -48,7 +48,7 @@ def _line(accession: str, site: dict[str, Any]) -> str:
         encode_chrom(accession),
         position - 1,
         position,
-        site_name(site),
+        f"{site_name(site)}_{SHORT_INITIATOR}" if site["is_initiator_methionine"] else site_name(site),
         round(site["share"] * 1000),
         ".",
     ]

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.chimerax import SHARE, check_chain_names, residue_spec
 from attlas.queries.exports.request import Request
+from attlas.queries.exports.site_text import site_label
 from attlas.queries.store import Store
 from attlas.schema import QuestionError
 
@@ -57,4 +58,4 @@ def _lines(annotation: Annotation, attributes: str | None) -> Iterator[str]:
         spec = residue_spec(residue)
         yield f"show {spec} atoms"
         yield f"style {spec} stick"
-        yield f'label {spec} residues text "{site.name}"'
+        yield f'label {spec} residues text "{site_label(site)}"'

@@ -1,6 +1,6 @@
 """An export, from ids and options to files: what `attlas export` and `Atlas.export` share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +49,10 @@ class PreparedExport:
     """What the user should know of the proteins and the alignment."""
 
 
-def prepare_export(store: Store, format: str, options: ExportOptions) -> PreparedExport:
+def prepare_export(store: Store, format: str, options: ExportOptions, *, takes_names: bool = False) -> PreparedExport:
     """Look up the proteins of an export, and check that the format can take what is given.
+
+    If `takes_names`, a text that is no id stands for the protein that alone is called so, and a note says so.
 
     Raises:
         QuestionError: there is no such format, it cannot take what is given, or the output would overwrite a file that
@@ -58,11 +60,12 @@ def prepare_export(store: Store, format: str, options: ExportOptions) -> Prepare
         InputError: the folder of structures holds none of the protein, or several.
     """
     export = export_named(format)
-    proteins, faults = _find_proteins(store, options.ids)
+    notes: list[str] = []
+    proteins, faults = _find_proteins(store, options.ids, notes.append if takes_names else None)
     if faults and not proteins:
         return PreparedExport(export, Request(), tuple(faults), ())
 
-    alignment_rows, notes = None, list[str]()
+    alignment_rows = None
     if options.alignment is not None:
         alignment_rows = aligned_rows(store, options.alignment, notes.append)
         proteins, absent = _split_by_alignment(store, alignment_rows, proteins)
@@ -142,13 +145,19 @@ def absence_notes(store: Store, prepared: PreparedExport) -> list[str]:
 
 
 def _find_proteins(
-    store: Store, ids: Sequence[str] | None
+    store: Store, ids: Sequence[str] | None, note_name: Callable[[str], object] | None
 ) -> tuple[list[dict[str, object]] | None, list[QuestionError]]:
-    """Return the rows of `proteins` that ids name, None for all, and an error for each id without an answer."""
+    """Return the rows of `proteins` that ids name, None for all, and an error for each id without an answer.
+
+    `note_name` is told for whom a text that is no id is taken; None takes ids only.
+    """
     if ids is None:
         return None, []
     matches = store.matches(list(dict.fromkeys(ids)))
     faults = [match.fault() for match in matches if not match.rows]
+    if faults and note_name is not None:
+        result = store.match_names(matches, note=note_name)
+        matches, faults = result.matches, result.faults
     rows = dict.fromkeys(row for match in matches for row in match.rows)
     return store.protein_rows(list(rows)).to_pylist(), faults
 

@@ -1,7 +1,8 @@
 """Sequences as FASTA with the high-attention sites in lower case and all other residues in upper case.
 
 For tools that read lower case as a mask or mark. The id is the accession, the rest of the line what the header of the
-input said, written as UniProt writes it, then where the sites are from, in square brackets. A protein that was not
+input said, written as UniProt writes it, then where the sites are from, in square brackets, and whether one of them is
+the initiator methionine. A protein that was not
 computed is not in the file: in this format a sequence without lower case says that no site was found.
 """
 
@@ -11,7 +12,7 @@ from typing import Any, BinaryIO
 from attlas.queries.exports.escaping import percent_encode
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
-from attlas.queries.exports.site_text import sites_text
+from attlas.queries.exports.site_text import INITIATOR, site_name, sites_text
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import provenance_text
 from attlas.queries.store import Store
@@ -48,6 +49,9 @@ def mask_sites(sequence: str, positions: list[int]) -> str:
 def _description(protein: dict[str, Any], manifest: Manifest) -> str:
     words = [protein["entry_name"], protein["description"]]
     words += [f"{tag}={protein[name]}" for tag, name in TAGS.items() if protein[name] is not None]
-    layer = "" if protein["layer"] is None else f", layer {protein['layer']}"
-    words.append(f"[{sites_text(len(protein['sites'] or []))}{layer}; {provenance_text(manifest)}]")
+    sites = protein["sites"] or []
+    about = [sites_text(len(sites))]
+    about += [f"{site_name(site)} is the {INITIATOR}" for site in sites if site["is_initiator_methionine"]]
+    about += [] if protein["layer"] is None else [f"layer {protein['layer']}"]
+    words.append(f"[{', '.join(about)}; {provenance_text(manifest)}]")
     return " ".join(str(word) for word in words if word)

@@ -14,6 +14,7 @@ from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.link_rows import has_links, refuse_without_links
 from attlas.queries.exports.placed_links import COLOUR, LinkAnnotation, place_links
 from attlas.queries.exports.request import Request
+from attlas.queries.exports.site_text import site_label
 from attlas.queries.store import Store
 from attlas.structures.chains import Residue, require
 from attlas.structures.mapping import StructureMatch
@@ -63,7 +64,7 @@ def _state(annotation: Annotation, links: LinkAnnotation | None, match: Structur
     for site, residue in annotation.site_residues():
         component = structure.component(selector=_selector(molviewspec, residue))
         component.representation(type="ball_and_stick").color(color=SITE)
-        component.label(text=f"{site.name}")
+        component.label(text=site_label(site))
         component.tooltip(text=_tooltip(annotation, site))
 
     if links is not None and links.lines:
@@ -106,5 +107,5 @@ def _selector(molviewspec: Any, residue: Residue, *, atom: str | None = None) ->
 
 
 def _tooltip(annotation: Annotation, site: SiteRow) -> str:
-    name = f"{annotation.protein.accession} {site.name}"
+    name = f"{annotation.protein.accession} {site_label(site)}"
     return f"{name}: high-attention site, rank {site.rank}, share {site.share:.3f}"

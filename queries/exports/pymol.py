@@ -10,6 +10,7 @@ from typing import BinaryIO
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.chimerax import check_chain_names
 from attlas.queries.exports.request import Request
+from attlas.queries.exports.site_text import site_label
 from attlas.queries.store import Store
 from attlas.structures.chains import Residue
 
@@ -57,7 +58,7 @@ def _lines(annotation: Annotation) -> Iterator[str]:
     for site, residue in annotation.site_residues():
         selection = f"{ON} and {select_residue(residue)}"
         yield f"show sticks, {selection}"
-        yield f'label {selection} and name CA, "{site.name}"'
+        yield f'label {selection} and name CA, "{site_label(site)}"'
 
     yield f"delete {ON}"
 

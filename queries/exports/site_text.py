@@ -2,13 +2,22 @@
 
 from typing import Any
 
+from attlas.queries.answers.stored_rows import SiteRow
+
 INITIATOR = "initiator methionine"
 """A methionine at position 1, in words."""
+SHORT_INITIATOR = "initiator"
+"""The same beside the name of the site, which says that it is a methionine."""
 
 
 def site_name(site: dict[str, Any]) -> str:
     """Return the site as people write it: letter and position from 1, such as `R131`."""
     return f"{site['residue']}{site['position']}"
+
+
+def site_label(site: SiteRow) -> str:
+    """Return what is written beside a site of a structure: its name, and whether it is the initiator methionine."""
+    return f"{site.name} ({SHORT_INITIATOR})" if site.is_initiator_methionine else site.name
 
 
 def site_text(site: dict[str, Any], n_sites: int) -> str:

@@ -103,18 +103,6 @@ def find_all(names: ProteinNames, ids: Sequence[str], *, taxon: int | str | None
         return _explain_unknown(names, [_match_id(names, id, taxon) for id in ids])
 
 
-def find_rows(names: ProteinNames, id: str) -> tuple[int, ...]:
-    """Return the rows of `proteins` an id names.
-
-    Raises:
-        QuestionError: it names none, or several different proteins.
-    """
-    match = find(names, id)
-    if not match.rows:
-        raise match.fault()
-    return match.rows
-
-
 def _list_keys(id: str) -> Iterator[str]:
     """Yield the keys of the index under which the readings of an id are looked up."""
     form = read_id(id)

@@ -101,7 +101,7 @@ def _in_a_browser(statement: Statement) -> Iterator[str]:
 def _by_path(accession: str) -> Iterator[str]:
     yield "## By path"
     yield ""
-    yield "Downloaded, `sha256sum -c SHA256SUMS` checks it. With `pip install attlas`:"
+    yield "Downloaded, `sha256sum -c SHA256SUMS` checks it. With `pip install attlas pandas`:"
     yield ""
     yield from _block(
         "python",
@@ -128,7 +128,8 @@ def _over_https(manifest: Manifest, statement: Statement, accession: str) -> Ite
         yield f"`{PLACEHOLDER_URL}` stands for where these files are served; their server must answer range requests."
         yield ""
 
-    yield "Nothing is downloaded whole: a lookup reads one or two megabytes. With `pip install 'attlas[remote]'`:"
+    yield "Nothing is downloaded whole: a lookup reads one or two megabytes."
+    yield "With `pip install 'attlas[remote]' pandas`:"
     yield ""
     yield from _block(
         "python",

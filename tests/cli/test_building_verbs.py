@@ -17,6 +17,7 @@ from helpers.command_line import Outcome
 from attlas.cli.progress import Meter, format_duration
 from attlas.pipeline.drafting import Options, draft_plan
 from attlas.pipeline.dry_run import estimate_build
+from attlas.pipeline.model import fetch
 from attlas.pipeline.plan import PROCESS_BYTES, Shard
 from attlas.pipeline.workers import resources
 from attlas.schema import RESIDUES, AtlasPaths, Receipt
@@ -453,3 +454,13 @@ def test_the_defaults_of_the_command_line_are_those_of_the_workshop() -> None:
     from attlas.pipeline.sites.calling import DEFAULT_RULE
 
     assert (build_options.DEFAULT_MODEL, build_options.DEFAULT_RULE) == (DEFAULT_MODEL, DEFAULT_RULE)
+
+
+@pytest.mark.parametrize("option", ["-o", "--output", "--out", "--to"])
+def test_fetch_names_its_folder_as_every_verb_its_output(
+    tmp_path: Path, attlas, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "fetch_model", lambda model, *, revision, to: to)
+    result = attlas("fetch", "hub/model", option, tmp_path)
+    assert (result.code, result.err) == (0, "")
+    assert f"hub/model is in {tmp_path}; use it with --model {tmp_path}" in result.out

@@ -102,7 +102,7 @@ def read_bed(data: bytes) -> Sites:
         assert 0 <= start < end, line
         assert 0 <= score <= 1000, line
         assert fields[5] == ".", line
-        assert fields[3] == f"{fields[6]}{end}", line
+        assert fields[3] in (f"{fields[6]}{end}", "M1_initiator"), line
         sites.add((unquote(fields[0]), start + 1, fields[6]))
     return sites
 

@@ -32,7 +32,7 @@ searched AS (SELECT DISTINCT accession, layer FROM variant_rows WHERE layer IS N
 
 -- Ranks are among all residues of the protein, those without a variant included.
 profiles AS (
-    SELECT accession, position, r.received[s.layer + 1] AS received
+    SELECT accession, position, at_layer(r.received, s.layer) AS received
     FROM residues AS r JOIN searched AS s USING (accession)
 ),
 

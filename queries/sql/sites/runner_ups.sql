@@ -21,7 +21,7 @@ WITH searched AS (
 ),
 
 profile AS (
-    SELECT accession, position, residue, r.received[c.layer + 1] AS received
+    SELECT accession, position, residue, at_layer(r.received, c.layer) AS received
     FROM residues AS r JOIN searched AS c USING (accession)
 ),
 

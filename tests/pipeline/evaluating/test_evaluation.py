@@ -128,6 +128,15 @@ def test_too_few_groups_are_refused(atlas: Path, tmp_path: Path) -> None:
         add_candidates(few, type="Active site", n_first=3)
 
 
+def test_one_protein_is_told_in_the_singular(atlas: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.tsv"
+    truth.write_text((atlas / "truth.tsv").read_text().splitlines()[0])
+    lines: list[str] = []
+    with pytest.raises(InputError, match=r"1 in 1 protein(?!s)"):
+        evaluate(open_labelled_atlas(atlas / "atlas", truth), say=lines.append)
+    assert lines == ["aligning 1 protein"]
+
+
 def test_few_families_are_no_ground_for_a_verdict(atlas: Path, tmp_path: Path) -> None:
     """Draws of one family are all alike: any difference would be told with certainty."""
     lines = (atlas / "truth.tsv").read_text().splitlines(keepends=True)

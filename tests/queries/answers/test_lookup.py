@@ -50,7 +50,8 @@ def test_each_row_carries_its_protein(atlas: Atlas) -> None:
         ("Q00003", "skipped", "inner `*`", 1),
         ("Q00004", "failed", "out of memory", 1),
         ("nope", "not in this atlas", None, 1),
-        ("p0dp23", "not in this atlas", "similar ids here: P0DP23", 1),
+        ("p0dp23", "sites found", "p0dp23 is taken for P0DP23 (fit: letter case)", 3),
+        ("CALM1_HUMAM", "not in this atlas", "similar ids here: CALM1_HUMAN", 1),
         (
             "P04637-9",
             "not in this atlas",

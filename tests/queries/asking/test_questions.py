@@ -178,6 +178,12 @@ def test_a_dollar_is_a_parameter_and_nothing_else(question: Question) -> None:
     assert set(re.findall(r"\$(\w*)", question.sql)) == names
 
 
+@every_question
+def test_a_layer_of_a_list_is_chosen_by_the_function(question: Question) -> None:
+    # Of `received[layer + 1]` a layer that the model lacks is NULL; of `at_layer` it is an error.
+    assert re.findall(r"\w+\[[\w.$]*layer \+ 1\]", question.sql) == []
+
+
 WITHOUT_ROWS = (
     *("motifs_at_sites", "name_families", "conserved_sites"),
     *("repeats", "repeat_proteins", "zinc_histidines", "zinc_second_shell", "label_in_letter", "n_terminal_register"),

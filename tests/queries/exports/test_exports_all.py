@@ -120,6 +120,8 @@ def test_a_selenocysteine_is_written_as_it_is(odd: Atlas, format: str) -> None:
 
 INITIATOR_MARKS = {
     "gff3": b"initiator_methionine=true",
+    "bed": b"\tM1_initiator\t",
+    "fasta": b", M1 is the initiator methionine, layer ",
     **dict.fromkeys(("interproscan", "uniprot", "jalview-features", "jalview-annotation"), b"initiator methionine"),
 }
 

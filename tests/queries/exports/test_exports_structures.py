@@ -21,6 +21,7 @@ import gemmi
 import jsonschema
 import pytest
 from helpers.golden_structures import GOLDEN, golden_structures
+from helpers.handmade import write_handmade
 from helpers.model_structures import Atoms, chain_of, random_letters, write_mmcif, write_pdb
 from helpers.structure_case import (
     ACCESSION,
@@ -225,6 +226,21 @@ def test_the_chimerax_script_opens_colours_and_labels(case: tuple[Path, Path], s
     letters = {site["position"]: f"{site['residue']}{site['position']}" for site in sites}
     assert labels == {f"/{c}:{n}": letters[at] for (c, n), at in truth.items() if at in letters}
     assert {c.split()[0] for c in commands} == {"open", "color", "show", "style", "label"}
+
+
+@pytest.mark.parametrize(
+    ("format", "mark"),
+    [
+        ("chimerax", "# site M1, rank 3: initiator methionine\n"),
+        ("chimerax-script", 'label /A:1 residues text "M1 (initiator)"\n'),
+        ("pymol", 'chain A and resi 1 and resn MET and name CA, "M1 (initiator)"\n'),
+    ],
+)
+def test_a_site_at_the_initiator_methionine_is_marked_for_viewers(tmp_path: Path, format: str, mark: str) -> None:
+    write_handmade(tmp_path / "atlas")
+    data, _ = exported(tmp_path / "atlas", format, ["A1"])
+    assert mark in data.decode()
+    assert data.decode().count("initiator") == 1 + (format != "chimerax")
 
 
 def test_a_chimerax_script_alone_says_which_file_to_open(case: tuple[Path, Path]) -> None:

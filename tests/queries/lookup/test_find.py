@@ -15,8 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attlas.queries import Atlas
+from attlas.queries.answers.many_ids import lookup
+from attlas.queries.asking.answering import ask
+from attlas.queries.exports.exporting import ExportOptions, prepare_export
 from attlas.queries.lookup.hits import FITS, Hit, Search, choose_protein
+from attlas.queries.lookup.naming import MOST_SEARCHED, N_NOTED
 from attlas.queries.lookup.text_arrays import text_array
+from attlas.schema import QuestionError
 
 COLI = {"organism": "Escherichia coli (strain K12)", "taxon_id": 83333}
 BACSU = {"organism": "Bacillus subtilis (strain 168)", "taxon_id": 224308}
@@ -111,6 +116,88 @@ def test_show_takes_a_name_that_only_one_protein_has(named_dir: Path, attlas: Ca
     assert run.code == 0, run.err
     assert " is taken for P" in run.err
     assert f"asked as {name}" in run.out
+
+
+@pytest.mark.parametrize("method", ["show", "protein", "sites", "residues", "heads"])
+@pytest.mark.parametrize("name", ["esta_bacsu", "lipase", "1i6w"])
+def test_a_lookup_in_python_takes_a_name_that_only_one_protein_has(named: Atlas, method: str, name: str) -> None:
+    with pytest.warns(UserWarning, match=f"^{name} is taken for P37957 ") as caught:
+        answer = getattr(named, method)(name)
+    assert [warning.filename for warning in caught] == [__file__]
+    expected = getattr(named, method)("P37957")
+    if method == "show":
+        assert answer.answer.protein == expected.answer.protein
+    else:
+        assert answer.equals(expected)
+
+
+@pytest.mark.parametrize(
+    "method", ["features", "families", "tracks", "variants", "contacts", "fused_contacts", "links"]
+)
+def test_a_lookup_of_an_added_table_takes_such_a_name(named: Atlas, method: str) -> None:
+    with (
+        pytest.warns(UserWarning, match="^lipase is taken for P37957 "),
+        pytest.raises(QuestionError, match="This atlas has no table"),
+    ):
+        getattr(named, method)("lipase")
+
+
+@pytest.mark.parametrize("method", ["show", "sites", "page", "links", "plot"])
+def test_a_lookup_in_python_lists_the_proteins_of_a_name_that_several_have(named: Atlas, method: str) -> None:
+    with pytest.raises(QuestionError, match=r"names 3 proteins of this atlas(.|\n)*- O34996 · polA") as caught:
+        getattr(named, method)("dna polymerase")
+    assert caught.value.what == "dna polymerase names 3 proteins of this atlas."
+
+
+def test_a_page_in_python_takes_a_name_that_only_one_protein_has(named: Atlas) -> None:
+    with pytest.warns(UserWarning, match="^lipase is taken for P37957 "):
+        page = named.page("lipase")
+    assert page.name == named.page("P37957").name
+
+
+def test_a_list_of_ids_in_python_takes_names(named: Atlas, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="is taken for") as caught:
+        rows = named.ask("sites_of", proteins=["P0A9A6", "esta_bacsu", "sliding clamp"])
+    assert [str(warning.message).partition(" (")[0] for warning in caught] == [
+        "esta_bacsu is taken for P37957",
+        "sliding clamp is taken for P0A988",
+    ]
+    assert set(rows["accession"].to_pylist()) == {"P0A9A6", "P37957", "P0A988"}
+
+    with pytest.warns(UserWarning, match="^lipase is taken for P37957 "):
+        named.export("bed", tmp_path / "sites.bed", ["lipase"])
+
+
+@pytest.mark.parametrize("arguments", [["ask", "sites_of", "proteins=esta_bacsu"], ["export", "bed", "esta_bacsu"]])
+def test_verbs_of_a_list_of_ids_take_names(named_dir: Path, attlas: Callable, arguments: list[str]) -> None:
+    run = attlas(arguments[0], named_dir, *arguments[1:])
+    assert (run.code, run.err) == (0, "attlas: esta_bacsu is taken for P37957 (fit: entry name)\n")
+    assert "P37957" in run.out
+
+
+def test_of_a_batch_the_letter_case_may_differ_and_nothing_else(named: Atlas) -> None:
+    rows = named.lookup(["ESTA_bacsu", "lipase", "pola", "FTSZ"])
+    answers = {row["asked"]: (row["accession"], row["reason"]) for row in rows.to_pylist()}
+    assert answers["ESTA_bacsu"] == ("P37957", "ESTA_bacsu is taken for P37957 (fit: letter case)")
+    assert answers["FTSZ"] == ("P0A9A6", "FTSZ is taken for P0A9A6 (fit: letter case)")
+    assert answers["lipase"][0] is answers["pola"][0] is None
+
+
+def test_of_very_many_texts_the_first_are_searched_for_and_told(named: Atlas) -> None:
+    notes: list[str] = []
+    ids = [*("ftsz" + " " * n for n in range(MOST_SEARCHED)), "esta_bacsu", "lipase"]
+    result = named.match_names(named.matches(ids), note=notes.append)
+    assert [fault.what for fault in result.faults] == ["lipase is not in this atlas."]
+    assert notes[N_NOTED:] == [f"and {MOST_SEARCHED + 1 - N_NOTED} more texts likewise"]
+    assert result.matches[-2].rows == named.match("P37957").rows
+
+
+def test_the_api_and_the_assistant_take_ids_only(named: Atlas) -> None:
+    with pytest.raises(QuestionError, match="esta_bacsu is not in this atlas"):
+        ask(named, "sites_of", {"proteins": "esta_bacsu"})
+    (fault,) = prepare_export(named, "bed", ExportOptions(ids=("esta_bacsu",))).faults
+    assert fault.what == "esta_bacsu is not in this atlas."
+    assert set(lookup(named, ["esta_bacsu"])["accession"].to_pylist()) == {None}
 
 
 def test_show_lists_the_proteins_of_a_name_that_several_have(named_dir: Path, attlas: Callable) -> None:

@@ -196,8 +196,7 @@ def test_a_taxon_says_whose_gene_is_meant_and_nothing_else(tricky: Atlas, taxon:
 )
 def test_an_unknown_id_is_met_with_similar_ones(atlas: Atlas, id: str, close: str) -> None:
     assert close in atlas.match(id).close
-    with pytest.raises(QuestionError, match="is not in this atlas"):
-        atlas.protein(id)
+    assert atlas.match(id).fault().what.endswith(" is not in this atlas.")
 
 
 @pytest.mark.parametrize("id", ["", "  ", "\t"])

@@ -72,6 +72,15 @@ def bars(axis: Any, colour: str) -> dict[float, float]:
     return {x: y for part in collections for (x, _), (_, y) in part.get_segments()}
 
 
+def test_a_plot_takes_a_name_in_another_letter_case(by_hand: Atlas, attlas: Callable, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="^abc1_human is taken for A1 "):
+        figure = by_hand.plot("abc1_human", "heads")
+    file = tmp_path / "heads.svg"
+    outcome = attlas("plot", by_hand.root, "abc1_human", "heads", "-o", file)
+    assert (outcome.code, outcome.err) == (0, "attlas: abc1_human is taken for A1 (fit: entry name)\n")
+    assert file.read_bytes() == figure_bytes(figure, "svg") == figure_bytes(by_hand.plot("A1", "heads"), "svg")
+
+
 # --- what is drawn ---
 
 

@@ -77,6 +77,12 @@ ANSWERS: list[tuple[str, dict[str, object], str, list[tuple]]] = [
             ("S1", None, None, None, None, None, "inner `*`"),
         ],
     ),
+    (
+        "sites_of",
+        {"proteins": "A1", "flank": 0},
+        "position, note",
+        [(3, None), (6, None), (1, "initiator methionine")],
+    ),
     ("sites_of", {"proteins": "C1", "flank": 99}, "around", [("m" + 18 * "g" + "U",)]),
     (
         "rank_of_positions",
