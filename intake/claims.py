@@ -13,7 +13,7 @@ COLUMNS = ("accession", "sequence", "md5", "crc64", "length", "sequence_version"
 
 WHOLE_FLOAT = r"^([0-9]{1,9})\.0{0,9}$"
 """A whole number as pandas writes a column of positions in which some are missing: `12.0`."""
-_WHOLE_FLOAT = re.compile(WHOLE_FLOAT)
+_FLOAT_POSITION = re.compile(WHOLE_FLOAT)
 _NEGATIVE = re.compile(r"-[0-9]{1,9}")
 _FRACTION = re.compile(r"-?[0-9]*\.[0-9]+|-?[0-9]+\.")
 
@@ -127,7 +127,7 @@ def check_position(
 
 def plain_position(text: str) -> str:
     """Return the text of a position without a fraction that is nothing: `12` for `12.0`."""
-    match = _WHOLE_FLOAT.fullmatch(text)
+    match = _FLOAT_POSITION.fullmatch(text)
     return match[1] if match else text
 
 

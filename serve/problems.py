@@ -155,7 +155,7 @@ def _fault_of_request(error: RequestValidationError) -> Fault:
 
 
 def _is_no_json(error: RequestValidationError) -> bool:
-    return error.errors()[0]["type"] == "json_invalid"
+    return bool(error.errors()[0]["type"] == "json_invalid")
 
 
 def _fault_of_json(error: RequestValidationError) -> Fault:

@@ -230,6 +230,7 @@ def _add_links_route(router: APIRouter, service: Service) -> None:
         edition, length = _find_rows(service, LINKS, id)
         atlas = edition.atlas
         refuse_unknown_head(atlas, layer, head)
+
         with service.long_proteins.turn(length):
             return answer_rows(
                 request,
