@@ -122,5 +122,11 @@ def check_arguments(tool: str, arguments: Sequence[Argument], values: Mapping[st
     return checked
 
 
+def join_ids(id: str | None, ids: Sequence[str] | None) -> list[str] | None:
+    """Return the ids of a call that may name one protein by `id`, several by `ids`; None where it names none."""
+    names = list(dict.fromkeys([*([] if id is None else [id]), *(ids or [])]))
+    return names or None
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())

@@ -7,6 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from attlas.assistant.answers import Page, Reply, page_of_list
+from attlas.assistant.arguments import join_ids
 from attlas.queries import Atlas
 from attlas.queries.exports import EXPORTS, export_named
 from attlas.queries.exports.exporting import ExportOptions, absence_notes, prepare_export
@@ -74,6 +75,7 @@ def export_text(
     atlas: Atlas,
     *,
     format: str | None,
+    id: str | None,
     ids: list[str] | None,
     layer: int | None,
     head: int | None,
@@ -99,7 +101,8 @@ def export_text(
         hint = f"`attlas export DIR {format} -o FILE` writes it"
         raise QuestionError(f"{format} is no text, which is what tools return.", hint=hint)
 
-    options = ExportOptions(ids=None if ids is None else tuple(ids), layer=layer, head=head)
+    proteins = join_ids(id, ids)
+    options = ExportOptions(ids=None if proteins is None else tuple(proteins), layer=layer, head=head)
     prepared = prepare_export(atlas, format, options)
     if prepared.faults:
         raise prepared.faults[0]
@@ -114,7 +117,7 @@ def export_text(
 
     numbers = {"--layer": layer, "--head": head}
     flags = [word for name, number in numbers.items() if number is not None for word in (name, str(number))]
-    words = " ".join(map(quote, [format, *(ids or []), *flags]))
+    words = " ".join(map(quote, [format, *(proteins or []), *flags]))
     return Reply(_page_of_text(window, offset), command=f"attlas export DIR {words}", notes=tuple(notes))
 
 

@@ -5,12 +5,14 @@ from shlex import quote
 from typing import Any
 
 from attlas.assistant.answers import Reply, page_of_list
+from attlas.assistant.arguments import join_ids
 from attlas.assistant.questions import ask_question
 from attlas.queries import Atlas
 from attlas.queries.answers.one_id import Answer, NoAnswer, answer_id
 from attlas.queries.answers.stored_rows import ProteinRow
 from attlas.queries.store import hit_table
 from attlas.queries.text import printable
+from attlas.schema import QuestionError
 
 MOST_LETTERS = 2_000
 """Most letters of a sequence that the tool `protein` returns."""
@@ -55,9 +57,25 @@ def show_protein(
     return Reply(page, command=f"attlas show DIR {quote(id)}{taxon_words} --json", notes=tuple(notes))
 
 
-def list_sites(atlas: Atlas, *, ids: list[str], flank: int, offset: int, limit: int, timeout_s: float | None) -> Reply:
-    """Answer with the sites of proteins by rank; a protein without sites has a row that says why."""
-    values = {"proteins": ids, "flank": flank}
+def list_sites(
+    atlas: Atlas,
+    *,
+    id: str | None,
+    ids: list[str] | None,
+    flank: int,
+    offset: int,
+    limit: int,
+    timeout_s: float | None,
+) -> Reply:
+    """Answer with the sites of proteins by rank; a protein without sites has a row that says why.
+
+    Raises:
+        QuestionError: no protein is named, or an id names none.
+    """
+    proteins = join_ids(id, ids)
+    if proteins is None:
+        raise QuestionError("sites needs id or ids.", expected="id, of one protein, or ids, a list")
+    values = {"proteins": proteins, "flank": flank}
     return ask_question(atlas, SITES_QUESTION, values, offset=offset, limit=limit, timeout_s=timeout_s)
 
 

@@ -77,7 +77,8 @@ TOOLS = (
         "0 to 1; `around` shows the site in upper case between its neighbours. A protein without sites has one "
         "row whose `note` says why. A site is what a model attends to, no proof of function.",
         (
-            Argument("ids", "texts", f"Ids of proteins: {ID_FORMS}.", is_required=True),
+            Argument("id", "text", f"One id: {ID_FORMS}. Either `id` or `ids` is needed."),
+            Argument("ids", "texts", "Ids of several proteins, in the same forms."),
             Argument("flank", "integer", "Residues shown on each side of a site.", default=5, maximum=1000),
             OFFSET,
             LIMIT,
@@ -153,7 +154,8 @@ TOOLS = (
         "exclusive).",
         (
             Argument("format", "text", "Name of a format, such as `gff3`; leave it out to list them."),
-            Argument("ids", "texts", f"Ids of the proteins; leave it out for all. {ID_FORMS}."),
+            Argument("id", "text", f"Id of one protein; without `id` and `ids` all are exported. {ID_FORMS}."),
+            Argument("ids", "texts", "Ids of several proteins, in the same forms."),
             Argument("layer", "integer", "Formats of links: only links of this layer, counted from 0."),
             Argument("head", "integer", "Formats of links: only links of this head of `layer`, counted from 0."),
             Argument("offset", "integer", "Characters to pass over, 0 for the beginning.", default=0),

@@ -11,7 +11,11 @@ from attlas.intake.rejects import Problem, Reason
 COLUMNS = ("accession", "sequence", "md5", "crc64", "length", "sequence_version", "sequence_id", "status", "reason")
 """Columns of `proteins` that the checks need."""
 
+WHOLE_FLOAT = r"^([0-9]{1,9})\.0{0,9}$"
+"""A whole number as pandas writes a column of positions in which some are missing: `12.0`."""
+_FLOAT_POSITION = re.compile(WHOLE_FLOAT)
 _NEGATIVE = re.compile(r"-[0-9]{1,9}")
+_FRACTION = re.compile(r"-?[0-9]*\.[0-9]+|-?[0-9]+\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +125,20 @@ def check_position(
     return None
 
 
+def plain_position(text: str) -> str:
+    """Return the text of a position without a fraction that is nothing: `12` for `12.0`."""
+    match = _FLOAT_POSITION.fullmatch(text)
+    return match[1] if match else text
+
+
 def reject_position(text: str) -> Problem:
     """Return the problem of a text that is not a position."""
     if any(sign in text for sign in "<>?~"):
         return Problem(Reason.FUZZY_POSITION, f"`{text}`")
     if _NEGATIVE.fullmatch(text):
         return Problem(Reason.BEFORE_START, text)
+    if _FRACTION.fullmatch(text):
+        return Problem(Reason.NO_WHOLE_NUMBER, f"`{text[:40]}`")
     return Problem(Reason.NO_NUMBER, f"`{text[:40]}`")
 
 

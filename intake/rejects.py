@@ -31,6 +31,7 @@ class Reason(Enum):
     OTHER_SEQUENCE = "another sequence"
     FUZZY_POSITION = "position not exact"
     NO_NUMBER = "position is no number"
+    NO_WHOLE_NUMBER = "position is not a whole number"
     BEFORE_START = "position before the first residue"
     PAST_END = "position past the end"
     REVERSED = "begin after end"
@@ -46,6 +47,7 @@ class Reason(Enum):
 
     # Tracks and values of variants.
     NO_VALUE = "value is no number"
+    TOO_LARGE_VALUE = "value beyond float32"
     NO_SUBSTITUTION = "not the substitution of one residue"
     OTHER_VALUE = "given more than once, with different values"
     OTHER_CHAIN = "another chain of the same protein"

@@ -64,9 +64,20 @@ def write_arrow(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
     """Write the Arrow IPC file format, not compressed; the metadata of the schema goes with it."""
     refuse_same_names(rows.schema)
     with pa.ipc.new_file(sink, rows.schema) as writer:
-        for batch in rows:
-            # Taken row by row: DuckDB leaves whatever was in memory where a value is null, and it would be written.
-            writer.write_batch(batch.take(pa.array(range(batch.num_rows), pa.int32())))
+        _write_batches(rows, writer)
+
+
+def write_arrow_stream(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
+    """Write the Arrow IPC streaming format, as `write_arrow` writes the file format."""
+    refuse_same_names(rows.schema)
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        _write_batches(rows, writer)
+
+
+def _write_batches(rows: pa.RecordBatchReader, writer: pa.RecordBatchStreamWriter) -> None:
+    for batch in rows:
+        # Taken row by row: DuckDB leaves whatever was in memory where a value is null, and it would be written.
+        writer.write_batch(batch.take(pa.array(range(batch.num_rows), pa.int32())))
 
 
 def write_text(
@@ -105,9 +116,10 @@ WRITERS = {
     "json": write_json,
     "parquet": write_parquet,
     "arrow": write_arrow,
+    "arrows": write_arrow_stream,
 }
 """The formats for other programs, by name; those of `BINARY` are no text."""
-BINARY = ("parquet", "arrow")
+BINARY = ("parquet", "arrow", "arrows")
 
 
 def json_rows(rows: pa.RecordBatchReader) -> Iterator[dict[str, object]]:

@@ -62,20 +62,22 @@ def answer_rows(
     read_rows: Callable[[], pa.Table],
     *,
     find_notes: Callable[[], Sequence[str]] = tuple,
+    limit: int | None = None,
 ) -> Response:
     """Return rows that are read from Parquet, in the format that the client likes; 304 where it has them already.
 
-    What `find_notes` returns stands in the header `Attlas-Notes`.
+    What `find_notes` returns stands in the header `Attlas-Notes`. `limit` is how many rows there are at most.
     """
     file_format = choose_format(format, request.headers.get("accept"))
     etag = make_etag(edition, request, file_format)
     if is_unchanged(request, etag):
         return not_modified(etag)
 
-    data = write_rows(read_rows(), file_format)
-    notes = find_notes()
-    noted = {NOTES_HEADER: _notes_text(notes)} if notes else {}
-    return Response(data, headers={**CACHING, **noted, "ETag": etag, "Content-Type": content_type(file_format)})
+    rows = read_rows()
+    has_more = limit is not None and rows.num_rows > limit
+    outcome = describe_outcome(find_notes(), has_more=has_more)
+    data = write_rows(rows.slice(0, limit), file_format)
+    return Response(data, headers={**CACHING, **outcome, "ETag": etag, "Content-Type": content_type(file_format)})
 
 
 def answer_json(
@@ -118,11 +120,16 @@ def write_rows(rows: pa.Table, format: Format) -> bytes:
 
 
 def outcome_headers(answer: FileAnswer) -> dict[str, str]:
-    """Return the headers that say what is to be known of an answer."""
+    """Return the headers that say what is to be known of an answer of a worker."""
+    return describe_outcome(answer.outcome.notes, has_more=answer.outcome.has_more)
+
+
+def describe_outcome(notes: Sequence[str], *, has_more: bool) -> dict[str, str]:
+    """Return the headers that say what is to be known of an answer: its notes, and whether there are more rows."""
     headers = {}
-    if answer.outcome.notes:
-        headers[NOTES_HEADER] = _notes_text(answer.outcome.notes)
-    if answer.outcome.has_more:
+    if notes:
+        headers[NOTES_HEADER] = _notes_text(notes)
+    if has_more:
         headers[MORE_HEADER] = "true"
     return headers
 

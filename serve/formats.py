@@ -6,16 +6,17 @@ from typing import Literal
 from attlas.schema import QuestionError
 from attlas.serve.problems import HttpProblem
 
-Format = Literal["json", "csv", "tsv", "arrow", "parquet"]
+Format = Literal["json", "csv", "tsv", "arrow", "arrows", "parquet"]
 
 MEDIA_TYPES: dict[Format, str] = {
     "json": "application/json",
     "csv": "text/csv",
     "tsv": "text/tab-separated-values",
     "arrow": "application/vnd.apache.arrow.file",
+    "arrows": "application/vnd.apache.arrow.stream",
     "parquet": "application/vnd.apache.parquet",
 }
-"""The formats with their media types; the first is what a client gets that takes anything."""
+"""The formats, called as their files end, with their media types; who takes anything gets the first."""
 N_RANGES = 50
 """Media ranges of a header Accept that are read."""
 

@@ -21,6 +21,7 @@ N_OFFENDERS = 100
 """Offenders that a problem lists; their number stands in `n_offenders`."""
 SHOWN_WIDTH = 80
 """Characters of a value of the request that a problem repeats."""
+NO_JSON = "The body of this request is no JSON."
 RETRY_S = 5
 """Seconds after which a client that found all workers busy may come again."""
 
@@ -82,6 +83,8 @@ def as_problem(error: Exception) -> HttpProblem:
             return HttpProblem(503, error)
         case Fault():
             return HttpProblem(422, error)
+        case RequestValidationError() if _is_no_json(error):
+            return HttpProblem(400, _fault_of_json(error))
         case RequestValidationError():
             return HttpProblem(422, _fault_of_request(error))
         case HTTPException():
@@ -151,6 +154,29 @@ def _fault_of_request(error: RequestValidationError) -> Fault:
     )
 
 
+def _is_no_json(error: RequestValidationError) -> bool:
+    return bool(error.errors()[0]["type"] == "json_invalid")
+
+
+def _fault_of_json(error: RequestValidationError) -> Fault:
+    """Return the error for a body that is no JSON: where it breaks, and what stands there."""
+    entry = error.errors()[0]
+    index = entry["loc"][-1]
+    text = error.body if isinstance(error.body, str) else ""
+    at = index if isinstance(index, int) else 0
+
+    begin = max(at - SHOWN_WIDTH // 2, 0)
+    before = "..." if begin else ""
+    shown = f"{before}{cut(printable(text[begin : at + SHOWN_WIDTH]), SHOWN_WIDTH)}"
+    line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    return QuestionError(
+        NO_JSON,
+        expected=f"JSON; at line {line:,}, column {column:,}: {printable(str(entry['ctx']['error']))}",
+        found=shown,
+        hint="see the example of the address at /api",
+    )
+
+
 def _fault_of_status(error: HTTPException) -> Fault:
     hints = {
         400: "see the example of the address at /api",
@@ -158,7 +184,7 @@ def _fault_of_status(error: HTTPException) -> Fault:
         405: "this server only reads: GET, and POST where /api says so",
     }
     words = {
-        400: "The body of this request is no JSON.",
+        400: NO_JSON,
         404: "There is nothing at this address.",
         405: "This address does not take this method.",
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from attlas.queries.answers.one_id import Answer
 from attlas.queries.cards.card import card, format_title
+from attlas.queries.colours import read_light_colours
 from attlas.schema import Run
 
 TEXT_WIDTH = 100
@@ -14,7 +15,7 @@ TEXT_WIDTH = 100
 LINE_RESIDUES = 60
 """Residues of a line of the sequence in HTML."""
 BAR_HEIGHT_PX, BAR_WIDTH_PX = 40, 600
-PAINT = "#d55e00"
+PAINT = read_light_colours()["site"]
 """Colour of sites; told apart from grey in every kind of colour vision."""
 
 

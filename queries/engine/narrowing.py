@@ -41,7 +41,7 @@ def find_narrowing(
     statements: Sequence[Node], parameters: Sequence[object] | Mapping[str, object] | None
 ) -> Narrowing | None:
     """Return the proteins that the statements of a query ask for; None where it may read any."""
-    nodes = [node for node in _objects(statements) if isinstance(node.get("type"), str)]
+    nodes = [node for node in objects_of(statements) if isinstance(node.get("type"), str)]
     if len(statements) != 1 or sorted(n["type"] for n in nodes if n["type"] in READING_AGAIN) != [
         "BASE_TABLE",
         "SELECT_NODE",
@@ -69,7 +69,7 @@ def list_tables(statements: Sequence[Node]) -> set[str]:
 
     None at all for a query that reads the catalogue or names a schema: it may tell one view from another.
     """
-    nodes = [node for node in _objects(statements) if isinstance(node.get("type"), str)]
+    nodes = [node for node in objects_of(statements) if isinstance(node.get("type"), str)]
     tables = [node for node in nodes if node["type"] == "BASE_TABLE"]
     if any(node["type"] in CATALOGUE for node in nodes) or any(node.get("schema_name") for node in tables):
         return set()
@@ -78,7 +78,7 @@ def list_tables(statements: Sequence[Node]) -> set[str]:
     return {str(node["table_name"]).lower() for node in tables}
 
 
-def _objects(tree: object) -> Iterator[Node]:
+def objects_of(tree: object) -> Iterator[Node]:
     """Yield every object of a tree."""
     waiting = [tree]
     while waiting:

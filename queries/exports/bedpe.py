@@ -49,7 +49,7 @@ that DuckDB and not Python writes them."""
 def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the links of some proteins, or of all."""
     refuse_without_links(atlas, "bedpe")
-    refuse_unknown_head(atlas, request)
+    refuse_unknown_head(atlas, request.layer, request.head)
     for line in _header(atlas.manifest):
         sink.write(f"{line}\n".encode())
 

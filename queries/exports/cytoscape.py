@@ -123,7 +123,7 @@ def _write(atlas: Store, request: Request, query: str, sink: BinaryIO) -> int:
     """Write the rows of a query as CSV; return their number."""
     refuse_without_pairs(atlas, "cytoscape", PAIR_LINKS)
     refuse_unknown_form(atlas, request)
-    refuse_unknown_head(atlas, request)
+    refuse_unknown_head(atlas, request.layer, request.head)
     rows = with_provenance_columns(atlas.stream(query, _parameters(request)), atlas)
     counted = _Counted(rows)
     reader = pa.RecordBatchReader.from_batches(rows.schema, counted)

@@ -16,6 +16,9 @@ from attlas.queries.text import printable
 from attlas.schema import QuestionError
 from attlas.structures.folder import find_structure
 
+TEXT_ENDINGS = {Path(f"x{export.suffix}").suffix for export in EXPORTS.values() if export.is_text} | {".mvsj", ".txt"}
+"""How names of files of text end; a scene that Mol* reads as JSON (`.mvsj`) is none that attlas writes."""
+
 
 @dataclass(frozen=True)
 class ExportOptions:
@@ -199,9 +202,15 @@ def _file_names(export: Export, output: Path | None) -> dict[str, str]:
 
 
 def _check_output(export: Export, output: Path | None, structure: Path | None) -> None:
-    """Refuse to write over the structure that is read, or two files under one name."""
+    """Refuse to write over the structure that is read, two files under one name, or bytes under the name of a text."""
     if output is None:
         return
+    if not export.is_text and output.suffix.lower() in TEXT_ENDINGS:
+        raise QuestionError(
+            f"{export.name} is no text, and {output} is the name of one.",
+            expected=f"a name that ends with {export.suffix}",
+            found=output.suffix,
+        )
     if (companion := companion_of(export, output)) and companion[1] == output:
         message = f"{output} is the name of the file that is written beside it: {companion[0].title}."
         raise QuestionError(message, hint=f"give a name that ends with {export.suffix}")

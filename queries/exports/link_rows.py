@@ -63,7 +63,7 @@ def select_links(store: Store, request: Request) -> LinkSelection:
     Raises:
         QuestionError: the model has no such layer or head.
     """
-    refuse_unknown_head(store, request)
+    refuse_unknown_head(store, request.layer, request.head)
     accession = (request.accessions or ("",))[0]
     parameters = {"accession": accession, "layer": request.layer, "head": request.head}
     is_named = "accession = $accession AND layer = coalesce($layer, layer) AND head = coalesce($head, head)"
@@ -82,13 +82,13 @@ def select_links(store: Store, request: Request) -> LinkSelection:
     return LinkSelection(links, _describe(request, len(links), len(all_links), n_edges, theta))
 
 
-def refuse_unknown_head(store: Store, request: Request) -> None:
+def refuse_unknown_head(store: Store, layer: int | None, head: int | None) -> None:
     """Refuse a layer or a head that the model does not have.
 
     Raises:
         QuestionError: names those there are.
     """
-    counts = {"layer": (request.layer, store.n_layers), "head": (request.head, store.manifest.run.n_heads)}
+    counts = {"layer": (layer, store.n_layers), "head": (head, store.manifest.run.n_heads)}
     for name, (number, n) in counts.items():
         if number is not None and not 0 <= number < n:
             raise QuestionError(f"The model of this atlas has no {name} {number}.", expected=f"0 to {n - 1}")

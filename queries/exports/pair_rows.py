@@ -146,7 +146,7 @@ def select_links_across(store: Store, request: Request, pair: PairOfProteins) ->
     Raises:
         QuestionError: the model has no such layer or head.
     """
-    refuse_unknown_head(store, request)
+    refuse_unknown_head(store, request.layer, request.head)
     parameters = {"pair_id": pair.pair_id, "form": pair.form, "layer": request.layer, "head": request.head}
     rows = store.sql(LINKS_QUERY, parameters).to_pylist()
     n_edges = store.sql(EDGES_QUERY, parameters).to_pylist()[0]["n"] or 0

@@ -1,7 +1,8 @@
 """matplotlib for every figure: one size of text, one set of colours, and what a drawing is saved as.
 
-Colours are those of Okabe and Ito (2008) and the map `cividis` (Nunez, Anderton and Renslow 2018), which people with
-any colour vision tell apart; no figure says a thing by colour alone. Nothing is imported before a figure is drawn.
+Colours are those of the pages (`colours.css`), of Okabe and Ito (2008), and the map `cividis` (Nunez, Anderton and
+Renslow 2018), which people with any colour vision tell apart; no figure says a thing by colour alone. Nothing is
+imported before a figure is drawn.
 """
 
 import io
@@ -12,16 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from attlas.queries.colours import read_light_colours
 from attlas.queries.text import cut, printable
 from attlas.schema import EnvironmentFault
 
 WIDE, HALF = 8.2, 3.95
 """Width in inches of a figure as wide as the page, and of one that shares it with another."""
-INK = "#1f2328"
+_COLOURS = read_light_colours()
+INK = _COLOURS["ink"]
 """Text and lines; on the page they take the colour of its text, light or dark."""
 FAINT = "#8a8f98"
 """Grids and reference lines: seen on white and on black."""
-BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"
+BLUE, ORANGE, GREEN = _COLOURS["attention"], _COLOURS["pointed"], _COLOURS["annotated"]
+PURPLE, VERMILION = _COLOURS["links"], _COLOURS["site"]
 MAP = "cividis"
 """The map of every matrix: dark is little, light is much."""
 MISSING = "#b9bdc4"

@@ -12,8 +12,8 @@ a { color: var(--link); }
 p { margin: .4rem 0; max-width: 48rem; }
 nav ol { columns: 2; padding-left: 1.4rem; } nav li { break-inside: avoid; }
 nav ul { padding-left: 1rem; list-style: none; font-size: .85rem; }
-.limits { border: 1px solid var(--line); border-left: .35rem solid #0072b2; background: var(--box); padding: .7rem 1rem;
-  margin: 1rem 0; }
+.limits { border: 1px solid var(--line); border-left: .35rem solid var(--attention); background: var(--box);
+  padding: .7rem 1rem; margin: 1rem 0; }
 .limits h2 { border: 0; margin: 0; padding: 0; font-size: 1.05rem; }
 .limits ul { margin: .3rem 0 0; padding-left: 1.2rem; }
 .figures { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1.6rem 1.6rem; margin-top: 1.2rem; }

@@ -42,9 +42,8 @@ def refuse_unknown(request: Request) -> None:
 
     if unknown:
         expected = ", ".join(names) or "no parameter"
-        raise QuestionError(
-            f"{request.scope['route'].path} has no parameter {', '.join(unknown[:5])}.", expected=expected
-        )
+        address = cut(printable(request.url.path), 200)
+        raise QuestionError(f"{address} has no parameter {', '.join(unknown[:5])}.", expected=expected)
 
     repeated = [name for name in names if len(request.query_params.getlist(name)) > 1]
     if repeated:

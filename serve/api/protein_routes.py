@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from attlas.queries import Atlas
 from attlas.queries.answers.added_rows import read_added_rows
 from attlas.queries.answers.many_ids import lookup
 from attlas.queries.answers.one_id import Answer, answer_match, count_links, parse_layers
+from attlas.queries.exports.link_rows import refuse_unknown_head
 from attlas.queries.formats import dump_json, json_rows
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.page.protein_data import complete_data, read_heading
@@ -31,7 +33,8 @@ from attlas.serve.api.descriptions import (
     table_schema,
 )
 from attlas.serve.api.listing import list_answers, list_page, next_url
-from attlas.serve.api.parameters import FormatQuery, Id, clean_text, refuse_unknown, require_json
+from attlas.serve.api.parameters import FormatQuery, Id, Limit, clean_text, refuse_unknown, require_json
+from attlas.serve.current_atlas import Edition
 from attlas.serve.formats import choose_format, content_type
 from attlas.serve.problems import HttpProblem
 from attlas.serve.service import Service
@@ -62,7 +65,10 @@ def protein_routes(service: Service) -> APIRouter:
 
     # Ids may hold slashes: the route of a protein takes every address below, so it comes last.
     for table in PROTEIN_TABLES:
-        _add_table_route(router, service, table)
+        if table is LINKS:
+            _add_links_route(router, service)
+        else:
+            _add_table_route(router, service, table)
     _add_page_data(router, service)
     _add_protein(router, service)
     return router
@@ -200,28 +206,71 @@ def _add_protein(router: APIRouter, service: Service) -> None:
 def _add_table_route(router: APIRouter, service: Service, table: Table) -> None:
     """Add the route of the rows of a protein in a table."""
 
-    @router.get(
-        f"/proteins/{{id:path}}/{table.name}",
-        summary=f"The {table.name.replace('_', ' ')} of a protein",
-        description=f"{table.doc}\n\nA protein that was not computed has none: 409, with the reason.",
-        operation_id=f"protein_{table.name}",
-        responses={**rows_responses(table_schema(table), is_of_id=True), 409: PROBLEMS[409]},
-    )
-    def rows_of_protein(request: Request, id: Id, format: FormatQuery = None) -> Response:
-        edition = service.current.edition()
+    @router.get(f"/proteins/{{id:path}}/{table.name}", **_describe_table_route(table))
+    def rows_of_protein(request: Request, id: Id, format: FormatQuery = None, limit: Limit = None) -> Response:
+        edition, length = _find_rows(service, table, id)
+        with service.long_proteins.turn(length):
+            return answer_rows(request, edition, format, lambda: read_rows(edition.atlas, table, id), limit=limit)
+
+
+def _add_links_route(router: APIRouter, service: Service) -> None:
+    """Add the route of the links of a protein, which are of layers and heads."""
+
+    @router.get(f"/proteins/{{id:path}}/{LINKS.name}", **_describe_table_route(LINKS))
+    def links_of_protein(
+        request: Request,
+        id: Id,
+        layer: Annotated[int | None, Query(ge=0, le=9_999, description="Only links of this layer, from 0.")] = None,
+        head: Annotated[
+            int | None, Query(ge=0, le=9_999, description="Only links of this head of each layer, from 0.")
+        ] = None,
+        format: FormatQuery = None,
+        limit: Limit = None,
+    ) -> Response:
+        edition, length = _find_rows(service, LINKS, id)
         atlas = edition.atlas
-        length = computed_length(atlas, find_match(atlas, id))
-        if table.added_by is not None and not atlas.manifest.of_table(table):
-            raise HttpProblem(404, lacks_table(table))
+        refuse_unknown_head(atlas, layer, head)
 
         with service.long_proteins.turn(length):
             return answer_rows(
                 request,
                 edition,
                 format,
-                lambda: read_rows(atlas, table, id),
-                find_notes=lambda: link_notes(atlas, id) if table is LINKS else (),
+                lambda: choose_links(read_rows(atlas, LINKS, id), layer, head),
+                find_notes=lambda: link_notes(atlas, id),
+                limit=limit,
             )
+
+
+def _describe_table_route(table: Table) -> dict[str, Any]:
+    """Return what the description of the API says of the route of a table."""
+    return {
+        "summary": f"The {table.name.replace('_', ' ')} of a protein",
+        "description": f"{table.doc}\n\nA protein that was not computed has none: 409, with the reason.",
+        "operation_id": f"protein_{table.name}",
+        "responses": {**rows_responses(table_schema(table), is_of_id=True), 409: PROBLEMS[409]},
+    }
+
+
+def _find_rows(service: Service, table: Table, id: str) -> tuple[Edition, int]:
+    """Return the atlas as it is now, and the length of a protein that has rows in it.
+
+    Raises:
+        HttpProblem: 404, the id or the table is not in the atlas; 409, the protein was not computed.
+    """
+    edition = service.current.edition()
+    length = computed_length(edition.atlas, find_match(edition.atlas, id))
+    if table.added_by is not None and not edition.atlas.manifest.of_table(table):
+        raise HttpProblem(404, lacks_table(table))
+    return edition, length
+
+
+def choose_links(rows: pa.Table, layer: int | None, head: int | None) -> pa.Table:
+    """Return the links of a layer and a head; None means any."""
+    for column, number in (("layer", layer), ("head", head)):
+        if number is not None:
+            rows = rows.filter(pc.equal(rows[column], number))
+    return rows
 
 
 def read_rows(atlas: Atlas, table: Table, id: str) -> pa.Table:

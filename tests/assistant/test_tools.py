@@ -245,6 +245,17 @@ def _returns_notes(export: Export) -> bool:
     return get_type_hints(export.write)["return"] is not type(None)
 
 
+@pytest.mark.parametrize(("tool", "arguments"), [("sites", {"flank": 2}), ("export", {"format": "gff3"})])
+def test_one_protein_is_named_by_id_as_in_other_tools_and_several_by_ids(
+    atlas: Atlas, tool: str, arguments: dict
+) -> None:
+    answer = _call(atlas, tool, id="P04637", **arguments)
+    assert answer["rows"] == _call(atlas, tool, ids=["P04637"], **arguments)["rows"]
+    assert answer["arguments"]["id"] == "P04637"
+    both = _call(atlas, tool, id="P04637", ids=["P0DP23", "P04637"], **arguments)
+    assert both["rows"] == _call(atlas, tool, ids=["P04637", "P0DP23"], **arguments)["rows"]
+
+
 @pytest.mark.parametrize("format", ["parquet", "duckdb", "molviewspec", "pdb"])
 def test_an_export_that_is_no_text_or_needs_a_structure_is_refused(atlas: Atlas, format: str) -> None:
     with pytest.raises(QuestionError, match=r"is no text|is written onto a structure"):
@@ -272,6 +283,8 @@ def test_an_export_that_is_no_text_or_needs_a_structure_is_refused(atlas: Atlas,
         ),
         ("sites", {"ids": "P04637"}, "The value of ids"),
         ("sites", {"ids": ["P99999"]}, "not in this atlas"),
+        ("sites", {"id": "P99999"}, "not in this atlas"),
+        ("sites", {"flank": 2}, "sites needs id or ids"),
         ("protein", {"id": "P04637", "sequence": True}, "no argument 'sequence'"),
         ("export", {"format": "gff3", "output": "/tmp/x"}, "no argument 'output'"),
         ("export", {"format": "gff"}, "no format gff"),

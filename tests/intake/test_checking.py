@@ -17,6 +17,7 @@ from attlas.intake.claims import (
     check_computed,
     check_position,
     check_sequence,
+    plain_position,
     reject_position,
     whole_number,
 )
@@ -148,7 +149,15 @@ def test_positions_are_usable_where_the_sequence_has_them_and_their_letters(
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("<1", Reason.FUZZY_POSITION), ("?", Reason.FUZZY_POSITION), ("-4", Reason.BEFORE_START), ("x", Reason.NO_NUMBER)],
+    [
+        ("<1", Reason.FUZZY_POSITION),
+        ("?", Reason.FUZZY_POSITION),
+        ("-4", Reason.BEFORE_START),
+        ("x", Reason.NO_NUMBER),
+        ("1.5", Reason.NO_WHOLE_NUMBER),
+        ("1e3", Reason.NO_NUMBER),
+        ("1.5.1", Reason.NO_NUMBER),
+    ],
 )
 def test_what_is_no_position_is_told_apart(text: str, reason: Reason) -> None:
     assert reject_position(text).reason == reason
@@ -220,3 +229,8 @@ def test_all_records_are_written_as_a_table_that_tabs_cannot_break() -> None:
 
 def test_every_reason_has_a_wording_of_its_own() -> None:
     assert len({reason.value for reason in Reason}) == len(Reason)
+
+
+@pytest.mark.parametrize(("text", "plain"), [("12.0", "12"), ("12.", "12"), ("12.5", "12.5"), ("x.0", "x.0"), ("", "")])
+def test_a_fraction_that_is_nothing_is_left_out_of_a_position(text: str, plain: str) -> None:
+    assert plain_position(text) == plain

@@ -188,6 +188,15 @@ def test_a_client_that_takes_none_of_the_formats_is_told_them(client: TestClient
     assert "text/csv" in response.json()["expected"]
 
 
+def test_arrow_is_sent_as_a_stream_to_who_takes_streams(client: TestClient, atlas: Atlas) -> None:
+    media_type = "application/vnd.apache.arrow.stream"
+    paths = {"proteins/P04637/sites": atlas.sites("P04637").num_rows, "questions/sites_of?proteins=P04637&limit=1": 1}
+    for path, n_rows in paths.items():
+        response = client.get(f"{API}/{path}", headers={"Accept": media_type})
+        assert (response.status_code, response.headers["content-type"]) == (200, media_type)
+        assert pa.ipc.open_stream(response.content).read_all().num_rows == n_rows
+
+
 @pytest.mark.parametrize(
     "path",
     ["atlas", "columns", "proteins", "proteins/P04637", "proteins/P04637/sites", "questions", "questions/lengths",
@@ -308,6 +317,49 @@ def test_links_come_with_how_many_there_are_of_how_many(annotated_client: TestCl
         n_edges = sum(atlas.heads("A1")["n_edges"].to_pylist())
     (note,) = json.loads(response.headers["attlas-notes"])
     assert note == f"A1: 2 links kept, beside {n_edges:,} edges"
+
+
+def test_rows_of_a_protein_end_at_a_limit_and_say_that_there_are_more(client: TestClient, atlas: Atlas) -> None:
+    positions = atlas.sites("P04637")["position"].to_pylist()
+    response = client.get(f"{API}/proteins/P04637/sites?limit=2")
+    assert [row["position"] for row in response.json()] == positions[:2]
+    assert response.headers["attlas-more-rows"] == "true"
+    whole = client.get(f"{API}/proteins/P04637/sites?limit={len(positions)}")
+    assert len(whole.json()) == len(positions)
+    assert "attlas-more-rows" not in whole.headers
+
+
+def test_links_are_those_of_a_layer_and_a_head(annotated_client: TestClient) -> None:
+    url = f"{API}/proteins/A1/links"
+    ends = {
+        query: [(row["i"], row["j"]) for row in annotated_client.get(f"{url}?{query}").json()]
+        for query in ("layer=0", "layer=0&head=1", "head=0", "limit=1")
+    }
+    assert ends == {"layer=0": [(1, 3), (2, 3)], "layer=0&head=1": [(2, 3)], "head=0": [(1, 3)], "limit=1": [(1, 3)]}
+    response = annotated_client.get(f"{url}?head=99")
+    assert (response.status_code, response.json()["detail"]) == (422, "The model of this atlas has no head 99.")
+
+
+def test_a_parameter_that_an_address_lacks_is_refused_by_the_address_that_was_asked(client: TestClient) -> None:
+    problem = client.get(f"{API}/proteins/P04637/sites?layer=2").json()
+    assert problem["detail"] == f"{API}/proteins/P04637/sites has no parameter layer."
+    assert problem["expected"] == "format, limit"
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "shown"),
+    [
+        ("{bad", "line 1, column 2: Expecting property name", "{bad"),
+        ('{"query":\n "SELECT 1",}', "line 2, column ", '{"query":'),
+        ("[" + "1," * 500 + "]", "line 1, column 1,00", "...1,1,"),
+    ],
+)
+def test_a_body_that_is_no_json_is_shown_where_it_breaks(client: TestClient, body: str, place: str, shown: str) -> None:
+    response = client.post(f"{API}/sql", content=body, headers={"Content-Type": "application/json"})
+    problem = response.json()
+    assert (response.status_code, problem["detail"]) == (400, "The body of this request is no JSON.")
+    assert place in problem["expected"]
+    assert problem["found"].startswith(shown[:20])
 
 
 def test_an_alignment_is_posted_as_its_text(client: TestClient, atlas: Atlas) -> None:

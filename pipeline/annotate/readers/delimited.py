@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from attlas.intake.claims import SequenceClaim, whole_number
+from attlas.intake.claims import SequenceClaim, plain_position, whole_number
 from attlas.intake.rejects import Problem, Reason
 from attlas.intake.rows import find_columns, split_row
 from attlas.pipeline.annotate.readers.text_rows import first_row_line, text_rows
@@ -100,8 +100,8 @@ def _entry(places: Mapping[str, int], n_columns: int, row: Sequence[str], line: 
 
     record = FeatureRecord(
         type=type_word(values["type"]),
-        begin=values.get("begin", values.get("position", "")),
-        end=values.get("end", values.get("position", "")),
+        begin=plain_position(values.get("begin", values.get("position", ""))),
+        end=plain_position(values.get("end", values.get("position", ""))),
         description=described(values.get("description"), ligand=values.get("ligand")),
         evidence=eco_codes(values.get("evidence")),
         residue=values.get("residue") or None,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from attlas.intake.claims import plain_position
 from attlas.intake.compression import plain_name
 from attlas.intake.rejects import Problem, Reason
 from attlas.intake.text import content_lines
@@ -41,6 +42,6 @@ def _record(cells: Sequence[str], line: int) -> ValueRecord:
         problem = Problem(Reason.UNREADABLE_LINE, f"{len(cells)} columns where a bedGraph has {_N_COLUMNS}")
         return ValueRecord(cells[0], "", "", "", line=line, problem=problem)
 
-    id, start, end, value = cells
+    id, start, end, value = cells[0], plain_position(cells[1]), plain_position(cells[2]), cells[3]
     begin = str(int(start) + 1) if _START.fullmatch(start) else start
     return ValueRecord(id, begin, end, value, line=line)

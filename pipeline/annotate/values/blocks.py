@@ -106,14 +106,19 @@ def _cut_columns(data: bytes, ends: np.ndarray, n_columns: int, places: Iterable
     return {place: pc.ascii_trim_whitespace(texts.take(pa.array(first_cells + 2 * place))) for place in places}
 
 
-def cut_batch(batch: pa.RecordBatch, *, first_row: int, places: Iterable[int], value: int) -> RowBlock | None:
+def cut_batch(
+    batch: pa.RecordBatch, *, first_row: int, places: Iterable[int], value: int, position: int | None
+) -> RowBlock | None:
     """Return rows of Parquet as a block; None where a column that is read has values of another kind.
 
-    The column `value` may hold floating numbers.
+    The column `value` may hold floating numbers, and `position` those that are whole.
     """
     columns = {}
     for place in places:
-        column = _plain_column(batch.column(place), may_be_float=place == value)
+        column = batch.column(place)
+        if place == position and pa.types.is_floating(column.type):
+            column = _whole_numbers(column)
+        column = _plain_column(column, may_be_float=place == value)
         if column is None:
             return None
         columns[place] = column
@@ -122,6 +127,14 @@ def cut_batch(batch: pa.RecordBatch, *, first_row: int, places: Iterable[int], v
         return ["" if text.as_py() is None else str(text.as_py()) for text in (column[i] for column in batch.columns)]
 
     return RowBlock(first_row, batch.num_rows, columns, cells)
+
+
+def _whole_numbers(column: pa.Array) -> pa.Array:
+    """Return a column of floating numbers as integers, or as it is where one of them has a fraction."""
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return column
 
 
 def _plain_column(column: pa.Array, *, may_be_float: bool) -> pa.Array | None:

@@ -31,7 +31,7 @@ class ValueCheck:
         for about in self.find(record.id, record.claim):
             problem = record.problem or about.problem or _position_problem(record, about)
             if problem is None and value is None:
-                problem = Problem(Reason.NO_VALUE, f"`{record.value[:40]}`")
+                problem = reject_value(record.value)
             if problem is not None or value is None or about.protein is None:
                 yield self._rejected(record, about, problem or Problem(Reason.UNKNOWN_ID))
                 continue
@@ -85,6 +85,12 @@ def read_number(text: str) -> float | None:
         return None
     # Python reads 1e400 as infinity, and float32 can hold that.
     return value if math.isfinite(value) else None
+
+
+def reject_value(text: str) -> Problem:
+    """Return the problem of a text that `read_number` does not read."""
+    reason = Reason.TOO_LARGE_VALUE if _NUMBER.fullmatch(text) else Reason.NO_VALUE
+    return Problem(reason, f"`{text[:40]}`")
 
 
 def _position_problem(record: ValueRecord, about: ProteinOfEntry) -> Problem | None:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attlas.intake.claims import NO_CLAIM
+from attlas.intake.claims import NO_CLAIM, WHOLE_FLOAT
 from attlas.intake.rejects import Account
 from attlas.pipeline.annotate.check import ProteinOfEntry
 from attlas.pipeline.annotate.values.blocks import RowBlock
@@ -128,6 +128,8 @@ def _read_substitutions(block: RowBlock, columns: ValueColumns) -> _Claims:
         texts = block.columns[places["variant"]]
     else:
         parts = [block.columns[places[name]] if name in places else "" for name in _PARTS]
+        if "position" in places:
+            parts[_PARTS.index("position")] = _plain_positions(block.columns[places["position"]])
         texts = pc.binary_join_element_wise(*parts, "")
 
     residue, position, substitute = pc.extract_regex(texts, _SUBSTITUTION).flatten()
@@ -139,7 +141,7 @@ def _read_substitutions(block: RowBlock, columns: ValueColumns) -> _Claims:
 
 
 def _read_positions(block: RowBlock, columns: ValueColumns) -> _Claims:
-    texts = block.columns[columns.places["position"]]
+    texts = _plain_positions(block.columns[columns.places["position"]])
     are_positions = pc.match_substring_regex(texts, _POSITION)
     positions = pc.if_else(are_positions, texts, "0").cast(pa.int64()).to_numpy()
 
@@ -148,6 +150,12 @@ def _read_positions(block: RowBlock, columns: ValueColumns) -> _Claims:
     if "residue" in columns.places:
         residues = _codes(block.columns[columns.places["residue"]], _single_letter)
     return _Claims(positions, residues, no_letters, are_positions.to_numpy(zero_copy_only=False))
+
+
+def _plain_positions(texts: pa.Array) -> pa.Array:
+    """Return texts of positions without fractions that are nothing, as `plain_position` does."""
+    has_points = pc.any(pc.match_substring(texts, ".")).as_py()
+    return pc.replace_substring_regex(texts, pattern=WHOLE_FLOAT, replacement=r"\1") if has_points else texts
 
 
 def _amino_acid(code: str) -> str | None:

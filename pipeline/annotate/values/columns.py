@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from attlas.intake.claims import plain_position
 from attlas.intake.rows import column_key, find_columns
 from attlas.pipeline.annotate.imports import Series
 from attlas.pipeline.annotate.values.substitutions import read_substitution
@@ -104,7 +105,7 @@ def usual_columns(cells: Sequence[str], *, has_accession: bool) -> ValueColumns 
     place = names.index("position")
     if read_substitution(cells[place]):
         names[place] = "variant"
-    elif not cells[place].strip().isdecimal():
+    elif not plain_position(cells[place].strip()).isdecimal():
         return None
     return ValueColumns({name: place for place, name in enumerate(names)}, len(names), "", len(cells))
 

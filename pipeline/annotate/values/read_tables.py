@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from attlas.intake.claims import NO_CLAIM, SequenceClaim, whole_number
+from attlas.intake.claims import NO_CLAIM, SequenceClaim, plain_position, whole_number
 from attlas.intake.rejects import Problem, Reason
 from attlas.pipeline.annotate.imports import Series
 from attlas.pipeline.annotate.values.blocks import RowBlock
@@ -78,20 +78,21 @@ def _record(cells: Sequence[str], columns: ValueColumns, line: int, accession: s
     claim = _claim(texts) if columns.has_claim else NO_CLAIM
     if columns.is_of_variants:
         return _variant_record(id, texts, value, claim, line)
-    position = texts["position"]
+    position = plain_position(texts["position"])
     return ValueRecord(id, position, position, value, texts.get("residue") or None, None, claim, line)
 
 
 def _variant_record(id: str, texts: Mapping[str, str], value: str, claim: SequenceClaim, line: int) -> ValueRecord:
     text = texts.get("variant")
     if text is None:
-        text = "".join(texts.get(part, "") for part in ("residue", "position", "substitute"))
+        position = plain_position(texts.get("position", ""))
+        text = f"{texts.get('residue', '')}{position}{texts.get('substitute', '')}"
     variant = read_substitution(text)
     if variant is None:
         problem = Problem(Reason.NO_SUBSTITUTION, f"`{text[:40]}`")
         return ValueRecord(id, text, text, value, claim=claim, line=line, problem=problem)
-    position = str(variant.position)
-    return ValueRecord(id, position, position, value, variant.residue, variant.substitute, claim, line)
+    place = str(variant.position)
+    return ValueRecord(id, place, place, value, variant.residue, variant.substitute, claim, line)
 
 
 def _claim(texts: Mapping[str, str]) -> SequenceClaim:

@@ -81,7 +81,13 @@ class _ParquetPiece:
             yield number, ["" if value is None else str(value) for value in row]
 
     def cut(self, columns: ValueColumns) -> RowBlock | None:
-        return cut_batch(self.batch, first_row=self.first_row, places=columns.all_places, value=columns.value)
+        return cut_batch(
+            self.batch,
+            first_row=self.first_row,
+            places=columns.all_places,
+            value=columns.value,
+            position=columns.places.get("position"),
+        )
 
 
 def read_pieces(path: Path, format: str) -> Iterator[Piece]:

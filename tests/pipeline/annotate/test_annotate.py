@@ -177,7 +177,8 @@ REASONS = {
     "Q00001,20,21,a": ("position past the end", "21; the protein has 20 residues"),
     "Q00001,21,21,a": ("position past the end", "21; the protein has 20 residues"),
     "Q00001,999999999999,999999999999,a": ("position is no number", "999999999999"),
-    "Q00001,1.5,2,a": ("position is no number", "`1.5`"),
+    "Q00001,1.5,2,a": ("position is not a whole number", "`1.5`"),
+    "Q00001,1e0,2,a": ("position is no number", "`1e0`"),
     "Q00001,,,a": ("position is no number", "``"),
     "Q00001,\u0661,2,a": ("position is no number", "`\u0661`"),
     "Q00001,1,1,": ("no type or label", "Q00001"),
@@ -185,6 +186,12 @@ REASONS = {
     "Q00001,1,1,aa:Q": ("type is a label of the probe's own", "Q00001 aa:Q 1 (line 3): `residue` and"),
     "Q00001,1": ("line cannot be read", "2 columns where its header has 4"),
 }
+
+
+def test_positions_of_features_that_pandas_wrote_as_floats_are_read(paths: AtlasPaths, tmp_path: Path) -> None:
+    annotate(paths, table(tmp_path, "Q00001,1.0,20.0,good"))
+    (row,) = rows(paths)
+    assert (row["begin"], row["end"]) == (1, 20)
 
 
 @pytest.mark.parametrize("line", REASONS)

@@ -274,6 +274,26 @@ def test_a_structure_gives_coordinates_and_a_track(paths: AtlasPaths) -> None:
     assert replaced == ()  # the very same file
 
 
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_positions_that_pandas_wrote_as_floats_are_read(
+    paths: AtlasPaths, tmp_path: Path, missing: float | None
+) -> None:
+    columns = {"accession": ["Q00001"] * 4, "position": [1.0, 2.0, 20.0, missing], "score": [0.5, -1.25, 7.0, 3.0]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    imported = read_track(paths, tmp_path / "t.parquet")
+    assert values(paths) == {key: value for key, value in VALUES.items() if key[1] != 3}
+    assert imported.report.rejected == {"position is no number": 1}
+
+    text = "Q00001,1.0,0.5\nQ00001,2.,-1.25\nQ00001,20.000,7\nQ00001,1.50,1\nQ00001,4,1e308\n"
+    imported = read_track(paths, written(tmp_path, "t.csv", f"accession,position,score\n{text}"))
+    assert values(paths) == {key: value for key, value in VALUES.items() if key[1] != 3}
+    assert imported.report.rejected == {"position is not a whole number": 1, "value beyond float32": 1}
+
+    text = "accession,residue,position,substitute,value\nQ00001,K,2.0,A,1\n"
+    read_variants(paths, written(tmp_path, "v.csv", text))
+    assert values(paths, VARIANTS) == {("Q00001", 2, "K", "A"): 1}
+
+
 # --- what is rejected ---
 
 REASONS = {
@@ -284,16 +304,17 @@ REASONS = {
     "Q00001,2,M,1": "another residue",
     "Q00001,0,M,1": "position before the first residue",
     "Q00001,21,M,1": "position past the end",
-    "Q00001,1.0,M,1": "position is no number",
+    "Q00001,1.5,M,1": "position is not a whole number",
+    "Q00001,1e0,M,1": "position is no number",
     "Q00001,?,M,1": "position not exact",
     "Q00001,1,M,nan": "value is no number",
     "Q00001,1,M,NA": "value is no number",
     "Q00001,1,M,": "value is no number",
     "Q00001,1,M,inf": "value is no number",
     "Q00001,1,M,-Infinity": "value is no number",
-    "Q00001,1,M,1e39": "value is no number",
-    "Q00001,1,M,1e400": "value is no number",
-    "Q00001,1,M,-1e400": "value is no number",
+    "Q00001,1,M,1e39": "value beyond float32",
+    "Q00001,1,M,1e400": "value beyond float32",
+    "Q00001,1,M,-1e400": "value beyond float32",
     "Q00001,1,M,1_0": "value is no number",
     "Q00001,1,M,0x1": "value is no number",
     "Q00001,1,M": "line cannot be read",

@@ -50,15 +50,16 @@ def random_rows(kind: str, n: int, *, seed: int) -> Iterator[list[str]]:
         id = dice.choice([*IDS, *["Q00001", "P0DP23"] * 9])
         sequence = CALMODULIN if id.startswith("P0DP") else SHORT
         position = dice.choice([dice.randint(1, len(sequence)) for _ in range(20)] + [0, 10**8, 21, -1])
+        written = f"{position}{dice.choice(['', '', '', '.0', '.'])}"
         letter = dice.choice([sequence[(position - 1) % len(sequence)]] * 9 + ["W", "w", "Ala", "", "?"])
         substitute = dice.choice([*LETTERS, "Ala", "*", "U", "=", "trp", "X"])
         value = dice.choice([*VALUES, *(f"{dice.random():.4f}" for _ in range(30))])
         prefix = dice.choice(["", "", "", "p.", "c."])
         yield {
             "variant": [id, f"{prefix}{letter}{position}{substitute}", value],
-            "parts": [id, letter, str(position), substitute, value],
-            "track": [id, str(position), letter, value],
-            "bare track": [id, dice.choice([str(position), "?", "1.0", "<5"]), value],
+            "parts": [id, letter, written, substitute, value],
+            "track": [id, written, letter, value],
+            "bare track": [id, dice.choice([written, "?", "1.5", "<5"]), value],
         }[kind]
 
 
@@ -220,3 +221,14 @@ def test_ranges_hold_whole_sequences_and_about_as_many_residues_each(monkeypatch
     assert spill.split_sequences(lengths) == [0, 25]
     assert spill.split_sequences({7: 99_999}) == [7]
     assert spill.split_sequences({}) == []
+
+
+def test_a_float_column_of_whole_positions_is_read_at_once() -> None:
+    def positions(*numbers: float | None) -> list[str] | None:
+        batch = pa.record_batch({"id": ["Q"] * len(numbers), "position": numbers, "value": [1.0] * len(numbers)})
+        block = blocks.cut_batch(batch, first_row=1, places=(0, 1, 2), value=2, position=1)
+        return None if block is None else block.columns[1].to_pylist()
+
+    assert positions(1.0, 20.0, None) == ["1", "20", ""]
+    assert positions(1.0, 1.5) is None
+    assert positions(1.0, float("nan")) is None

@@ -77,7 +77,6 @@ def test_all_but_one_select_is_refused(atlas: Atlas, query: str, found: str) -> 
         "SELECT * FROM glob('/*')",
         "SELECT * FROM read_parquet('https://example.org/x.parquet')",
         "SELECT * FROM sqlite_scan('/tmp/x.db', 't')",
-        "SELECT * FROM duckdb_secrets()",
         "SELECT * FROM enable_logging()",
         "SELECT getenv('HOME')",
         "SELECT * FROM outside",
@@ -312,7 +311,6 @@ def test_many_comments_before_a_pivot_cost_no_time(atlas: Atlas) -> None:
         "FROM disable_logging()",
         "FROM enable_profiling()",
         "FROM create_external_resource('x', 'y')",
-        "FROM duckdb_extension_repositories()",
         "DESCRIBE '/etc/passwd.csv'",
         "SUMMARIZE '/etc/passwd.csv'",
         "SELECT list_transform([1], lambda x: (SELECT count(*) FROM read_text('/etc/passwd')))",
@@ -325,6 +323,42 @@ def test_many_comments_before_a_pivot_cost_no_time(atlas: Atlas) -> None:
 def test_no_function_of_duckdb_is_a_way_out(atlas: Atlas, query: str) -> None:
     with pytest.raises(QuestionError, match=r"SELECT|cannot be answered"):
         atlas.sql(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "FROM duckdb_secrets()",
+        "FROM system.main.DUCKDB_SECRETS()",
+        "FROM duckdb_extensions()",
+        "FROM duckdb_extension_repositories()",
+        "FROM which_secret('s3://x', 's3')",
+        "FROM duckdb_settings()",
+        "SUMMARIZE FROM duckdb_settings()",
+        "PIVOT duckdb_settings() ON name USING first(value)",
+        "EXPLAIN ANALYZE FROM duckdb_settings()",
+        "SELECT (SELECT max(setting) FROM pg_catalog.pg_settings)",
+        "SUMMARIZE pg_settings",
+        "FROM query_table('pg_settings')",
+        "FROM query_table('\"pg_settings\"')",
+        "FROM query_table(['sites', 'pg_settings'])",
+        "FROM duckdb_temporary_files()",
+        "SELECT current_setting('temp_directory')",
+        "SELECT 'Allowed_Directories'.current_setting()",
+        "SELECT current_setting('temp_' || 'directory')",
+        "SELECT current_setting($name)",
+    ],
+)
+def test_no_path_of_the_machine_is_read_out_of_duckdb(atlas: Atlas, query: str) -> None:
+    with pytest.raises(QuestionError, match="may show paths of this machine") as caught:
+        atlas.sql(query)
+    assert str(Path.home() / ".duckdb") not in str(caught.value)
+
+
+def test_settings_without_paths_and_lists_of_the_atlas_stay_readable(atlas: Atlas) -> None:
+    assert atlas.sql("SELECT current_setting('memory_limit') AS m").num_rows == 1
+    assert atlas.sql("FROM query_table('sites')").num_rows > 0
+    assert atlas.sql("SELECT count(*) FROM duckdb_columns() WHERE table_name = 'sites'").num_rows == 1
 
 
 @pytest.mark.parametrize(

@@ -271,6 +271,17 @@ def test_a_chimerax_script_is_not_written_under_the_name_of_its_attributes(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["a.mvsj", "a.JSON", "a.pdb"])
+def test_a_scene_is_not_written_under_the_name_of_a_text(
+    tmp_path: Path, case: tuple[Path, Path], attlas: Callable[..., Any], name: str
+) -> None:
+    run = attlas("export", case[0], "molviewspec", ACCESSION, "--structure", case[1], "-o", tmp_path / name)
+    assert run.code == 1
+    assert "molviewspec is no text" in run.err
+    assert "a name that ends with .mvsx" in run.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_name_that_chimerax_cannot_be_told_is_refused(case: tuple[Path, Path]) -> None:
     for name in ('a"b.defattr', "a\\b.defattr", "a\nb.defattr"):
         with pytest.raises(QuestionError, match="cannot name the file"):

@@ -2,9 +2,12 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from attlas.queries.colours import read_light_colours
+from attlas.queries.report import pictures
 from attlas.queries.report.atlas_figures import about_section, atlas_section
 from attlas.queries.report.contact_figures import contact_section
 from attlas.queries.report.family_figures import family_section
@@ -148,3 +151,12 @@ def test_a_point_without_an_interval_is_hollow() -> None:
         (axis,) = draw_intervals([IntervalPanel("", points)], "share", other_name="shuffled").figure.axes
     circles = [line for line in axis.lines if line.get_marker() == "o"]
     assert [line.get_markerfacecolor() == "none" for line in circles] == [False, True]
+
+
+def test_colours_of_figures_are_written_down_in_the_stylesheet_alone() -> None:
+    colours = read_light_colours()
+    names = {"INK": "ink", "BLUE": "attention", "ORANGE": "pointed", "GREEN": "annotated", "PURPLE": "links",
+             "VERMILION": "site"}  # fmt: skip
+    assert {name: getattr(pictures, name) for name in names} == {name: colours[key] for name, key in names.items()}
+    code = "".join(path.read_text(encoding="utf-8") for path in Path(pictures.__file__).parent.glob("*.py"))
+    assert [name for name, colour in colours.items() if colour in code] == []
