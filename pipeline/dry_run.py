@@ -19,7 +19,7 @@ from attlas.pipeline.model.files import PUBLISHED_SHAPES, ModelShape, find_model
 from attlas.pipeline.model.letters import ESM2_VOCABULARY, Vocabulary
 from attlas.pipeline.model.precision import choose_dtype
 from attlas.pipeline.plan import Shard, cut_shards
-from attlas.pipeline.proteins.arranging import ArrangedProteins, SkippedProtein, arrange_proteins, parse_input
+from attlas.pipeline.proteins.arranging import ArrangedProteins, arrange_proteins, parse_input
 from attlas.pipeline.workers.resources import check_precision, choose_threads, choose_workers, has_device
 from attlas.pipeline.workers.scheduler_workers import ask_scheduler
 from attlas.schema import EnvironmentFault
@@ -36,17 +36,6 @@ class BuildDraft:
     attention: str
     """As of `Run`."""
     shards: Sequence[Shard]
-
-
-def estimate_build(
-    source: Sources, options: Options, *, n_workers: int | None = None
-) -> tuple[CostEstimate, tuple[SkippedProtein, ...]]:
-    """Return the cost of a build and the first of the proteins it would skip; no model is loaded.
-
-    Raises as `draft_build`.
-    """
-    draft = draft_build(source, options)
-    return estimate_draft(draft, n_workers=n_workers), draft.proteins.skipped
 
 
 def draft_build(source: Sources, options: Options) -> BuildDraft:
