@@ -125,7 +125,7 @@ def _unpacked_members(
 
 
 def _decompress(decompressor: _Decompressor, raw: bytes) -> Iterator[bytes]:
-    """Yield what compressed bytes stand for, as far as the member goes to which they belong."""
+    """Yield the unpacked bytes, up to the end of the member."""
     yield decompressor.decompress(raw, _MAX_STEP_BYTES)
     while not (decompressor.eof or decompressor.needs_input):
         yield decompressor.decompress(b"", _MAX_STEP_BYTES)

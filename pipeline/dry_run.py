@@ -39,7 +39,7 @@ class BuildDraft:
 
 
 def draft_build(source: Sources, options: Options) -> BuildDraft:
-    """Return what a build would compute; nothing is written but a temporary folder for a large input.
+    """Return the draft of a build; nothing is written but a temporary folder for a large input.
 
     Neither the device nor a published ESM-2 model, whose shape is known, has to be on this machine.
 
@@ -125,7 +125,7 @@ def predict_pass_cost(
     seconds_of_build: float,
     disk_bytes: int,
 ) -> ProcessCost:
-    """Return what the shards of a pass cost, by processes as in `encode.encode`; see `predict_process_cost`.
+    """Return the cost of the shards of a pass, by processes as in `encode.encode`; see `predict_process_cost`.
 
     Raises EnvironmentFault as `choose_processes`.
     """

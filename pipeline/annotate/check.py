@@ -85,7 +85,7 @@ COLUMNS = tuple(dict.fromkeys((*CHECKED_COLUMNS, *NAME_COLUMNS)))
 
 
 def check_entry(entry: Entry, proteins: Proteins) -> Iterator[SourceFeature | SourceFamily | Rejected]:
-    """Yield what becomes of each record of an entry, in order; behind a match its families."""
+    """Yield the outcome of each record of an entry, in order: itself or its reject; behind a match its families."""
     if entry.n_records == 0:
         return
     about = find_protein(entry.accessions, entry.claim, proteins)
@@ -187,7 +187,7 @@ def _family_row(family: FamilyRecord, accession: str, protein: StoredProtein, *,
 
 
 def _feature_problem(feature: FeatureRecord, sequence: str) -> Problem | None:
-    """Return what is wrong with the type or the positions of a feature; its protein is the stored one."""
+    """Return the problem of the type or the positions of a feature, if any; its protein is the stored one."""
     isoform = feature.isoform or next(
         (match[1] for text in (feature.begin, feature.end) if (match := _ISOFORM_POSITION.fullmatch(text))), None
     )

@@ -180,7 +180,7 @@ def _read_feature_values(
 
 
 def _count_residues(rows: NDArray[np.bool_], labels: LabelSet, shown: NDArray[np.int64] | None) -> NDArray[np.bool_]:
-    """Return which residues of an annotated protein count for a set of labels, (N,); rows (M, N) are the labels.
+    """Return the mask of an annotated protein's residues that count for a set of labels, (N,); rows (M, N): the labels.
 
     Of secondary structure those from the first to the last element: what lies beyond them no structure shows. Of an
     interface those with coordinates. Of all other types every residue.

@@ -62,7 +62,7 @@ class ResidueProbes:
 def prepare_residue_probes(
     paths: AtlasPaths, manifest: Manifest, names: Sequence[str] | None, settings: FitSettings
 ) -> ResidueProbes:
-    """Return what is fitted to labels of an atlas; None as names takes every type of feature.
+    """Return the sequences, folds and targets for probes of labels; None as names takes every type of feature.
 
     Raises:
         InputError: a label is not in the atlas, no label has enough families, or there are no families.
@@ -84,7 +84,7 @@ def make_residue_probes(
     left_out: tuple[str, ...],
     settings: FitSettings,
 ) -> ResidueProbes:
-    """Return what is fitted: the sequences in order of fold, with their targets."""
+    """Return the probes: the sequences in order of fold, with their targets."""
     _, groups = np.unique(groups, return_inverse=True)
     folds = assign_folds(groups, count_labelled(labelled), n_folds=settings.n_folds, seed=settings.seed)
     sequences = labelled.sequences

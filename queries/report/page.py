@@ -142,7 +142,7 @@ def _section(shown: ShownSection, *, is_restricted: bool) -> Iterator[str]:
 
 
 def _list_absent(figures: list[MissingFigure]) -> Iterator[str]:
-    """Yield what is not shown, once for each reason."""
+    """Yield the lines on the figures that are not shown, once for each reason."""
     for reason in dict.fromkeys((figure.why, figure.command) for figure in figures):
         why, typed = reason
         command = f"; <code>{_text(typed)}</code> adds them" if typed else ""

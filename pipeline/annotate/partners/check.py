@@ -74,7 +74,7 @@ class ContactCheck:
 
 
 def check_contacts(records: Iterable[ContactRecord], proteins: Proteins) -> Iterator[ContactRow | Rejected]:
-    """Yield what becomes of each contact, in order."""
+    """Yield the row or the reject of each contact, in order."""
     check = ContactCheck(proteins)
     return (check.check(record) for record in records)
 
@@ -88,7 +88,7 @@ def contact_rows(contacts: Iterable[ContactRow], *, source: str) -> AnnotationRo
 
 
 def _place_problem(position: str, letter: str | None, about: ProteinOfEntry) -> Problem | None:
-    """Return what is wrong with a position of a protein, or with the letter that the table has there."""
+    """Return the problem of a position of a protein, or of the letter that the table has there, if any."""
     if not _POSITION.fullmatch(position):
         return reject_position(position)
     if about.protein is None:

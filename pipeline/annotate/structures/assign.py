@@ -94,7 +94,7 @@ class Assignment:
                 yield _rejected_chain(problem, "", protein_chain, file)
 
     def _assign_as_stated(self, file: StructureFile, chain: ProteinChain) -> Iterator[AssignedChain | Rejected]:
-        """Yield what a chain is of by the accessions that the file states, several for a fusion."""
+        """Yield the chain on each protein whose accession the file states, several for a fusion, or its rejects."""
         rejected: list[Rejected] = []
         n_assigned = 0
         for stated in chain.accessions:

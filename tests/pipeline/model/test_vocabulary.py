@@ -213,7 +213,7 @@ def test_what_a_token_receives_is_shared_out_evenly_over_its_residues(tmp_path):
 
 
 def save_words(*words, special=("<cls>", "<eos>", "<pad>"), unknown="<unk>"):
-    """Return what saves a tokenizer that cuts before every letter, but takes special tokens and words whole."""
+    """Return a function that saves a tokenizer of letters, special tokens and whole words."""
 
     def save(directory):
         ids = {token: i for i, token in enumerate([*special, unknown or "<unused>", *LETTERS, *words])}

@@ -189,7 +189,7 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def until(self, text: str, *, seconds: float = 30) -> str:
-        """Return what is printed up to `text`; fail if it does not come."""
+        """Return the text printed up to `text`; fail if that does not come."""
         end = time.monotonic() + seconds
         while text not in self.seen:
             ready, _, _ = select.select([self._master], [], [], max(end - time.monotonic(), 0))
