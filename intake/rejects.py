@@ -174,8 +174,8 @@ class Account:
         for kind, n in self.counts.most_common():
             n_proteins = len(self.proteins[kind])
             noun = self.examples[kind][0][0].record.noun
-            of_proteins = f" of {_counted(n_proteins, 'protein')}" if n_proteins else ""
-            yield f"{prefix}{kind}: {_counted(n, noun)}{of_proteins}"
+            of_proteins = f" of {_count_in_words(n_proteins, 'protein')}" if n_proteins else ""
+            yield f"{prefix}{kind}: {_count_in_words(n, noun)}{of_proteins}"
             if kind in only_counted:
                 continue
 
@@ -239,5 +239,5 @@ def _cut(text: str) -> str:
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
 
 
-def _counted(n: int, noun: str) -> str:
+def _count_in_words(n: int, noun: str) -> str:
     return f"{n:,} {noun if n == 1 else noun + 's'}"

@@ -107,12 +107,12 @@ def find_protein(ids: Sequence[str], claim: SequenceClaim, proteins: Proteins) -
                 if form.fragment > 1 and accession == form.name:
                     detail = f"model {form.fragment} of AlphaFold counts residues from 1 again"
                     return ProteinOfEntry(accession, protein, Problem(Reason.FRAGMENT, detail))
-                return _checked(protein, claim)
+                return _check_claims(protein, claim)
 
     name = forms[0].name
     versioned = VERSIONED.fullmatch(name)
     if versioned and (protein := proteins.by_accession.get(versioned[1])):
-        return _checked(protein, claim, SequenceClaim(version=int(versioned[2])))
+        return _check_claims(protein, claim, SequenceClaim(version=int(versioned[2])))
     return _find_by_other_names(ids[0] if ids else "", name, claim, proteins)
 
 
@@ -121,7 +121,7 @@ def _find_by_other_names(id: str, name: str, claim: SequenceClaim, proteins: Pro
     resolution = resolve_id(proteins.names, id)
     accessions = resolution.candidates or [proteins.names.value(row, "accession") for row in resolution.rows]
     if len(resolution.rows) == 1:
-        return _checked(proteins.by_accession[accessions[0]], claim)
+        return _check_claims(proteins.by_accession[accessions[0]], claim)
 
     if accessions:
         names = ", ".join(accessions[:N_OFFENDERS_SHOWN])
@@ -135,7 +135,7 @@ def _find_by_other_names(id: str, name: str, claim: SequenceClaim, proteins: Pro
     return ProteinOfEntry(name, None, problem)
 
 
-def _checked(protein: StoredProtein, *claims: SequenceClaim) -> ProteinOfEntry:
+def _check_claims(protein: StoredProtein, *claims: SequenceClaim) -> ProteinOfEntry:
     """Return a protein with what makes it unusable: it was not computed, or the source has another sequence."""
     problem = check_computed(protein)
     for claim in claims:
@@ -150,7 +150,7 @@ def _check_feature(feature: FeatureRecord, about: ProteinOfEntry) -> Iterator[So
         problem = _feature_problem(feature, protein.sequence)
     if problem is not None or protein is None:
         record = Record(about.accession, feature.type, feature.begin, feature.end, feature.description, feature.line)
-        yield _rejected(problem, record)
+        yield _reject(problem, record)
         return
 
     yield SourceFeature(
@@ -171,11 +171,11 @@ def _check_family(family: FamilyRecord, about: ProteinOfEntry) -> SourceFamily |
     problem = family.problem or about.problem or (None if family.family else Problem(Reason.NO_FAMILY))
     if problem is not None or about.protein is None:
         record = Record(about.accession, family.database, description=family.family, line=family.line)
-        return _rejected(problem, record)
+        return _reject(problem, record)
     return _family_row(family, about.accession, about.protein, is_of_match=False)
 
 
-def _rejected(problem: Problem | None, record: Record) -> Rejected:
+def _reject(problem: Problem | None, record: Record) -> Rejected:
     problem = problem or Problem(Reason.UNKNOWN_ID)
     return Rejected(problem.reason, record, problem.detail)
 

@@ -66,14 +66,14 @@ class FitSequence(AtlasSequence):
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledSequences:
     """The sets of labels and the sequences on which they count."""
 
     sets: tuple[LabelSet, ...]
     sequences: tuple[FitSequence, ...]
 
 
-def read_labelled(paths: AtlasPaths, manifest: Manifest, names: Sequence[str] | None) -> Labelled:
+def read_labelled(paths: AtlasPaths, manifest: Manifest, names: Sequence[str] | None) -> LabelledSequences:
     """Return the labels of an atlas and the sequences that count for them, in order of `sequence_id`.
 
     Args:
@@ -101,7 +101,7 @@ def read_labelled(paths: AtlasPaths, manifest: Manifest, names: Sequence[str] | 
     sequences = [
         FitSequence(sequence_id, *proteins[sequence_id], dict(values[sequence_id])) for sequence_id in sorted(values)
     ]
-    return Labelled(tuple(sets), tuple(sequences))
+    return LabelledSequences(tuple(sets), tuple(sequences))
 
 
 def group_labels(labels: Iterable[str]) -> list[LabelSet]:

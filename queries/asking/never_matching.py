@@ -106,7 +106,7 @@ def _accession_notes(atlas: Store, value: str) -> Iterator[str]:
 def _accessions(atlas: Store, match: Match, id: str | None = None) -> list[str]:
     """Return the accessions of a match; only the id itself where it is one of them."""
     accessions = atlas.protein_rows(match.rows, ["accession"])["accession"].to_pylist() if match.rows else []
-    return [id] if id in accessions else accessions
+    return [id] if id is not None and id in accessions else accessions
 
 
 def _word_notes(atlas: Store, comparison: LiteralComparison, value: str) -> Iterator[str]:

@@ -51,7 +51,7 @@ def check_statement(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
     elif kinds == ["MULTI"]:  # a PIVOT whose columns are found in the data: a CREATE TYPE and a SELECT
         _refuse_words(query)
     else:
-        raise _refused(query, part=" and ".join(kinds) or "no statement")
+        raise _refusal_error(query, part=" and ".join(kinds) or "no statement")
 
     return query
 
@@ -70,19 +70,19 @@ def _refuse_what_writes(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
     if not nodes:
         _refuse_words(query)  # DuckDB has no tree to show of this one
     if writes := sorted(nodes - READING_NODES):
-        raise _refused(query, part=", ".join(name.split("_")[0] for name in writes) + " inside a SELECT")
+        raise _refusal_error(query, part=", ".join(name.split("_")[0] for name in writes) + " inside a SELECT")
     if runs := sorted(RUNS_TEXT.intersection(name.lower() for name in functions or ())):
-        raise _refused(query, part=f"{runs[0]}(...), which runs SQL out of a text")
+        raise _refusal_error(query, part=f"{runs[0]}(...), which runs SQL out of a text")
 
 
 def _refuse_words(query: str) -> None:
     """Refuse a statement without a tree by its words, also in strings and comments: too much rather than too little."""
     if match := _WRITES.search(query):
         hint = f"a PIVOT may not hold the word {match[0]}, not even in a text; `ON column IN (values)` may"
-        raise _refused(query, part=f"the word {match[0]}", hint=hint)
+        raise _refusal_error(query, part=f"the word {match[0]}", hint=hint)
 
 
-def _refused(query: str, *, part: str, hint: str | None = None) -> QuestionError:
+def _refusal_error(query: str, *, part: str, hint: str | None = None) -> QuestionError:
     indented = "\n".join(f"    {line}" for line in query.strip().splitlines())
     message = f"An atlas is asked with one SELECT:\n{indented}"
     return QuestionError(message, expected=EXPECTED, found=part, hint=hint)

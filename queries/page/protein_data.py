@@ -146,7 +146,7 @@ def complete_data(
         "model": values["model"],
         "protein": values["protein"],
         "sites": values["sites"],
-        "received": _received(atlas, protein),
+        "received": _encode_received(atlas, protein),
         "heads": _heads(atlas, protein),
         "links": _links(atlas, protein),
         "features": _annotation(atlas, protein, read_features),
@@ -187,7 +187,7 @@ def _annotation(
     return None if rows is None else list(map(asdict, rows))
 
 
-def _received(atlas: Store, protein: ProteinRow) -> dict[str, str] | None:
+def _encode_received(atlas: Store, protein: ProteinRow) -> dict[str, str] | None:
     if not protein.is_computed or protein.sequence_id is None:
         return None
 
