@@ -113,7 +113,7 @@ def _protein_row(answer: Answer) -> list[Any]:
 
 
 def _cut_notes(answer: Answer) -> list[str]:
-    """Return what of a protein was cut off, and the query that has the rest."""
+    """Return the notes on a protein's values that were cut off, with the query that has the rest."""
     notes = []
     accession = printable(answer.protein.accession).replace("'", "''")
     if answer.protein.sequence is not None and answer.protein.length > MOST_LETTERS:

@@ -129,7 +129,7 @@ def _describe_difference(answer: dict[str, Any], new_answer: dict[str, Any]) -> 
 
 
 def _describe_change(answer: dict[str, Any], new_answer: dict[str, Any]) -> str:
-    """Return what else is not as it was when an answer was recorded: the tables of the atlas, or attlas itself."""
+    """Return the other changes since an answer was recorded: of the tables of the atlas, or of attlas itself."""
     changes = []
     if answer.get("manifest_version") != new_answer["manifest_version"]:
         changes.append("tables were added since")

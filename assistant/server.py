@@ -54,7 +54,7 @@ def make_server(manifest: Manifest, process: ToolProcess) -> Server[Any]:
 
 
 def describe_atlas(manifest: Manifest) -> str:
-    """Return what a model should know before its first call."""
+    """Return the facts of an atlas that a model should know before its first call."""
     run, counts = manifest.run, manifest.counts
     return (
         f"An attention atlas: what the protein language model {printable(run.model)} attends to in "

@@ -74,7 +74,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
 
 
 def describe_machine() -> dict[str, str]:
-    """Return what the figures depend on: the device and the versions of the libraries."""
+    """Return the device and the versions of the libraries, on which the figures depend."""
     import torch
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"

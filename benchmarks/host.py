@@ -346,7 +346,7 @@ def _find_holder(name: str) -> Any:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return what runs the benchmark, and how busy it was when it began."""
+    """Return the machine that runs the benchmark, and how busy it was when it began."""
     return {
         "processor": platform.processor() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -180,7 +180,7 @@ def make_trials(pairs: Sequence[Complex], groups: Mapping[int, int], *, form: Fo
 
 
 def size_pairs(pairs: Sequence[Complex], groups: Mapping[int, int]) -> list[SizedPair]:
-    """Return what decides for whose partner that of each pair is swapped."""
+    """Return the number, group and length of each pair, which decide for whose partner its own is swapped."""
     return [SizedPair(number, groups[number], len(pair.sequences[1])) for number, pair in enumerate(pairs)]
 
 
@@ -328,7 +328,7 @@ def describe(
     splits: Sequence[PairSplit],
     reports: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return what was measured, and all numbers."""
+    """Return the settings of the measurement, and all numbers."""
     return {
         "model": model,
         "machine": f"{platform.machine()}, {options.device}, attlas {version('attlas')}",

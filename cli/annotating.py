@@ -164,7 +164,7 @@ def _add_members(directory: Path, source: Path, other_options: list[str], *, as_
 
 
 def _series(track: str | None, variants: str | None, *, column: str | None, unit: str | None) -> "Series | None":
-    """Return what the options say of a source of numbers; None where it is none. Raises InputError."""
+    """Return the series that the options say a source holds; None where it holds no numbers. Raises InputError."""
     from attlas.pipeline.annotate import Series
     from attlas.schema import TRACKS, VARIANTS, InputError
 

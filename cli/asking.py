@@ -69,10 +69,19 @@ def sql(
 
             run_shell(atlas, file_format, output=output, timeout_s=timeout or None, is_defused=safe_for_spreadsheets)
             return
-        text = sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape") if query == "-" else query
+        text = _read_query() if query == "-" else query
         write_rows(atlas.stream(text, timeout_s=timeout or None), file_format, output, is_defused=safe_for_spreadsheets)
         for remark in never_matching_notes(atlas, text):
             note(remark)
+
+
+def _read_query() -> str:
+    """Return the query in standard input, with a surrogate for each byte that is no UTF-8. Raises InputError."""
+    from attlas.intake.files import STANDARD_INPUT, read_file
+    from attlas.intake.text import as_utf8
+
+    file = read_file(STANDARD_INPUT, expected="one SELECT", may_be_empty=True)
+    return as_utf8(file.data, name="standard input").decode("utf-8", "surrogateescape")
 
 
 def ask(
@@ -111,6 +120,7 @@ def ask(
 
     Those that say so can be asked of parts of an atlas at once, for atlases of millions of proteins.
     """
+    from attlas.intake.compression import plain_name
     from attlas.queries.asking.answering import ask
     from attlas.queries.asking.question_file import read_question
     from attlas.queries.asking.questions import describe_lines, list_lines, question_named
@@ -123,7 +133,7 @@ def ask(
         if question is None:
             print_lines(list_lines())
             return
-        name = Path(question) if question.endswith(".sql") else question
+        name = Path(question) if plain_name(question).endswith(".sql") else question
         if describe:
             print_lines(describe_lines(read_question(name) if isinstance(name, Path) else question_named(name)))
             return

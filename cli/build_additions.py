@@ -76,7 +76,7 @@ def read_early_pairs(additions: Additions) -> "PairList | None":
 
 
 def make_vector_maker(additions: Additions) -> "MakeVectors | None":
-    """Return what makes the pooling of hidden states during a build; None: no vectors are asked for."""
+    """Return the function that makes the pooling of hidden states during a build; None: no vectors are asked for."""
     if additions.vectors is None:
         return None
     from attlas.pipeline.vectors.adding import make_build_vectors

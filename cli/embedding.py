@@ -80,7 +80,7 @@ def add_and_report_vectors(
 
 
 def _describe_cost(cost: "VectorCost") -> list[str]:
-    """Return what the pass will cost, line by line."""
+    """Return the lines that say the cost of the pass."""
     from attlas.queries.text import counted
 
     n_vectors = cost.choice.n_vectors * cost.n_sequences
@@ -94,7 +94,7 @@ def _describe_cost(cost: "VectorCost") -> list[str]:
 
 
 def describe_vectors(choice: "VectorChoice") -> str:
-    """Return which vectors they are, in a few words."""
+    """Return the kind of the vectors, in a few words."""
     layers = f"layer{'s' * (len(choice.layers) > 1)} {', '.join(map(str, choice.layers))}"
     return f"{', '.join(choice.choices)} of {layers}, {choice.width} numbers, {choice.numbers}"
 

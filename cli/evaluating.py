@@ -108,7 +108,7 @@ def sites(
     """Tell whether attention adds to other predictors of sites.
 
     Predictors of labelled residues are fitted on some families and scored on others: letter, window, homology transfer,
-    embedding, all of these, and each with HA sites or all attention added. Told are the differences per protein, with
+    embedding, all of these, and each with HA sites or all attention added. It reports the differences per protein, with
     intervals over families, the power of the set, and a verdict in one sentence.
 
     Proteins that the truth does not name take no part. A protein with a position that cannot be used is left out.

@@ -110,7 +110,7 @@ def fit(
 
 
 def _describe_cost(cost: "FitCost") -> list[str]:
-    """Return what a fit will cost, line by line."""
+    """Return the lines that say the cost of a fit."""
     from attlas.queries.text import counted
 
     prepared = cost.prepared

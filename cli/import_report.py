@@ -67,7 +67,7 @@ def _stored_in_words(report: "ImportReport") -> str:
 
 
 def replaced_lines(report: "ImportReport") -> Iterator[str]:
-    """Yield which rows of earlier imports are gone."""
+    """Yield the lines that name the replaced rows of earlier imports."""
     from attlas.queries.text import counted
     from attlas.schema.errors import N_OFFENDERS_SHOWN
 

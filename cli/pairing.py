@@ -176,7 +176,7 @@ def add_and_report_pairs(
 
 
 def describe_cost(cost: "PairCost") -> list[str]:
-    """Return what a pass over pairs will cost, line by line."""
+    """Return the lines that say the cost of a pass over pairs."""
     from attlas.queries.text import counted
 
     inputs = f"{counted(cost.n_pairs, 'pair')}, {counted(cost.n_inputs, 'input')} of each"

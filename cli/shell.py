@@ -4,7 +4,7 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
@@ -110,7 +110,7 @@ def run_shell(
     if sys.stdin.isatty():
         _run_prompt(session)
     else:
-        _run_script(session, io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="surrogateescape"))
+        _run_script(session, _script_lines())
 
 
 def list_shell_modes() -> list[str]:
@@ -118,6 +118,22 @@ def list_shell_modes() -> list[str]:
     from attlas.queries.formats import BINARY
 
     return [mode for mode in get_args(SqlFormat) if mode not in BINARY]
+
+
+def _script_lines() -> Iterator[str]:
+    """Yield the lines of stdin: marked UTF-16, or UTF-8 with a surrogate for each byte that is none.
+
+    Raises:
+        InputError: it is broken UTF-16.
+    """
+    from attlas.intake.text import UTF16_MARKS, utf16_error
+
+    stdin = cast(io.BufferedReader, sys.stdin.buffer)
+    encoding = "utf-16" if stdin.peek(2).startswith(UTF16_MARKS) else "utf-8-sig"
+    try:
+        yield from io.TextIOWrapper(stdin, encoding=encoding, errors="surrogateescape")
+    except UnicodeDecodeError as error:
+        raise utf16_error("standard input", error) from error
 
 
 def _run_script(session: Session, lines: Iterable[str]) -> None:

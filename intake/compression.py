@@ -125,7 +125,7 @@ def _unpacked_members(
 
 
 def _decompress(decompressor: _Decompressor, raw: bytes) -> Iterator[bytes]:
-    """Yield what compressed bytes stand for, as far as the member goes to which they belong."""
+    """Yield the unpacked bytes, up to the end of the member."""
     yield decompressor.decompress(raw, _MAX_STEP_BYTES)
     while not (decompressor.eof or decompressor.needs_input):
         yield decompressor.decompress(b"", _MAX_STEP_BYTES)
@@ -248,10 +248,10 @@ class _UnpackedStream(io.RawIOBase):
             while self._packed.tell() * MAX_RATIO < MIN_BYTES_OF_BOMB and (piece := next(pieces, None)) is not None:
                 start.append(piece)
         except DamagedFile as error:
-            yield from _taken(start)  # what stands before the damage
+            yield from _take(start)  # what stands before the damage
             raise error from error.__cause__
 
-        yield from _taken(start)
+        yield from _take(start)
         yield from pieces
 
     def _unpack(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -291,7 +291,7 @@ class _UnpackedStream(io.RawIOBase):
             )
 
 
-def _taken(pieces: deque[bytes]) -> Iterator[bytes]:
+def _take(pieces: deque[bytes]) -> Iterator[bytes]:
     """Yield pieces, and hold none longer than it is needed."""
     while pieces:
         yield pieces.popleft()

@@ -16,7 +16,7 @@ def read_tab_rows(lines: Iterable[NumberedLine]) -> Iterator[NumberedRow]:
     A quote is a letter like others here (5"-phosphate, "like" proteins), but for those that a writer put around a cell.
     """
     for number, line in content_lines(lines):
-        yield number, [_unquoted(cell) for cell in line.split("\t")]
+        yield number, [_unquote(cell) for cell in line.split("\t")]
 
 
 def read_quoted_rows(lines: Iterable[NumberedLine], delimiter: str, *, name: str) -> Iterator[NumberedRow]:
@@ -76,7 +76,7 @@ def _noting_numbers(lines: Iterable[NumberedLine], numbers: list[int]) -> Iterat
         yield line + "\n"
 
 
-def _unquoted(cell: str) -> str:
+def _unquote(cell: str) -> str:
     """Return a cell without the quotes around it, and with doubled quotes within made single."""
     inner = cell[1:-1]
     is_quoted = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner.replace('""', "")

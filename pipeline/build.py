@@ -68,7 +68,7 @@ def refuse_missing_device(draft: Draft) -> None:
 
 
 def _explain_products(begun: Run, run: Run) -> str:
-    """Return what to do about a build that was begun as another run: above all if only the products differ."""
+    """Return the advice on a build that was begun as another run: above all if only the products differ."""
     if begun.dtype == run.dtype and begun.device == run.device and begun.products != run.products:
         if begun.products == PLAIN:
             return "add --exact, as the build was begun with plain float32 (the default of earlier releases)"

@@ -19,7 +19,7 @@ from attlas.pipeline.model.files import PUBLISHED_SHAPES, ModelShape, find_model
 from attlas.pipeline.model.letters import ESM2_VOCABULARY, Vocabulary
 from attlas.pipeline.model.precision import choose_dtype
 from attlas.pipeline.plan import Shard, cut_shards
-from attlas.pipeline.proteins.arranging import ArrangedProteins, SkippedProtein, arrange_proteins, parse_input
+from attlas.pipeline.proteins.arranging import ArrangedProteins, arrange_proteins, parse_input
 from attlas.pipeline.workers.resources import check_precision, choose_threads, choose_workers, has_device
 from attlas.pipeline.workers.scheduler_workers import ask_scheduler
 from attlas.schema import EnvironmentFault
@@ -38,19 +38,8 @@ class BuildDraft:
     shards: Sequence[Shard]
 
 
-def estimate_build(
-    source: Sources, options: Options, *, n_workers: int | None = None
-) -> tuple[CostEstimate, tuple[SkippedProtein, ...]]:
-    """Return the cost of a build and the first of the proteins it would skip; no model is loaded.
-
-    Raises as `draft_build`.
-    """
-    draft = draft_build(source, options)
-    return estimate_draft(draft, n_workers=n_workers), draft.proteins.skipped
-
-
 def draft_build(source: Sources, options: Options) -> BuildDraft:
-    """Return what a build would compute; nothing is written but a temporary folder for a large input.
+    """Return the draft of a build; nothing is written but a temporary folder for a large input.
 
     Neither the device nor a published ESM-2 model, whose shape is known, has to be on this machine.
 
@@ -136,7 +125,7 @@ def predict_pass_cost(
     seconds_of_build: float,
     disk_bytes: int,
 ) -> ProcessCost:
-    """Return what the shards of a pass cost, by processes as in `encode.encode`; see `predict_process_cost`.
+    """Return the cost of the shards of a pass, by processes as in `encode.encode`; see `predict_process_cost`.
 
     Raises EnvironmentFault as `choose_processes`.
     """

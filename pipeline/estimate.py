@@ -107,7 +107,7 @@ def predict_process_cost(
     disk_bytes: int,
     seconds_of_build: float = 1.0,
 ) -> ProcessCost:
-    """Return what the processes that compute shards cost.
+    """Return the cost of the processes that compute shards.
 
     Args:
         shards: the shards.

@@ -81,7 +81,7 @@ def _try_lock(handle: IO[str], paths: AtlasPaths, *, is_shared: bool) -> bool:
 
 
 def _describe_missing_lock(paths: AtlasPaths, *, is_shared: bool) -> str:
-    """Return what a user has to see to where nothing keeps other processes out."""
+    """Return the warning to a user where nothing keeps other processes out."""
     what = f"the file system of {paths.root} has no locks"
     if is_shared:
         return f"{what}; `encode` needs none, as long as nobody plans, seals or builds there at the same time"

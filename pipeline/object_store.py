@@ -95,7 +95,7 @@ class ObjectStore:
                 try:
                     self._files.get_file(f"{self._place}/{name}", str(beside))
                 except FileNotFoundError as error:
-                    raise self._missing(name) from error
+                    raise self._missing_error(name) from error
                 except OSError as error:
                     if error.errno in (errno.ENOSPC, errno.EDQUOT):
                         raise
@@ -104,7 +104,7 @@ class ObjectStore:
         self._repeat(self._address(name), copy)
         stored = self.describe(name)
         if stored is None:
-            raise self._missing(name)
+            raise self._missing_error(name)
         if stored.sha256 is not None and (sha256 := file_sha256(path)) != stored.sha256:
             path.unlink()
             raise BrokenAtlasError(
@@ -180,7 +180,7 @@ class ObjectStore:
                 raise _describe_refusal(address, error) from error
             except Exception as error:  # of botocore, aiohttp and asyncio, which share no base
                 if attempt == N_ATTEMPTS or isinstance(error, FileNotFoundError):
-                    raise _failed(address, error, attempt) from error
+                    raise _store_error(address, error, attempt) from error
             time.sleep(wait_s)
             wait_s *= 2
 
@@ -193,7 +193,7 @@ class ObjectStore:
         bucket, _, key = f"{self._place}/{name}".partition("/")
         return bucket, key
 
-    def _missing(self, name: str) -> BrokenAtlasError:
+    def _missing_error(self, name: str) -> BrokenAtlasError:
         return BrokenAtlasError(f"There is no {self._address(name)}.", hint="run the same command again")
 
     @cached_property
@@ -242,7 +242,7 @@ def _describe_refusal(address: str, error: Exception) -> EnvironmentFault:
     )
 
 
-def _failed(address: str, error: Exception, n_attempts: int) -> EnvironmentFault:
+def _store_error(address: str, error: Exception, n_attempts: int) -> EnvironmentFault:
     return EnvironmentFault(
         f"The object store does not answer for {address}.",
         found=f"{first_line(error)}; {n_attempts} attempts",

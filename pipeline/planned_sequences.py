@@ -78,7 +78,7 @@ def read_sequences(paths: AtlasPaths, shard: Shard, columns: tuple[str, ...] = (
 
     rows = rows.slice(begin - groups.start * GROUP_SEQUENCES, end - begin)
     if rows["sequence_id"].to_pylist() != list(range(begin, end)):
-        raise _broken(paths, shard, f"{rows.num_rows} sequences, of others among them")
+        raise _broken_error(paths, shard, f"{rows.num_rows} sequences, of others among them")
     if "sequence" in columns:
         _compare_digest(paths, shard, rows["sequence"])
     return rows.select(list(columns))
@@ -106,7 +106,7 @@ def _read_groups(paths: AtlasPaths, shard: Shard, groups: range, names: list[str
                 rows = file.read_row_groups(in_file, columns=names, use_threads=False)
             rows = rows.select(names).cast(pa.schema([PLANNED_SEQUENCES.field(name) for name in names]))
         except (OSError, pa.ArrowException, ValueError, KeyError) as error:
-            raise _broken(paths, shard, f"{path.name} cannot be read: {str(error).splitlines()[0]}") from error
+            raise _broken_error(paths, shard, f"{path.name} cannot be read: {str(error).splitlines()[0]}") from error
         yield rows
 
 
@@ -136,10 +136,10 @@ def _compare_digest(paths: AtlasPaths, shard: Shard, sequences: pa.ChunkedArray)
     digest.add(sequences)
     if expected is not None and str(digest) != expected:
         names = ", ".join(paths.planned_sequences(index).name for index in list_sequence_files(shard))
-        raise _broken(paths, shard, f"other sequences in {names} than {paths.shards.name} was written with")
+        raise _broken_error(paths, shard, f"other sequences in {names} than {paths.shards.name} was written with")
 
 
-def _broken(paths: AtlasPaths, shard: Shard, found: str) -> BrokenAtlasError:
+def _broken_error(paths: AtlasPaths, shard: Shard, found: str) -> BrokenAtlasError:
     return BrokenAtlasError(
         f"{paths.planned_sequences(1).parent} does not hold the sequences of shard {shard.index}.",
         expected=f"sequence_id {shard.first_sequence_id} to {shard.end_sequence_id - 1}",

@@ -46,7 +46,7 @@ def read_sequences_digest(path: Path, shard: Shard) -> str | None:
         )
         return str(row[_DIGEST]) if is_whole else None
     except (OSError, pa.ArrowException, ValueError, IndexError, KeyError) as error:
-        raise _broken(path, str(error).splitlines()[0]) from error
+        raise _broken_error(path, str(error).splitlines()[0]) from error
 
 
 class StoredShards(Sequence[Shard]):
@@ -81,7 +81,7 @@ class StoredShards(Sequence[Shard]):
     def _all(self) -> tuple[Shard, ...]:
         shards = self._read(range(len(self)))
         if sum_shards(shards) != self._totals:
-            raise _broken(self._path, "other numbers than those that the plan was made with")
+            raise _broken_error(self._path, "other numbers than those that the plan was made with")
         return shards
 
     def _read(self, places: range) -> tuple[Shard, ...]:
@@ -93,14 +93,14 @@ class StoredShards(Sequence[Shard]):
             with pq.ParquetFile(self._path) as file:
                 rows = file.read_row_groups(groups, columns=list(Shard.__dataclass_fields__), use_threads=False)
         except (OSError, pa.ArrowException, ValueError, IndexError) as error:
-            raise _broken(self._path, str(error).splitlines()[0]) from error
+            raise _broken_error(self._path, str(error).splitlines()[0]) from error
 
         rows = rows.slice(places.start - groups.start * GROUP_SHARDS, len(places))
         shards = tuple(Shard(*values) for values in zip(*rows.to_pydict().values(), strict=True))
         if [shard.index for shard in shards] != list(range(places.start + 1, places.stop + 1)):
-            raise _broken(self._path, "its shards are not numbered 1, 2, ...")
+            raise _broken_error(self._path, "its shards are not numbered 1, 2, ...")
         return shards
 
 
-def _broken(path: Path, found: str) -> BrokenAtlasError:
+def _broken_error(path: Path, found: str) -> BrokenAtlasError:
     return BrokenAtlasError(f"{path} cannot be read.", found=found, hint="build into a new directory")

@@ -131,9 +131,9 @@ def json_rows(rows: pa.RecordBatchReader) -> Iterator[dict[str, object]]:
 def dump_json(value: object) -> bytes:
     """Return JSON in UTF-8 on one line; NaN and infinity, which JSON lacks, become null."""
     try:
-        return json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False).encode()
+        return json.dumps(value, ensure_ascii=False, default=_make_plain, allow_nan=False).encode()
     except ValueError:
-        return json.dumps(_without_nan(value), ensure_ascii=False, default=_plain).encode()
+        return json.dumps(_without_nan(value), ensure_ascii=False, default=_make_plain).encode()
 
 
 def _shortest(column: pa.Array) -> pa.Array:
@@ -248,7 +248,7 @@ def _cell(value: object) -> str:
     return dump_json(value).decode() if isinstance(value, (list, dict)) else str(value)
 
 
-def _plain(value: object) -> object:
+def _make_plain(value: object) -> object:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, bytes):

@@ -45,7 +45,7 @@ class LookupTables:
         return ProteinRows(self._root, files[0], self._read_index_metadata)
 
     def _read_index_metadata(self) -> dict[bytes, bytes]:
-        """Return what an index of names says of the footer of `proteins`; of both indexes, the one in use is read."""
+        """Return the metadata of an index of names, on the footer of `proteins`; of both, the one in use is read."""
         words: WordIndex | None = self.__dict__.get("words")
         return words.metadata() if words is not None else self.names.index.metadata()
 

@@ -202,7 +202,7 @@ class Store:
         return list(self.search(text).hits)
 
     def search(self, text: str) -> Search:
-        """Return what `find` finds, and what was not looked at where very many proteins fit."""
+        """Return the proteins of `find`, and a note on those that were not looked at where very many fit."""
         structures = find_structures(self.root, self.manifest, text)
         placed_rows = {row for accession in structures if (row := self._tables.names.row_of(accession)) is not None}
         most_groups = MOST_GROUPS_REMOTELY if isinstance(self.root, RemoteRoot) else MOST_GROUPS
@@ -221,7 +221,7 @@ class Store:
         return Search((Hit(row, accession, entry_name, gene, description, organism, MEMBER_FIT),), (match.note,))
 
     def suggest(self, text: str) -> str:
-        """Return what to try instead of a text that no protein is called: similar words, or similar ids."""
+        """Return a hint instead of a text that no protein is called: similar words, or similar ids."""
         similar = similar_words(self._tables.proteins, self._tables.words, text)
         words = [f"{' or '.join(near)} for {word}" for word, near in similar.items()]
         parts = [f"do you mean {', '.join(words)}?"] if words else []

@@ -22,12 +22,12 @@ IN_ASCII = str.maketrans("▁▂▃▄▅▆▇█─·…", "_.:-=+*#-,~")
 def printable(value: object) -> str:
     """Return a value as one line without control characters: a header may hold escape codes of a terminal."""
     text = _words(value)
-    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in text)
 
 
 def printable_lines(text: str) -> str:
     """Return a text of one or more lines without control characters but its line ends and tabs."""
-    return text if text.isprintable() else "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in "\n\t" else _escape(c) for c in text)
 
 
 @dataclass(frozen=True)
@@ -151,5 +151,5 @@ def _words(value: object) -> str:
     return str(value)
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode()

@@ -80,7 +80,7 @@ def first_line(error: BaseException) -> str:
 
 
 def describe_in_one_line(error: BaseException) -> str:
-    """Return what an error says on one line: of a fault what was expected and found and what to do, too."""
+    """Return the message of an error on one line: of a fault with its `expected`, `found` and `hint`."""
     if not isinstance(error, Fault):
         return first_line(error)
 

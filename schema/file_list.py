@@ -229,7 +229,7 @@ def divide(files: Iterable[TableFile]) -> tuple[FileList, dict[str, bytes]]:
 
 
 def _order(file: TableFile) -> tuple[int, str, str]:
-    """Return what files of a table are sorted by, so that the ranges of parts overlap as little as can be."""
+    """Return the key by which files of a table are sorted, so that the ranges of parts overlap as little as can be."""
     return -1 if file.first_sequence_id is None else file.first_sequence_id, file.first_key or "", file.path
 
 

@@ -77,7 +77,7 @@ class FooterParts:
 
     @classmethod
     def parse(cls, metadata: dict[bytes, bytes] | None, *, tail_sha256: str) -> Self | None:
-        """Return what the metadata of an index says of the file with this tail; None where it says nothing of it."""
+        """Return the parts in the metadata of an index, of the file with this tail; None where there are none."""
         try:
             parts = from_json(cls, json.loads((metadata or {})[METADATA_KEY]))
             is_within = parts.first_byte + parts.n_parts * parts.part_bytes <= parts.data_bytes

@@ -12,7 +12,7 @@ from attlas.schema.publish import file_sha256, publish_bytes
 
 
 def make_part_reader(paths: AtlasPaths) -> PartReader:
-    """Return what reads the list parts of an atlas in a directory."""
+    """Return the function that reads the list parts of an atlas in a directory."""
 
     def read(part: ListPart) -> bytes:
         path = paths.root / part.path

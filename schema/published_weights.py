@@ -24,7 +24,7 @@ FINE_TUNED = {
 
 
 def describe_weights(run: Run) -> str:
-    """Return what the weights of a run are known to be: `published NAME`, `altered NAME`, or `unknown`.
+    """Return the kind of the weights of a run: `published NAME`, `altered NAME`, or `unknown`.
 
     Altered are weights that are known to be, and those of a model that has the name of a published one but other
     bytes: fine-tuned, cut, or saved in another file. The shape of a model tells nothing: ESM-1b has that of ESM-2 650M.

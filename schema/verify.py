@@ -121,7 +121,7 @@ def _is_unfinished(paths: AtlasPaths, path: str) -> bool:
 
 
 def _unlisted_files(paths: AtlasPaths, manifest: Manifest) -> list[str]:
-    """Return what lies in the folders of tables and is in no list: Parquet files, links, pipes and devices.
+    """Return the paths in the folders of tables that are in no list: Parquet files, links, pipes and devices.
 
     Other files and folders are nobody's business: nothing reads them.
     """

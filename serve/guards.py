@@ -69,7 +69,7 @@ class Guard:
             leaving.cancel()
 
     def _hurry(self, send: Send) -> Send:
-        """Return a `send` that gives a client up which does not receive what it has asked for, or too slowly.
+        """Return a `send` that drops a client that receives too slowly, or not at all.
 
         What counts is the time in which the client is waited for, not that in which the answer is made.
         """

@@ -14,7 +14,7 @@ SUFFIXES = (".cif", ".mmcif", ".pdb", ".ent")
 
 
 def list_folder(folder: Path) -> list[Path]:
-    """Return what lies in a folder, by name. Raises InputError if it cannot be listed."""
+    """Return the paths in a folder, by name. Raises InputError if it cannot be listed."""
     try:
         return sorted(folder.iterdir())
     except OSError as error:

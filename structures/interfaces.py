@@ -63,7 +63,7 @@ def find_interfaces(file: StructureFile, *, max_atoms: int = MAX_ATOMS) -> Inter
             instead = "of the chains as deposited only" if is_small_enough else "not looked for"
             notes.append(f"{name} has {n_atoms:,} heavy atoms, more than {max_atoms:,}: interfaces {instead}")
 
-        for address, partner in _touching(copies):
+        for address, partner in _find_touching(copies):
             if address[0] in new_chains:
                 partners.setdefault(address, set()).add(partner)
 
@@ -115,7 +115,7 @@ def _n_atoms(copies: Sequence[_Copy]) -> int:
     return sum(sizes[id(copy.residues)] for copy in copies)
 
 
-def _touching(copies: Sequence[_Copy]) -> Iterator[tuple[Address, str]]:
+def _find_touching(copies: Sequence[_Copy]) -> Iterator[tuple[Address, str]]:
     """Yield each residue that touches another copy, with the name of that copy's chain; pairs may repeat."""
     import gemmi
 

@@ -137,7 +137,7 @@ def match_structure(file: StructureFile, accession: str, sequence: str, *, chain
 def match_chain(chain: ProteinChain, sequence: str) -> ChainMatch:
     """Align a chain to a sequence; what does not agree is left out of the alignment."""
     pairs = _align(sequence, chain.places)
-    begin, end = _agreeing(pairs, sequence, chain.places)
+    begin, end = _find_agreement(pairs, sequence, chain.places)
     return _chain_match(chain, sequence, pairs[begin:end], [*pairs[:begin], *pairs[end:]])
 
 
@@ -203,7 +203,7 @@ def _pairs(cigar: str) -> Iterator[tuple[int, int]]:
         place += n if character in "MD" else 0
 
 
-def _agreeing(pairs: Sequence[tuple[int, int]], sequence: str, places: Sequence[Place]) -> tuple[int, int]:
+def _find_agreement(pairs: Sequence[tuple[int, int]], sequence: str, places: Sequence[Place]) -> tuple[int, int]:
     """Return begin and end of the run of pairs with the highest score, which leaves out tags at either end."""
     best_score, best_begin, best_end = 0, 0, 0
     score = begin = 0

@@ -157,7 +157,7 @@ def _imports(node: ast.AST) -> Iterator[str]:
 
 
 def _imports_at_start(tree: ast.Module) -> Iterator[str]:
-    """Yield what runs when the module is imported: no function bodies, nothing under `if TYPE_CHECKING`."""
+    """Yield the imports that run with the module: none of function bodies, none under `if TYPE_CHECKING`."""
     for statement in tree.body:
         is_lazy = isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
         if not (is_lazy or _is_for_types(statement)):

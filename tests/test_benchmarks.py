@@ -203,7 +203,7 @@ def test_the_other_ways_of_transformers_reduce_nothing(
 def _reduced_by(
     way: throughput.Way, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return what the way reduces: attention received and head statistics of each layer of each protein."""
+    """Return the reductions of the way: attention received and head statistics of each layer of each protein."""
     from attlas.pipeline.attention import definitions as attention
 
     reductions = []

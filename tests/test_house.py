@@ -134,3 +134,8 @@ def test_tests_share_nothing_but_the_package_of_helpers() -> None:
 def test_the_quick_tier_is_what_is_not_slow() -> None:
     makefile = (ROOT / "Makefile").read_text()
     assert re.search(r'^check:.*\n(?:\t.*\n)*\t.*-m "not slow"', makefile, re.MULTILINE)
+
+
+def test_docstrings_name_the_thing_that_is_returned() -> None:
+    opening = re.compile(r'"""(?:Return|Yield) (?:what|which) .*')
+    assert [(path.name, line) for path in CODE for line in opening.findall(path.read_text())] == []

@@ -85,7 +85,7 @@ COLUMNS = tuple(dict.fromkeys((*CHECKED_COLUMNS, *NAME_COLUMNS)))
 
 
 def check_entry(entry: Entry, proteins: Proteins) -> Iterator[SourceFeature | SourceFamily | Rejected]:
-    """Yield what becomes of each record of an entry, in order; behind a match its families."""
+    """Yield the outcome of each record of an entry, in order: itself or its reject; behind a match its families."""
     if entry.n_records == 0:
         return
     about = find_protein(entry.accessions, entry.claim, proteins)
@@ -107,12 +107,12 @@ def find_protein(ids: Sequence[str], claim: SequenceClaim, proteins: Proteins) -
                 if form.fragment > 1 and accession == form.name:
                     detail = f"model {form.fragment} of AlphaFold counts residues from 1 again"
                     return ProteinOfEntry(accession, protein, Problem(Reason.FRAGMENT, detail))
-                return _checked(protein, claim)
+                return _check_claims(protein, claim)
 
     name = forms[0].name
     versioned = VERSIONED.fullmatch(name)
     if versioned and (protein := proteins.by_accession.get(versioned[1])):
-        return _checked(protein, claim, SequenceClaim(version=int(versioned[2])))
+        return _check_claims(protein, claim, SequenceClaim(version=int(versioned[2])))
     return _find_by_other_names(ids[0] if ids else "", name, claim, proteins)
 
 
@@ -121,7 +121,7 @@ def _find_by_other_names(id: str, name: str, claim: SequenceClaim, proteins: Pro
     resolution = resolve_id(proteins.names, id)
     accessions = resolution.candidates or [proteins.names.value(row, "accession") for row in resolution.rows]
     if len(resolution.rows) == 1:
-        return _checked(proteins.by_accession[accessions[0]], claim)
+        return _check_claims(proteins.by_accession[accessions[0]], claim)
 
     if accessions:
         names = ", ".join(accessions[:N_OFFENDERS_SHOWN])
@@ -135,7 +135,7 @@ def _find_by_other_names(id: str, name: str, claim: SequenceClaim, proteins: Pro
     return ProteinOfEntry(name, None, problem)
 
 
-def _checked(protein: StoredProtein, *claims: SequenceClaim) -> ProteinOfEntry:
+def _check_claims(protein: StoredProtein, *claims: SequenceClaim) -> ProteinOfEntry:
     """Return a protein with what makes it unusable: it was not computed, or the source has another sequence."""
     problem = check_computed(protein)
     for claim in claims:
@@ -150,7 +150,7 @@ def _check_feature(feature: FeatureRecord, about: ProteinOfEntry) -> Iterator[So
         problem = _feature_problem(feature, protein.sequence)
     if problem is not None or protein is None:
         record = Record(about.accession, feature.type, feature.begin, feature.end, feature.description, feature.line)
-        yield _rejected(problem, record)
+        yield _reject(problem, record)
         return
 
     yield SourceFeature(
@@ -171,11 +171,11 @@ def _check_family(family: FamilyRecord, about: ProteinOfEntry) -> SourceFamily |
     problem = family.problem or about.problem or (None if family.family else Problem(Reason.NO_FAMILY))
     if problem is not None or about.protein is None:
         record = Record(about.accession, family.database, description=family.family, line=family.line)
-        return _rejected(problem, record)
+        return _reject(problem, record)
     return _family_row(family, about.accession, about.protein, is_of_match=False)
 
 
-def _rejected(problem: Problem | None, record: Record) -> Rejected:
+def _reject(problem: Problem | None, record: Record) -> Rejected:
     problem = problem or Problem(Reason.UNKNOWN_ID)
     return Rejected(problem.reason, record, problem.detail)
 
@@ -187,7 +187,7 @@ def _family_row(family: FamilyRecord, accession: str, protein: StoredProtein, *,
 
 
 def _feature_problem(feature: FeatureRecord, sequence: str) -> Problem | None:
-    """Return what is wrong with the type or the positions of a feature; its protein is the stored one."""
+    """Return the problem of the type or the positions of a feature, if any; its protein is the stored one."""
     isoform = feature.isoform or next(
         (match[1] for text in (feature.begin, feature.end) if (match := _ISOFORM_POSITION.fullmatch(text))), None
     )

@@ -73,7 +73,7 @@ def eco_codes(*texts: str | None) -> str | None:
     return "; ".join(codes) or None
 
 
-def described(
+def describe_feature(
     note: str | None,
     *,
     ligand: str | None = None,
@@ -83,10 +83,10 @@ def described(
 ) -> str:
     """Return one description: for a binding site the ligand comes first, such as `Zn(2+) 1; catalytic`."""
     ligand_with_label = " ".join(text for text in (ligand, label) if text)
-    return joined([ligand_with_label, ligand_note, f"part {part}" if part else None, note])
+    return join_texts([ligand_with_label, ligand_note, f"part {part}" if part else None, note])
 
 
-def joined(texts: Iterable[str | None]) -> str:
+def join_texts(texts: Iterable[str | None]) -> str:
     """Return the texts that are not blank, with single blanks within, separated by `; `."""
     clean = (" ".join(text.split()) for text in texts if text)
     return "; ".join(text for text in clean if text)

@@ -22,7 +22,7 @@ TABLES = tuple(table for table in tables_added_by("annotate") if table is not ME
 """The tables that annotation adds to; members of clusters are no rows of proteins (`members/`)."""
 
 
-def _empty(table: Table) -> pa.Table:
+def _make_empty(table: Table) -> pa.Table:
     return table.schema(0).empty_table()
 
 
@@ -30,12 +30,12 @@ def _empty(table: Table) -> pa.Table:
 class AnnotationRows:
     """Rows of each of TABLES, in a field of its name, sorted as they are stored."""
 
-    features: pa.Table = field(default_factory=lambda: _empty(FEATURES))
-    families: pa.Table = field(default_factory=lambda: _empty(FAMILIES))
-    coordinates: pa.Table = field(default_factory=lambda: _empty(COORDINATES))
-    partner_contacts: pa.Table = field(default_factory=lambda: _empty(PARTNER_CONTACTS))
-    tracks: pa.Table = field(default_factory=lambda: _empty(TRACKS))
-    variants: pa.Table = field(default_factory=lambda: _empty(VARIANTS))
+    features: pa.Table = field(default_factory=lambda: _make_empty(FEATURES))
+    families: pa.Table = field(default_factory=lambda: _make_empty(FAMILIES))
+    coordinates: pa.Table = field(default_factory=lambda: _make_empty(COORDINATES))
+    partner_contacts: pa.Table = field(default_factory=lambda: _make_empty(PARTNER_CONTACTS))
+    tracks: pa.Table = field(default_factory=lambda: _make_empty(TRACKS))
+    variants: pa.Table = field(default_factory=lambda: _make_empty(VARIANTS))
 
     def filled(self) -> Iterator[tuple[Table, pa.Table]]:
         """Yield the tables that have a row, with their rows."""
@@ -59,12 +59,12 @@ def concatenate(parts: Iterable[AnnotationRows]) -> AnnotationRows:
     """Return the rows of several files as those of one source."""
     parts = list(parts)
     return AnnotationRows(
-        features=_sorted(FEATURES, [part.features for part in parts]),
-        families=_sorted(FAMILIES, [part.families for part in parts]),
-        coordinates=_sorted(COORDINATES, [part.coordinates for part in parts]),
-        partner_contacts=_sorted(PARTNER_CONTACTS, [part.partner_contacts for part in parts]),
-        tracks=_sorted(TRACKS, [part.tracks for part in parts]),
-        variants=_sorted(VARIANTS, [part.variants for part in parts]),
+        features=_sort(FEATURES, [part.features for part in parts]),
+        families=_sort(FAMILIES, [part.families for part in parts]),
+        coordinates=_sort(COORDINATES, [part.coordinates for part in parts]),
+        partner_contacts=_sort(PARTNER_CONTACTS, [part.partner_contacts for part in parts]),
+        tracks=_sort(TRACKS, [part.tracks for part in parts]),
+        variants=_sort(VARIANTS, [part.variants for part in parts]),
     )
 
 
@@ -72,7 +72,7 @@ def as_stored(table: Table, rows: pa.Table, *, source: str) -> pa.Table:
     """Return rows that lack their source in the columns and the order of the table."""
     schema = table.schema(0)
     with_source = rows.append_column("source", pa.repeat(source, rows.num_rows))
-    return _sorted(table, [with_source.select(schema.names).cast(schema)])
+    return _sort(table, [with_source.select(schema.names).cast(schema)])
 
 
 def counts_of(rows: pa.Table, column: str) -> dict[str, int]:
@@ -81,6 +81,6 @@ def counts_of(rows: pa.Table, column: str) -> dict[str, int]:
     return dict(sorted(counts, key=lambda pair: (-pair[1], pair[0])))
 
 
-def _sorted(table: Table, parts: list[pa.Table]) -> pa.Table:
-    rows = pa.concat_tables([_empty(table), *parts])
+def _sort(table: Table, parts: list[pa.Table]) -> pa.Table:
+    rows = pa.concat_tables([_make_empty(table), *parts])
     return rows.sort_by([(name, "ascending") for name in table.sort])

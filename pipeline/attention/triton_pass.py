@@ -154,7 +154,7 @@ def reduce_triton(inputs: LayerInputs, *, theta: float, products: str = PLAIN) -
 
 
 def _read_switches(inputs: LayerInputs, *, products: str) -> Switches:
-    """Return what the kernels do for these numbers added to the scores, and for key heads that are shared.
+    """Return the switches of the kernels for these numbers added to the scores, and for key heads that are shared.
 
     Raises:
         ValueError: the numbers are no `OffsetScores`, or do not reach the longest sequence.

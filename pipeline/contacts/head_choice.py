@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from attlas.intake.files import read_file
 from attlas.schema import InputError, Run
 from attlas.schema.json_file import IllTypedError, from_json, json_bytes
 from attlas.schema.publish import publish_bytes
@@ -109,14 +110,12 @@ def spell_heads(heads: Sequence[Head]) -> str:
 
 def _read_file(path: Path) -> HeadChoice:
     """Return the choice in a JSON file. Raises InputError."""
+    file = read_file(
+        path, expected="a file that `attlas contacts DIR --choose-heads FILE` wrote, or heads such as 5-3,4-17"
+    )
+    text = file.text  # a fault of the text is not one of its JSON
     try:
-        return _parse(path.read_bytes())
-    except OSError as error:
-        raise InputError(
-            f"The choice of heads {path} cannot be read.",
-            expected="a file that `attlas contacts DIR --choose-heads FILE` wrote, or heads such as 5-3,4-17",
-            found=error.strerror or str(error),
-        ) from error
+        return _parse(text)
     except ValueError as error:
         raise InputError(
             f"{path} is no choice of heads.",
@@ -125,12 +124,12 @@ def _read_file(path: Path) -> HeadChoice:
         ) from error
 
 
-def _parse(data: bytes) -> HeadChoice:
-    """Return the choice in the bytes of a file. Raises ValueError."""
+def _parse(text: str) -> HeadChoice:
+    """Return the choice in the text of a file. Raises ValueError."""
     import json
 
     try:
-        values = json.loads(data)
+        values = json.loads(text)
     except RecursionError as error:
         raise ValueError("brackets nested too deep") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:

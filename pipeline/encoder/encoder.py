@@ -197,7 +197,7 @@ class Encoder:
         return self._run(forward, partial(self._run_pack, inputs, forward), add_hidden, hidden_layers)
 
     def make_input(self, sequence: str) -> TokenInput:
-        """Return what the model reads of a sequence: its tokens, between one before and one after it."""
+        """Return the tokens of a sequence as the model reads them, between one before and one after it."""
         ids = self.vocabulary.framed_ids(sequence, filler=self.filler)
         # A filler in place of a begin token has no position: that of the first residue is the first.
         n_hidden = int(self.hidden_ends[0])

@@ -103,7 +103,7 @@ class Forward:
         self.heads.append(layer.heads)
 
     def _find_added(self, bias: Tensor | None, window: int | None) -> OffsetScores | None:
-        """Return what is added to the scores of a layer, None where it is nothing, as in ESM-2."""
+        """Return the numbers that are added to the scores of a layer, None where there are none, as in ESM-2."""
         if bias is None and window is None and not any(self.hidden_ends):
             return None
         return OffsetScores(bias, window, *self.hidden_ends)

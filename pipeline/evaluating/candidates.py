@@ -180,7 +180,7 @@ def _list_sites(protein: LabelledProtein) -> str:
 
 
 def _split_odds(blocks: dict[str, NDArray[np.float32]], choice: ChosenPredictor) -> dict[str, NDArray[np.float64]]:
-    """Return what each kind of columns adds to the log odds of an average residue that was fitted on, (N,) by kind."""
+    """Return the contribution of each kind of columns to the log odds of an average fitted residue, (N,) by kind."""
     columns = np.concatenate(list(blocks.values()), axis=1)
     parts = {}
     begin = 0

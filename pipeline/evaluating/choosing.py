@@ -37,7 +37,7 @@ class FittedPredictor:
 
     @property
     def predictor(self) -> Predictor:
-        """Return which columns are fitted."""
+        """Return the predictor, which says the columns that are fitted."""
         return self.fitter.predictor
 
     def score(self, place: int) -> Floats:

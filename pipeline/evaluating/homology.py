@@ -21,7 +21,7 @@ def transfer(
     hits: Sequence[HomologyHit],
     is_donor: Callable[[int], bool],
 ) -> NDArray[np.float32]:
-    """Return what homology gives each residue of a protein, (N, 3), in the order of COLUMNS.
+    """Return the columns that homology gives each residue of a protein, (N, 3), in the order of COLUMNS.
 
     Args:
         place: of the protein.

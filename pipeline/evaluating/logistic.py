@@ -46,7 +46,7 @@ class LogisticModel:
         return np.asarray(columns @ weights + (self.intercept - self.scaling.mean @ weights), np.float64)
 
     def find_contribution(self, columns: NDArray[np.floating], part: slice) -> Floats:
-        """Return what some columns add to the log odds of an average row that was fitted, (N,)."""
+        """Return the contribution of some columns to the log odds of an average row that was fitted, (N,)."""
         standard = (columns[:, part] - self.scaling.mean[part]) / self.scaling.deviation[part]
         return np.asarray(standard @ self.coefficients[part], np.float64)
 

@@ -99,7 +99,7 @@ def _average(scored: ScoredSet, seed: int, n_draws: int) -> tuple[PredictorResul
 
 
 def _compare(scored: ScoredSet, seed: int, n_draws: int) -> tuple[ComparisonResult, ...]:
-    """Return what every addition changes; average precision and F1 are families of tests of their own."""
+    """Return the change by every addition; average precision and F1 are families of tests of their own."""
     comparisons = list_comparisons()
     pairs = [(comparison.extended.name, comparison.baseline.name) for comparison in comparisons]
     precision = np.array([scored.average_precision(name) - scored.average_precision(base) for name, base in pairs])

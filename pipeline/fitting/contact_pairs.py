@@ -44,7 +44,7 @@ class AllPairs:
 
     @property
     def is_long(self) -> NDArray[np.bool_]:
-        """Return which pairs are of long range, 24 or more apart, (Q,)."""
+        """Return the mask of the pairs of long range, 24 or more apart, (Q,)."""
         return np.asarray(self.j - self.i >= LONG)
 
 

@@ -35,7 +35,7 @@ class ContactTask:
         return [len(sequence.sequence) for sequence in self.sequences]
 
     def select(self, places: slice) -> "ContactTask":
-        """Return what is fitted of consecutive sequences."""
+        """Return the task of consecutive sequences."""
         return ContactTask(
             self.sequences[places], self.samples[places], self.folds[places], self.groups[places], self.n_folds
         )
@@ -136,7 +136,7 @@ def predict_pair_shard_bytes(task: ContactTask, shape: Shape) -> int:
 
 
 def prepare_contact_probes(paths: AtlasPaths, manifest: Manifest, plan: Plan, settings: FitSettings) -> ContactProbes:
-    """Return what is fitted to the contacts of an atlas.
+    """Return the sequences, sampled pairs, folds and control for probes of contacts.
 
     Raises:
         InputError: there are no structures, or too few families with one.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from attlas.pipeline.fitting.label_sets import Labelled
+from attlas.pipeline.fitting.label_sets import LabelledSequences
 from attlas.schema import InputError
 
 N_FOLDS = 5
@@ -87,7 +87,7 @@ def assign_folds(
     return folds[groups]
 
 
-def count_labelled(labelled: Labelled) -> NDArray[np.float64]:
+def count_labelled(labelled: LabelledSequences) -> NDArray[np.float64]:
     """Return the labelled residues of each label on each sequence, (n, labels); for a track, residues with a number."""
     columns = [(place, row) for place, labels in enumerate(labelled.sets) for row in range(len(labels.labels))]
     counts = np.zeros((len(labelled.sequences), len(columns)))

@@ -66,14 +66,14 @@ class FitSequence(AtlasSequence):
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledSequences:
     """The sets of labels and the sequences on which they count."""
 
     sets: tuple[LabelSet, ...]
     sequences: tuple[FitSequence, ...]
 
 
-def read_labelled(paths: AtlasPaths, manifest: Manifest, names: Sequence[str] | None) -> Labelled:
+def read_labelled(paths: AtlasPaths, manifest: Manifest, names: Sequence[str] | None) -> LabelledSequences:
     """Return the labels of an atlas and the sequences that count for them, in order of `sequence_id`.
 
     Args:
@@ -101,7 +101,7 @@ def read_labelled(paths: AtlasPaths, manifest: Manifest, names: Sequence[str] | 
     sequences = [
         FitSequence(sequence_id, *proteins[sequence_id], dict(values[sequence_id])) for sequence_id in sorted(values)
     ]
-    return Labelled(tuple(sets), tuple(sequences))
+    return LabelledSequences(tuple(sets), tuple(sequences))
 
 
 def group_labels(labels: Iterable[str]) -> list[LabelSet]:
@@ -180,7 +180,7 @@ def _read_feature_values(
 
 
 def _count_residues(rows: NDArray[np.bool_], labels: LabelSet, shown: NDArray[np.int64] | None) -> NDArray[np.bool_]:
-    """Return which residues of an annotated protein count for a set of labels, (N,); rows (M, N) are the labels.
+    """Return the mask of an annotated protein's residues that count for a set of labels, (N,); rows (M, N): the labels.
 
     Of secondary structure those from the first to the last element: what lies beyond them no structure shows. Of an
     interface those with coordinates. Of all other types every residue.

@@ -126,7 +126,7 @@ def estimate_mean(values: Sequence[float], blocks: Integers, n_blocks: int) -> J
 
 
 def apply_thresholds(scores: Floats, inner: Floats, is_labelled: Bools, folds: Integers) -> Bools:
-    """Return which residues are predicted, (N,), at the threshold of the highest F1 on the training folds of each."""
+    """Return the mask of predicted residues, (N,), at the threshold of the highest F1 on the training folds of each."""
     is_predicted = np.zeros(len(scores), bool)
     for fold in range(len(inner)):
         is_training = folds != fold

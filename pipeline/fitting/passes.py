@@ -23,7 +23,7 @@ from attlas.pipeline.fitting.scores import FoldWeights
 from attlas.pipeline.fitting.shard_task import FitTask
 from attlas.pipeline.fitting.sums import SetSums, multiply
 from attlas.pipeline.fitting.task import FitTargets
-from attlas.pipeline.fitting.task_arrays import read_task, write_task
+from attlas.pipeline.fitting.task_arrays import make_task_arrays, read_task
 
 
 def name_input(index: int) -> str:
@@ -41,7 +41,7 @@ def save_inputs(saved: SavedArrays, task: FitTargets, shards: FoldShards) -> Non
     for shard in shards.shards:
         if not saved.has(name_input(shard.index)):
             places, _ = shards.find(shard.index)
-            saved.write(name_input(shard.index), write_task(task.select(places)))
+            saved.write(name_input(shard.index), make_task_arrays(task.select(places)))
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _copy_places(residues: NDArray[np.int64], device: torch.device) -> Tensor:
 
 
 def _stack_counted(task: FitTargets, pack: slice) -> NDArray[np.bool_]:
-    """Return which residues of a pack count for each set, (S, N)."""
+    """Return the mask of a pack's residues that count for each set, (S, N)."""
     columns = []
     for sequence in task.sequences[pack]:
         is_counted = np.zeros((len(task.n_labels), len(sequence.sequence)), bool)

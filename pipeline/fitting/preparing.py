@@ -81,7 +81,7 @@ class PreparedFit:
 
 
 def prepare_fit(paths: AtlasPaths, manifest: Manifest, plan: Plan, settings: FitSettings) -> PreparedFit:
-    """Return what is fitted to an atlas by the settings.
+    """Return the probes of residues and contacts that the settings ask for, with their shards.
 
     Raises:
         InputError: a label is not in the atlas, no label has enough families, or there are no families.

@@ -11,7 +11,7 @@ from attlas.pipeline.fitting.fold_shards import FoldShards, cut_fold_shards
 from attlas.pipeline.fitting.folds import assign_folds, count_labelled
 from attlas.pipeline.fitting.grouping import Grouping, group_labelled
 from attlas.pipeline.fitting.inputs import Shape
-from attlas.pipeline.fitting.label_sets import Labelled, LabelSet, SetValues, read_labelled
+from attlas.pipeline.fitting.label_sets import LabelledSequences, LabelSet, SetValues, read_labelled
 from attlas.pipeline.fitting.memory import predict_shard_bytes_of_fit, predict_sum_bytes
 from attlas.pipeline.fitting.settings import FEWEST_GROUPS_PER_FOLD, FitSettings
 from attlas.pipeline.fitting.task import FitTargets
@@ -62,7 +62,7 @@ class ResidueProbes:
 def prepare_residue_probes(
     paths: AtlasPaths, manifest: Manifest, names: Sequence[str] | None, settings: FitSettings
 ) -> ResidueProbes:
-    """Return what is fitted to labels of an atlas; None as names takes every type of feature.
+    """Return the sequences, folds and targets for probes of labels; None as names takes every type of feature.
 
     Raises:
         InputError: a label is not in the atlas, no label has enough families, or there are no families.
@@ -78,13 +78,13 @@ def prepare_residue_probes(
 
 
 def make_residue_probes(
-    labelled: Labelled,
+    labelled: LabelledSequences,
     groups: NDArray[np.int64],
     grouping: Grouping,
     left_out: tuple[str, ...],
     settings: FitSettings,
 ) -> ResidueProbes:
-    """Return what is fitted: the sequences in order of fold, with their targets."""
+    """Return the probes: the sequences in order of fold, with their targets."""
     _, groups = np.unique(groups, return_inverse=True)
     folds = assign_folds(groups, count_labelled(labelled), n_folds=settings.n_folds, seed=settings.seed)
     sequences = labelled.sequences
@@ -112,8 +112,8 @@ def make_residue_probes(
 
 
 def drop_rare(
-    labelled: Labelled, groups: NDArray[np.int64], *, n_folds: int
-) -> tuple[Labelled, NDArray[np.int64], tuple[str, ...]]:
+    labelled: LabelledSequences, groups: NDArray[np.int64], *, n_folds: int
+) -> tuple[LabelledSequences, NDArray[np.int64], tuple[str, ...]]:
     """Return the labels that enough families have, with the sequences and groups on which they count.
 
     Returns:
@@ -147,10 +147,10 @@ def drop_rare(
         if values:
             sequences.append(replace(sequence, sets=values))
             places.append(i)
-    return Labelled(tuple(sets), tuple(sequences)), groups[places], tuple(left_out)
+    return LabelledSequences(tuple(sets), tuple(sequences)), groups[places], tuple(left_out)
 
 
-def _has_others(labelled: Labelled, place: int, row: int) -> bool:
+def _has_others(labelled: LabelledSequences, place: int, row: int) -> bool:
     """Return whether a residue that counts is without a label."""
     counted = (sequence.sets[place] for sequence in labelled.sequences if place in sequence.sets)
     return any((values.values[row, values.is_counted] == 0).any() for values in counted)

@@ -38,7 +38,7 @@ class FitTargets:
         return [len(sequence.sequence) for sequence in self.sequences]
 
     def select(self, places: slice) -> "FitTargets":
-        """Return what is fitted of consecutive sequences."""
+        """Return the targets of consecutive sequences."""
         return FitTargets(self.sequences[places], self.targets[places], self.folds[places], self.n_labels, self.n_folds)
 
     def count_residues(self, place: int) -> int:

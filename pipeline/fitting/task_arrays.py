@@ -14,8 +14,8 @@ from attlas.pipeline.fitting.saved_arrays import Arrays, ReadArray, read_letters
 from attlas.pipeline.fitting.task import FitTargets
 
 
-def write_task(task: FitTargets) -> Arrays:
-    """Return what is fitted of some sequences as arrays."""
+def make_task_arrays(task: FitTargets) -> Arrays:
+    """Return the targets of some sequences as arrays."""
     arrays: dict[str, NDArray[np.generic]] = {
         "letters": write_letters([sequence.sequence for sequence in task.sequences]),
         "sequence_ids": np.array([sequence.sequence_id for sequence in task.sequences]),  # (P,)
@@ -36,7 +36,7 @@ def write_task(task: FitTargets) -> Arrays:
 
 
 def read_task(read: ReadArray) -> FitTargets:
-    """Return the sequences that `write_task` wrote; their proteins are not among it."""
+    """Return the sequences of `make_task_arrays`; their proteins are not among it."""
     sequences = read_letters(read("letters"))
     n_labels = tuple(read("n_labels").tolist())
 

@@ -163,7 +163,7 @@ def _complete_settings(paths: AtlasPaths, manifest: Manifest, plan: Plan, settin
 def _describe(
     paths: AtlasPaths, manifest: Manifest, heads_task: JudgeHeads, fused_task: JudgeFusedHeads
 ) -> AddedInterfaces:
-    """Return what was judged, counted."""
+    """Return the numbers of pairs, groups, homodimers and swapped pairs that were judged."""
     pairs = heads_task.pairs
     receipts = read_finished_receipts(paths, heads_task.shards, heads_task)
     return AddedInterfaces(

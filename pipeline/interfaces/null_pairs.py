@@ -128,7 +128,7 @@ class ComputeNulls(ComputePairs):
         return nulls
 
     def choose_reduction(self, encoder: Encoder, plan: Plan) -> PairReduction:
-        """Return what is kept of the attention on every input: the numbers of heads, no links and no contacts."""
+        """Return the reduction of the attention on every input: the numbers of heads, no links and no contacts."""
         return PairReduction(plan.run.edge_theta, NO_LINKS, self.per_residue, contact_head=None, fused_heads=None)
 
     def make_rows(self, plan: Plan, sequences: list[PairOfSequences], results: list[PairAttention | None]) -> ShardRows:

@@ -58,7 +58,7 @@ class Vocabulary:
 
     @property
     def last_stand_in(self) -> str:
-        """Return what a letter without a token would be read as at last, in the words of a reason to skip."""
+        """Return the last stand-in for a letter without a token, in the words of a reason to skip."""
         return "unknown residues"
 
     def token_ids(self, sequence: str) -> NDArray[np.int64]:

@@ -106,7 +106,7 @@ class _Encoding:
 
 
 def _read_pieces(tokenizer: Any, sequence: str) -> _Encoding:
-    """Return what a tokenizer makes of a sequence. Raises EnvironmentFault where it fails."""
+    """Return the tokens that a tokenizer makes of a sequence. Raises EnvironmentFault where it fails."""
     with quiet():
         try:
             encoding = tokenizer(sequence, return_offsets_mapping=True, return_special_tokens_mask=True)

@@ -99,7 +99,7 @@ def turn_attention(attention: JoinedAttention, joined: JoinedInput, order: Order
 
 
 def combine_orders(by_order: Mapping[Order, TurnedAttention]) -> FormAttention:
-    """Return what is kept of a pair in one form, of one order or both."""
+    """Return the kept attention of a pair in one form, of one order or both."""
     turned = list(by_order.values())
     heads: dict[str, NDArray[np.float32]] = {order: attention.heads for order, attention in by_order.items()}
     if len(turned) > 1:

@@ -111,7 +111,7 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
         return [pair for pair in self._read_pairs(paths, shard) if begin <= pair.pair.pair_id < end]
 
     def compute(self, encoder: Encoder, plan: Plan, sequences: list[PairOfSequences]) -> list[PairAttention | None]:
-        """Return what is kept of each pair, None if its attention is not finite. Raises as `PassTask.compute`."""
+        """Return the kept attention of each pair, None if it is not finite. Raises as `PassTask.compute`."""
         refuse_unsupported_forms(encoder, self.forms)
         settings = self.choose_reduction(encoder, plan)
         inputs = self._make_inputs(encoder, sequences)
@@ -158,7 +158,7 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
         )
 
     def choose_reduction(self, encoder: Encoder, plan: Plan) -> PairReduction:
-        """Return what is kept of the attention on every input."""
+        """Return the reduction of the attention on every input."""
         has_contact_head = getattr(encoder.model, "contact_head", None) is not None
         contact_head: ContactHead | None = find_contact_head(encoder) if has_contact_head else None
         fused_heads = None if self.heads is None else make_mean(encoder, self.heads)
@@ -188,7 +188,7 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
         ]
 
     def _keep(self, results: Sequence[tuple[PairInput, JoinedAttention | None]]) -> PairAttention | None:
-        """Return what is kept of one pair, from the attention on each of its inputs."""
+        """Return the kept attention of one pair, from that on each of its inputs."""
         turned: dict[Form, dict[Order, TurnedAttention]] = {form: {} for form in self.forms}
         for pair_input, attention in results:
             if attention is not None:

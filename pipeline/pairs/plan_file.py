@@ -73,7 +73,7 @@ def read_pair_shards(path: Path) -> list[Shard]:
         values = json.loads((pq.read_schema(path).metadata or {})[_SHARDS_KEY])
         return [Shard(**shard) for shard in values]
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
-        raise _broken(path, error) from error
+        raise _broken_error(path, error) from error
 
 
 def read_shard_pairs(path: Path, index: int) -> list[PairOfSequences]:
@@ -82,7 +82,7 @@ def read_shard_pairs(path: Path, index: int) -> list[PairOfSequences]:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             rows = file.read_row_group(index - 1, use_threads=False).to_pylist()
     except (OSError, pa.ArrowException, ValueError, IndexError) as error:
-        raise _broken(path, error) from error
+        raise _broken_error(path, error) from error
     return [_read_pair(row) for row in rows]
 
 
@@ -120,7 +120,7 @@ def _read_pair(row: dict[str, object]) -> PairOfSequences:
     return PairOfSequences(pair, sequences)
 
 
-def _broken(path: Path, error: Exception) -> BrokenAtlasError:
+def _broken_error(path: Path, error: Exception) -> BrokenAtlasError:
     return BrokenAtlasError(
         f"{path} cannot be read.", found=f"{error!r}"[:300], hint="run the same `attlas pairs` again: it plans anew"
     )

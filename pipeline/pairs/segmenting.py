@@ -47,7 +47,7 @@ def turn_segments(weights: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _mark_segments(joined: JoinedInput) -> Tensor:
-    """Return which token is in which segment, 1 or 0, (T, 20) float64."""
+    """Return the membership of tokens in segments, 1 or 0, (T, 20) float64."""
     membership = torch.zeros(len(joined), N_PAIR_SEGMENTS, dtype=torch.float64)
     for chain, tokens in enumerate(joined.chains):
         for number, part in enumerate(cut_segments(tokens.stop - tokens.start)):

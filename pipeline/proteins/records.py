@@ -163,7 +163,7 @@ def read_sequence(body: bytes, block: RecordBlock, *, line: int, max_length: int
 
 
 def count_letters(sequences: list[bytes]) -> LetterCounts:
-    """Return what tells whether sequences are of nucleotides."""
+    """Return the counts of letters that tell whether sequences are of nucleotides."""
     n_letters = sum(map(len, sequences))
     max_rare = 1 - _NUCLEOTIDE_SHARE
     if any(len(letters.translate(None, _NUCLEOTIDES)) > max_rare * len(letters) for letters in sequences):

@@ -19,7 +19,7 @@ class Spool:
 
     @contextmanager
     def filling(self) -> "Iterator[_Filler]":
-        """Yield what tables are added to. Raises EnvironmentFault if the file cannot be written."""
+        """Yield the filler to which tables are added. Raises EnvironmentFault if the file cannot be written."""
         if self._path is None:
             yield _Filler(None, self._tables)
             return

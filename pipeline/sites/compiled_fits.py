@@ -31,7 +31,7 @@ _NO_NAN = {"nnan", "nsz", "reassoc"}
 
 @njit(error_model="numpy")
 def _split_points(x):
-    """Return what the free lines of every split depend on beside y: five arrays (K,).
+    """Return the means, sums of squares and variance of the free lines of every split, without y: five arrays (K,).
 
     Split k has the points 0 ... k - 1 as its head and k ... N - 1 as its tail. Of each the mean of x and its centred
     sum of squares, infinite for a single point, which has no slope; and var(g) at the knot x[k].

@@ -85,7 +85,7 @@ def add_vectors(
 
 
 def make_build_vectors(settings: VectorSettings, plan: Plan) -> EmbedProteins:
-    """Return what pools the hidden states of a build while it runs.
+    """Return the task that pools the hidden states of a build while it runs.
 
     Raises:
         InputError: as `add_vectors`.

@@ -59,7 +59,7 @@ class WorkerReport:
 
 @contextmanager
 def describe_needs(root: Path, *, device: str, largest: Shard, task: "ShardTask") -> Iterator[WorkerNeeds]:
-    """Yield what workers must have; meanwhile the directory holds a note by which they recognise it.
+    """Yield the needs of workers; meanwhile the directory holds a note by which they recognise it.
 
     A task with `is_detached` stores what it computes elsewhere, and its workers need not see the directory.
 

@@ -76,12 +76,12 @@ def stale_notes(atlas: Store, names: Iterable[str]) -> list[str]:
 
 def document_answer(bound_question: BoundQuestion, atlas: Store, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
     """Return the rows of an answer; their schema holds question, parameters, provenance and the docs of the columns."""
-    schema = _documented(rows.schema, bound_question, atlas)
+    schema = _document(rows.schema, bound_question, atlas)
     batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in rows)
     return pa.RecordBatchReader.from_batches(schema, batches)
 
 
-def _documented(schema: pa.Schema, bound_question: BoundQuestion, atlas: Store) -> pa.Schema:
+def _document(schema: pa.Schema, bound_question: BoundQuestion, atlas: Store) -> pa.Schema:
     """Return the schema of an answer with what each column means, the question, its parameters and the provenance."""
     question = bound_question.question
     docs = column_docs(question, schema.names)

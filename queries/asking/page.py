@@ -103,13 +103,13 @@ def _section(question: Question, atlas: Store | None) -> Iterator[str]:
     words = " ".join(["attlas ask demo-atlas", question.name, question.example]).strip()
     yield f"```console\n$ {words}\n```"
     if question.needs:
-        yield f"Needs {_named(question.needs)}: `{question.command}` first. The atlas of `make demo` has none.\n"
+        yield f"Needs {_list_names(question.needs)}: `{question.command}` first. The atlas of `make demo` has none.\n"
     elif atlas is not None:
         yield f"{ANSWER}\n{_example_answer(question, atlas)}\n```"
 
     yield ""
     yield from (f"- `{name}`: {doc}" for name, doc in question.columns)
-    yield f"\nOne row per {_named(question.grain)}. Source: {question.source}\n"
+    yield f"\nOne row per {_list_names(question.grain)}. Source: {question.source}\n"
     if question.functions:
         yield f"Functions: {', '.join(f'[{f.name}]({FUNCTIONS}#{f.name})' for f in question.functions)}.\n"
 
@@ -123,7 +123,7 @@ def _function(function: Function) -> str:
     return f"{head}\n{function.returns}{notes}{source}\n\n```sql\n{function.sql}\n```\n"
 
 
-def _named(names: tuple[str, ...]) -> str:
+def _list_names(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 

@@ -12,9 +12,11 @@ one has none. `decomposes: sum` says that the question can be asked of parts of 
 import re
 from pathlib import Path
 
+from attlas.intake.files import read_file
+from attlas.intake.text import numbered_lines
 from attlas.queries.asking.parameters import TYPES, Parameter
 from attlas.queries.asking.question import Question
-from attlas.schema import ADDED_TABLES, QuestionError
+from attlas.schema import ADDED_TABLES, InputError, QuestionError
 
 FIELDS = (
     "title",
@@ -50,10 +52,10 @@ def read_question(path: Path) -> Question:
         QuestionError: the file cannot be read, or its header is not as the docstring of this module says.
     """
     try:
-        # Not `splitlines`: what else it takes for the end of a line may stand in a text.
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise QuestionError(f"The question {path} cannot be read.", found=str(error)) from error
+        file = read_file(path, expected="a question: a file of SQL with a header")
+        lines = [line for _, line in numbered_lines(file.text)]
+    except InputError as error:
+        raise QuestionError(error.what, expected=error.expected, found=error.found, hint=error.hint) from error
 
     n_header = next((i for i, line in enumerate(lines) if not line.startswith("--")), len(lines))
     texts, entries = _read_header(path, lines[:n_header])
@@ -62,7 +64,7 @@ def read_question(path: Path) -> Question:
         raise QuestionError(f"The header of {path} lacks fields.", expected=", ".join(FIELDS), offenders=missing)
 
     return Question(
-        name=path.stem,
+        name=Path(file.plain_name).stem,
         title=texts["title"],
         topic=texts["topic"],
         answers=texts["answers"],

@@ -138,7 +138,7 @@ def _sites(answer: Answer) -> Iterator[str]:
     sequence = answer.protein.sequence or ""
     listed = answer.sites[:MAX_SITES]
     rows = [
-        (site.rank, site.position, _residue(site), _fixed(site.received, 2), _fixed(site.share, 3),
+        (site.rank, site.position, _residue(site), _format(site.received, 2), _format(site.share, 3),
          _around(sequence, site.position))
         for site in listed
     ]  # fmt: skip
@@ -279,5 +279,5 @@ def _around(sequence: str, position: int) -> str:
     return before.rjust(N_AROUND) + sequence[position - 1 : position] + after
 
 
-def _fixed(value: float, digits: int) -> str:
+def _format(value: float, digits: int) -> str:
     return f"{value:.{digits}f}"

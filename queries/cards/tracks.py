@@ -115,7 +115,7 @@ def sequence_lines(
             n_left_out += len(residues)
             continue
         if n_left_out:
-            yield f"{'':{digits}} {style.dim}{_left_out(n_left_out)}{style.reset}"
+            yield f"{'':{digits}} {style.dim}{_ellipsis(n_left_out)}{style.reset}"
 
         n_left_out = 0
         # Ranks by the index within the line.
@@ -125,7 +125,7 @@ def sequence_lines(
         yield from _sequence_line(residues, line_ranks, f"{start + 1:>{digits}}", style)
 
     if n_left_out:
-        yield f"{'':{digits}} {style.dim}{_left_out(n_left_out)}{style.reset}"
+        yield f"{'':{digits}} {style.dim}{_ellipsis(n_left_out)}{style.reset}"
 
 
 def _line_starts(positions: Collection[int], n_line: int, n_residues: int) -> set[int]:
@@ -148,7 +148,7 @@ def _in_blocks(letters: str) -> str:
     return " ".join(letters[i : i + BLOCK] for i in range(0, len(letters), BLOCK))
 
 
-def _left_out(n: int) -> str:
+def _ellipsis(n: int) -> str:
     return f"… {counted(n, 'residue')} …"
 
 

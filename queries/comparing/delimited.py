@@ -46,7 +46,7 @@ def read_layers(file: HandedFile) -> Iterator[tuple[int, str, int | None]]:
     elif len(header) == 2 and whole_number(header[1]) is not None:
         places = {"accession": 0, "layer": 1}
     else:
-        raise _lacking(file.name, header, "accession", "layer")
+        raise _column_error(file.name, header, "accession", "layer")
 
     for number, cells in rows:
         values = _by_column(cells, places)
@@ -77,7 +77,7 @@ def _places_without_header(rows: Sequence[NumberedRow], name: str) -> dict[str, 
     if len(cells) == 3 and widths == {3} and is_position(cells[1]) and _LETTER.fullmatch(cells[2].strip()):
         return {"accession": 0, "position": 1, "residue": 2}
     if len(cells) < 2 or not all(map(is_position, cells[1:])) or site_columns(cells):
-        raise _lacking(name, cells, "accession", "position")
+        raise _column_error(name, cells, "accession", "position")
     if widths != {2} and len(widths) == 1:
         # As many numbers in every line may be positions, or a position, a rank and a layer.
         raise InputError(
@@ -113,7 +113,7 @@ def _by_column(cells: Sequence[str], places: Mapping[str, int]) -> dict[str, str
     return {column: cells[place] for column, place in places.items() if place < len(cells)}
 
 
-def _lacking(name: str, header: Sequence[str], *columns: str) -> InputError:
+def _column_error(name: str, header: Sequence[str], *columns: str) -> InputError:
     return InputError(
         f"{name} lacks a column.",
         expected=f"a header line with {expected_columns(*columns)}",

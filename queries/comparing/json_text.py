@@ -19,7 +19,7 @@ def read_json(file: HandedFile) -> Iterator[PublishedRow]:
     """
     for number, value in _objects(file):
         if not isinstance(value, dict):
-            raise _lacking(file.name, number, value)
+            raise _shape_error(file.name, number, value)
 
         names = list(value)
         places = site_columns(names)
@@ -29,7 +29,7 @@ def read_json(file: HandedFile) -> Iterator[PublishedRow]:
             for id, positions in value.items():
                 yield _row({"accession": id, "position": positions}, None)
         else:
-            raise _lacking(file.name, number, value)
+            raise _shape_error(file.name, number, value)
 
 
 def _objects(file: HandedFile) -> Iterator[tuple[int, Any]]:
@@ -72,7 +72,7 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _lacking(name: str, number: int, value: object) -> InputError:
+def _shape_error(name: str, number: int, value: object) -> InputError:
     content = ", ".join(value) if isinstance(value, dict) else type(value).__name__
     return InputError(
         f"{name} is no JSON of sites.",

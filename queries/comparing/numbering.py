@@ -97,7 +97,7 @@ def find_numbering(
             continue
         numbering = Numbering(first_position, why, evidence)
         if by_letters not in (None, first_position):
-            raise _contradicted(numbering, table_name)
+            raise _contradiction_error(numbering, table_name)
         return numbering
 
     if by_letters is not None:
@@ -152,7 +152,7 @@ def _find_by_positions(evidence: Evidence) -> Numbering | None:
     return None if evidence.n_positions else Numbering(1, "it has no positions to count", evidence)
 
 
-def _contradicted(numbering: Numbering, table_name: str) -> InputError:
+def _contradiction_error(numbering: Numbering, table_name: str) -> InputError:
     first_position, other_position = numbering.first_position, 1 - numbering.first_position
     is_asked = numbering.why == "as asked"
     return InputError(

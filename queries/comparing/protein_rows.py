@@ -59,7 +59,7 @@ def match_protein(published: PublishedProtein, table: PublishedTable, first_posi
     protein, rows = published.protein, published.rows
     rejected = [item for row in rows for item in _check_row(row, protein, first_position)]
     if not rejected and table.has_lists and len({_positions(row) for row in rows}) > 1:
-        rejected = [_rejected(row, Problem(Reason.OTHER_SITES)) for row in rows]
+        rejected = [_reject(row, Problem(Reason.OTHER_SITES)) for row in rows]
     if rejected:
         return ProteinOutcome(None, (*rejected, *_other_sites(rows, rejected)))
 
@@ -91,7 +91,7 @@ def _check_row(row: PublishedRow, protein: StoredProtein, first_position: int) -
     for site in row.sites:
         site_problem = _site_problem(site, protein.sequence, first_position)
         if site_problem is not None:
-            yield _rejected(row, site_problem, site)
+            yield _reject(row, site_problem, site)
 
 
 def row_problem(row: PublishedRow, protein: StoredProtein) -> Problem | None:
@@ -134,7 +134,7 @@ def _other_sites(rows: Iterable[PublishedRow], rejected: Iterable[Rejected]) -> 
     for row in rows:
         for site in row.sites:
             if (row.line, site.text) not in records:
-                yield _rejected(row, Problem(Reason.SITE_OF_REJECTED), site)
+                yield _reject(row, Problem(Reason.SITE_OF_REJECTED), site)
 
 
 def _positions(row: PublishedRow) -> frozenset[int | None]:
@@ -143,10 +143,10 @@ def _positions(row: PublishedRow) -> frozenset[int | None]:
 
 def reject_row(row: PublishedRow, problem: Problem) -> list[Rejected]:
     """Reject a row of which nothing can be compared, site by site."""
-    return [_rejected(row, problem, site) for site in row.sites] or [_rejected(row, problem)]
+    return [_reject(row, problem, site) for site in row.sites] or [_reject(row, problem)]
 
 
-def _rejected(row: PublishedRow, problem: Problem, site: PublishedSite | None = None) -> Rejected:
+def _reject(row: PublishedRow, problem: Problem, site: PublishedSite | None = None) -> Rejected:
     return Rejected(problem.reason, _record(row, site), problem.detail)
 
 

@@ -136,7 +136,7 @@ def _calls() -> dict[str, list[str]]:
 
 @cache
 def _call_pattern() -> re.Pattern[str]:
-    """Return what a call of any of the functions looks like: its name and an opening bracket."""
+    """Return the pattern of a call of any of the functions: its name and an opening bracket."""
     return re.compile(rf"\b({'|'.join(function.name for function in functions())})\s*\(", re.IGNORECASE)
 
 

@@ -57,7 +57,7 @@ def check_statement(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
     elif kinds == ["MULTI"]:  # a PIVOT whose columns are found in the data: a CREATE TYPE and a SELECT
         _refuse_words(query)
     else:
-        raise _refused(query, part=" and ".join(kinds) or "no statement")
+        raise _refusal_error(query, part=" and ".join(kinds) or "no statement")
 
     return query
 
@@ -77,35 +77,35 @@ def _refuse_by_tree(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
     if not nodes:
         _refuse_words(query)  # DuckDB has no tree to show of this one
     if writes := sorted(nodes - READING_NODES):
-        raise _refused(query, part=", ".join(name.split("_")[0] for name in writes) + " inside a SELECT")
+        raise _refusal_error(query, part=", ".join(name.split("_")[0] for name in writes) + " inside a SELECT")
     if runs := sorted(RUNS_TEXT.intersection(name.lower() for name in functions or ())):
-        raise _refused(query, part=f"{runs[0]}(...), which runs SQL out of a text")
+        raise _refusal_error(query, part=f"{runs[0]}(...), which runs SQL out of a text")
 
     disclosing = find_disclosing(functions or (), tables or ())
     if disclosing is None and set(BY_NAME).intersection(name.lower() for name in functions or ()):
         disclosing = find_disclosing_text(tree)
     if disclosing is not None:
-        raise _disclosing(query, disclosing)
+        raise _disclosure_error(query, disclosing)
 
 
 def _refuse_words(query: str) -> None:
     """Refuse a statement without a tree by its words, also in strings and comments: too much rather than too little."""
     if match := _WRITES.search(query):
         hint = f"a PIVOT may not hold the word {match[0]}, not even in a text; `ON column IN (values)` may"
-        raise _refused(query, part=f"the word {match[0]}", hint=hint)
+        raise _refusal_error(query, part=f"the word {match[0]}", hint=hint)
     if match := _DISCLOSES.search(query):
-        raise _disclosing(query, match[0])
+        raise _disclosure_error(query, match[0])
 
 
-def _refused(query: str, *, part: str, hint: str | None = None) -> QuestionError:
-    message = f"An atlas is asked with one SELECT:\n{_indented(query)}"
+def _refusal_error(query: str, *, part: str, hint: str | None = None) -> QuestionError:
+    message = f"An atlas is asked with one SELECT:\n{_indent(query)}"
     return QuestionError(message, expected=EXPECTED, found=part, hint=hint)
 
 
-def _disclosing(query: str, part: str) -> QuestionError:
-    message = f"This query cannot be answered, because it may show paths of this machine:\n{_indented(query)}"
+def _disclosure_error(query: str, part: str) -> QuestionError:
+    message = f"This query cannot be answered, because it may show paths of this machine:\n{_indent(query)}"
     return QuestionError(message, expected="the tables of the atlas (`FROM docs`)", found=part)
 
 
-def _indented(query: str) -> str:
+def _indent(query: str) -> str:
     return "\n".join(f"    {line}" for line in query.strip().splitlines())

@@ -98,7 +98,7 @@ class Annotation:
         return self.protein.accession + (f" ({names})" if names else "")
 
     def provenance_lines(self) -> Iterator[str]:
-        """Yield which sequence the numbers are of, and what computed them."""
+        """Yield the lines that name the sequence of the numbers, and the run that computed them."""
         yield f"sequence: {self.protein.length} residues, MD5 {self.protein.md5}"
         yield from (f"{name}: {value}" for name, value in self.provenance.items())
 

@@ -41,10 +41,10 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
 
 def _batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     rows = batch.select([name for name in batch.schema.names if name != "sequence"]).to_pylist()
-    return pa.RecordBatch.from_pylist(list(_covered(rows)), SCHEMA)
+    return pa.RecordBatch.from_pylist(list(_add_coverage(rows)), SCHEMA)
 
 
-def _covered(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _add_coverage(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for row in rows:
         n_sites = len(row["sites"] or []) if row["status"] == "ok" else None
         outcome, reason = name_outcome(row["status"], n_sites or 0), row["reason"] or row["sites_note"]

@@ -125,13 +125,13 @@ def _write(atlas: Store, request: Request, query: str, sink: BinaryIO) -> int:
     refuse_unknown_form(atlas, request)
     refuse_unknown_head(atlas, request.layer, request.head)
     rows = with_provenance_columns(atlas.stream(query, _parameters(request)), atlas)
-    counted = _Counted(rows)
+    counted = _RowCounter(rows)
     reader = pa.RecordBatchReader.from_batches(rows.schema, counted)
     write_csv(defuse_formulas(reader) if request.is_safe_for_spreadsheets else reader, sink)
     return counted.n_rows
 
 
-class _Counted:
+class _RowCounter:
     """The batches of a reader, whose rows are counted as they pass."""
 
     def __init__(self, rows: pa.RecordBatchReader) -> None:

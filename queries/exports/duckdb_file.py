@@ -60,7 +60,7 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
         try:
             _fill(connection, atlas, request.accessions, path)
         except duckdb.Error as error:
-            raise _unwritten(path, error) from error
+            raise _write_error(path, error) from error
         finally:
             connection.close()
 
@@ -156,7 +156,7 @@ def _chunks(files: Sequence[TableFile]) -> Iterator[str]:
     yield f"(sequence_id >= {first_id} OR sequence_id IS NULL)"
 
 
-def _unwritten(path: Path, error: duckdb.Error) -> BrokenAtlasError | EnvironmentFault:
+def _write_error(path: Path, error: duckdb.Error) -> BrokenAtlasError | EnvironmentFault:
     reason = str(error).splitlines()[0]
     if "No space left" in reason or "Out of Memory" in reason or str(path) in reason:
         hint = "point TMPDIR to a disk with more space: the file is made there, then copied"

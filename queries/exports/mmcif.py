@@ -81,7 +81,7 @@ def _say(block: "gemmi.cif.Block", annotation: Annotation, match: StructureMatch
 
     facts |= {**run, "b_iso_or_equiv": MEANING}
     for name, value in facts.items():
-        plain = _plain(value)
+        plain = _make_plain(value)
         block.set_pair(f"_attlas.{name}", "?" if plain is None else gemmi.cif.quote(plain))
 
     _set_category(block, "_attlas_note.", [{"id": i, "text": note} for i, note in enumerate(annotation.notes(), 1)])
@@ -103,9 +103,9 @@ def _say(block: "gemmi.cif.Block", annotation: Annotation, match: StructureMatch
 
 def _set_category(block: "gemmi.cif.Block", name: str, rows: list[dict[str, object]]) -> None:
     if rows:
-        block.set_mmcif_category(name, {key: [_plain(row[key]) for row in rows] for key in rows[0]})
+        block.set_mmcif_category(name, {key: [_make_plain(row[key]) for row in rows] for key in rows[0]})
 
 
-def _plain(value: object) -> str | None:
+def _make_plain(value: object) -> str | None:
     """Return a value on one line of printable ASCII: a line of text that begins with `;` would end its field."""
     return printable(str(value)).encode("ascii", "backslashreplace").decode() if value not in (None, "") else None

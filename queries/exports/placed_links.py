@@ -75,7 +75,7 @@ class LinkAnnotation:
         return (*self.annotation.mapping_notes(), *self.link_notes())
 
     def link_notes(self) -> tuple[str, ...]:
-        """Return which links they are, of how many, and how many of them have both residues."""
+        """Return the notes that say the kind of the links, their number, and how many of them have both residues."""
         n_placed, n = len({line.link for line in self.lines}), len(self.selection.links)
         lacking = () if n_placed == n else (f"{n_placed:,} of these {n:,} are drawn: the others lack a residue",)
         return (self.selection.description, *lacking)

@@ -101,7 +101,7 @@ def check_letters(atlas: Store, accessions: Sequence[str] | None) -> None:
 def _ask(atlas: Store, query: str, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
     schema = atlas.stream(query.format(selection="false")).schema
     batches = (
-        _checked(batch)
+        _check_fit(batch)
         for selection, parameters in select_in_chunks(atlas, accessions)
         for batch in atlas.stream(query.format(selection=selection), parameters)
     )
@@ -133,7 +133,7 @@ def select_in_chunks(
         yield "accession >= $begin", {"begin": starts[-1]}
 
 
-def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _check_fit(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return the batch without its last column `misfit`; raises where this names a site that disagrees."""
     misfit = batch.column("misfit")
     if misfit.null_count < batch.num_rows:

@@ -29,7 +29,7 @@ def documented_sites(atlas: Store, request: Request) -> pa.RecordBatchReader:
     The key `attlas` holds the run as in the atlas's own files, with the counts of proteins and the evidence code.
     """
     rows = site_rows(atlas, request.accessions)
-    schema = _documented(rows.schema, atlas)
+    schema = _document(rows.schema, atlas)
     batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in rows)
     return pa.RecordBatchReader.from_batches(schema, batches)
 
@@ -40,7 +40,7 @@ def _with_columns(rows: pa.RecordBatchReader, facts: dict[str, str], schema: pa.
         yield pa.RecordBatch.from_arrays([*batch.columns, *constants], schema=schema)
 
 
-def _documented(schema: pa.Schema, atlas: Store) -> pa.Schema:
+def _document(schema: pa.Schema, atlas: Store) -> pa.Schema:
     docs = {field.name: field.metadata for table in (PROTEINS, SITES) for field in view_schema(table, atlas.n_layers)}
     facts = json.loads(provenance(atlas.manifest.run, atlas.manifest.atlas_id)[PROVENANCE_KEY])
     facts |= {"weights": describe_weights(atlas.manifest.run)}

@@ -58,8 +58,8 @@ class Match:
         """The reason why there are no rows, in one line; None where it is only that the id is not in the atlas."""
         if self.candidates:
             others = f" and {len(self.candidates) - N_NAMED:,} more" if len(self.candidates) > N_NAMED else ""
-            return f"one of {_listed(self.candidates[:N_NAMED])}{others}"
-        similar = f"similar ids here: {_listed(self.close)}" if self.close else None
+            return f"one of {_list_in_words(self.candidates[:N_NAMED])}{others}"
+        similar = f"similar ids here: {_list_in_words(self.close)}" if self.close else None
         return "; ".join(text for text in (self.why, similar) if text) or None
 
     @property
@@ -73,7 +73,7 @@ class Match:
         id_words = cut(printable(self.id), SHOWN_WIDTH) if self.id.strip() else "An empty id"
         if self.candidates:
             message = f"{id_words} names {counted(len(self.candidates), 'protein')} of this atlas."
-            in_taxa = f", or for that of one organism: {_listed(self.in_taxa)}" if self.in_taxa else ""
+            in_taxa = f", or for that of one organism: {_list_in_words(self.in_taxa)}" if self.in_taxa else ""
             hint = "ask for one of these accessions" if len(self.candidates) > 1 else "ask for this accession"
             named = [printable(accession) for accession in self.candidates]
             return QuestionError(message, found=self.why, offenders=named, hint=hint + in_taxa)
@@ -81,7 +81,7 @@ class Match:
         message = f"{id_words} is not in this atlas."
         if self.close:
             is_by_case = any(name.upper() == self.id.strip().upper() for name in self.close)
-            hint = f"similar ids here: {_listed(self.close)}" + ("; letter case counts" if is_by_case else "")
+            hint = f"similar ids here: {_list_in_words(self.close)}" + ("; letter case counts" if is_by_case else "")
             return QuestionError(message, found=self.why, hint=hint)
 
         if self.why:
@@ -149,5 +149,5 @@ def _match_member(names: ProteinNames, match: Match, clusters: Sequence[str]) ->
     return replace(match, why=why, close=(clusters[0],), cluster_rows=(row,))
 
 
-def _listed(texts: Sequence[str]) -> str:
+def _list_in_words(texts: Sequence[str]) -> str:
     return ", ".join(map(printable, texts))

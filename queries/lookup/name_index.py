@@ -56,7 +56,7 @@ class NameIndex:
         """Return the names that have a key, by kind and row."""
         if key in self._names:
             return self._names[key]
-        return tuple(name for group in self._between(key, key) for name in _select(group, key, key))
+        return tuple(name for group in self._read_between(key, key) for name in _select(group, key, key))
 
     @contextmanager
     def remembering(self, keys: Iterable[str]) -> Iterator[None]:
@@ -73,7 +73,7 @@ class NameIndex:
     def beginning_with(self, start: str) -> list[Name]:
         """Return the names whose keys begin so, in order; of many, only those in the first few row groups."""
         end = start + HIGHEST_LETTER
-        groups = self._between(start, end, most=MOST_SCANNED)
+        groups = self._read_between(start, end, most=MOST_SCANNED)
         return [name for group in groups for name in _select(group, start, end)]
 
     def around(self, key: str) -> list[Name]:
@@ -98,7 +98,7 @@ class NameIndex:
         """Close the files kept open."""
         self._files.close()
 
-    def _between(self, first_key: str, last_key: str, most: int | None = None) -> Iterator[pa.Table]:
+    def _read_between(self, first_key: str, last_key: str, most: int | None = None) -> Iterator[pa.Table]:
         """Yield the row groups that may hold keys from `first_key` to `last_key`."""
         for file, group in self._files.places(first_key, last_key, most=most):
             yield self._files.read(file, group)

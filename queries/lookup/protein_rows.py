@@ -56,7 +56,7 @@ class ProteinRows:
         for group, start, group_rows in self._by_group(ordered):
             parts.append(take_rows(self._read(group, columns), [row - start for row in group_rows]))
 
-        table = pa.concat_tables(parts).combine_chunks() if parts else self._empty(columns)
+        table = pa.concat_tables(parts).combine_chunks() if parts else self._make_empty(columns)
         if ordered == list(rows):
             return table
         return take_rows(table, [bisect_left(ordered, row) for row in rows]).combine_chunks()
@@ -127,7 +127,7 @@ class ProteinRows:
             yield group, starts[group], group_rows
             at += max(len(group_rows), 1)
 
-    def _empty(self, columns: Sequence[str] | None) -> pa.Table:
+    def _make_empty(self, columns: Sequence[str] | None) -> pa.Table:
         with self._lock, reading(self._root, self._file):
             rows = self._groups.read_none()
         return rows if columns is None else rows.select(list(columns))

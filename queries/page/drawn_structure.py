@@ -55,7 +55,7 @@ def draw_file(
         "text": drawn.text,
         "name": printable(f"{file.name} {name_chains(list(residues_of_chain))}"),
         "source": file.name,
-        **_mapped(residues_of_chain),
+        **_describe_mapping(residues_of_chain),
         "notes": [_coverage(residues_of_chain, len(sequence)), *map(printable, match.lines())],
     }
 
@@ -106,7 +106,7 @@ def _trace(rows: Sequence[dict[str, Any]], source: str, chain: str, length: int)
         "text": drawn.text,
         "name": printable(f"{source} {name_chains([chain])}"),
         "source": source,
-        **_mapped(residues_of_chain),
+        **_describe_mapping(residues_of_chain),
         "notes": notes,
     }
 
@@ -149,7 +149,7 @@ def _atoms(chain: str, span: "gemmi.ResidueSpan", *, is_polymer: bool) -> Iterat
                 yield Atom(is_polymer, atom.element.name, atom.name, residue.name, chain, number, insertion, point)
 
 
-def _mapped(residues_of_chain: dict[str, list[tuple[int, str]]]) -> dict[str, Any]:
+def _describe_mapping(residues_of_chain: dict[str, list[tuple[int, str]]]) -> dict[str, Any]:
     chains = [
         {"chain": chain, "positions": [at for at, _ in residues], "residues": [residue for _, residue in residues]}
         for chain, residues in residues_of_chain.items()

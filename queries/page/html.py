@@ -97,7 +97,7 @@ def page_opening(heading: Mapping[str, Any], *, may_have_structure: bool) -> str
 
 
 def page_closing(data: Mapping[str, Any]) -> str:
-    """Return what follows `page_opening`: the data, and what draws them."""
+    """Return the HTML behind `page_opening`: the data, and the scripts that draw them."""
     parts = PAGE_PARTS.with_viewer() if data["structure"] else PAGE_PARTS
     return data_element("attlas-data", data) + fill_template(title="", parts=parts)[1]
 

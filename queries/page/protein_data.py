@@ -101,7 +101,7 @@ def protein_data(
 
 
 def read_heading(atlas: Store, id: str) -> Heading:
-    """Return what a page says at the start, which is read at once.
+    """Return the heading of a page, which is read at once.
 
     Raises:
         QuestionError: the id is not in the atlas, or names several proteins.
@@ -146,7 +146,7 @@ def complete_data(
         "model": values["model"],
         "protein": values["protein"],
         "sites": values["sites"],
-        "received": _received(atlas, protein),
+        "received": _encode_received(atlas, protein),
         "heads": _heads(atlas, protein),
         "links": _links(atlas, protein),
         "features": _annotation(atlas, protein, read_features),
@@ -162,7 +162,7 @@ def complete_data(
 
 
 def model_facts(run: Run) -> dict[str, Any]:
-    """Return what a page needs to know of the model."""
+    """Return the facts of the model for a page."""
     descriptions = {column.name: column.doc for column in HEADS.columns if column.name in STATISTICS}
     return {
         "n_layers": run.n_layers,
@@ -187,7 +187,7 @@ def _annotation(
     return None if rows is None else list(map(asdict, rows))
 
 
-def _received(atlas: Store, protein: ProteinRow) -> dict[str, str] | None:
+def _encode_received(atlas: Store, protein: ProteinRow) -> dict[str, str] | None:
     if not protein.is_computed or protein.sequence_id is None:
         return None
 

@@ -106,7 +106,7 @@ def _list_files(atlas: Store, table: Table) -> list[dict[str, Any]] | dict[str, 
 
 
 def _files(atlas: Store, table: Table) -> Iterator[dict[str, Any]]:
-    """Yield what is needed to read each file of a table, with the settings of the pass that computed it."""
+    """Yield the values with which each file of a table is read, with the settings of the pass that computed it."""
     names = ("path", "n_rows", "n_bytes", "tail_bytes", *_ends(table))
     for file in atlas.manifest.of_table(table):
         values = asdict(file)

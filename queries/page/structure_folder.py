@@ -90,7 +90,7 @@ NO_STRUCTURE = ProteinStructure()
 
 
 def _sentence(error: Exception, folder: Path) -> str:
-    """Return what an error says, on one line.
+    """Return the message of an error, on one line.
 
     What to do is for whoever has the command line, and where the folder lies is nobody else's concern.
     """

@@ -40,7 +40,7 @@ def check_head(atlas: Store, head: int) -> None:
 
 
 def origin_text(atlas: Store) -> str:
-    """Return what a picture says of its origin: weights, rule, atlas and version."""
+    """Return the origin of a picture as text: weights, rule, atlas and version."""
     run = atlas.manifest.run
     parts = (
         f"weights: {describe_weights(run)}",

@@ -89,20 +89,20 @@ def describe_croissant(
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
-        "name": statement.titled(manifest),
+        "name": statement.make_title(manifest),
         "description": description,
         "dateCreated": manifest.created[:10],
         "datePublished": manifest.created[:10],
         "version": f"{manifest.format_version}.0.0+{manifest.atlas_id}",
         "keywords": ["protein language model", "attention", "proteome", run.model],
         "isLiveDataset": False,
-        **_stated(statement),
+        **_list_facts(statement),
         "distribution": [*_files(manifest, statement, other_files), *_file_sets(manifest)],
         "recordSet": [_record_set(table, run.n_layers) for table in TABLES if _is_there(manifest, table)],
     }
 
 
-def _stated(statement: Statement) -> dict[str, Any]:
+def _list_facts(statement: Statement) -> dict[str, Any]:
     creators = [{"@type": "sc:Organization", "name": name} for name in statement.creators]
     values: dict[str, Any] = {
         "url": statement.web_url,

@@ -51,7 +51,7 @@ LIMITS = f"""\
 
 def compose_datacard(atlas: Store, statement: Statement) -> str:
     """Return the data card of an atlas."""
-    lines = [f"# Data card: {cell(statement.titled(atlas.manifest))}", ""]
+    lines = [f"# Data card: {cell(statement.make_title(atlas.manifest))}", ""]
     lines += [*_facts(atlas.manifest, statement), *_counts(atlas), *_distributions(atlas)]
     lines += ["## Limits", "", LIMITS, "## Columns", ""]
     lines += ["`L` is the number of layers. A column marked *view* is seen in a view and not stored in the files.", ""]

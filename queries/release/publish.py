@@ -98,12 +98,12 @@ def _write(source: Path, release: Path, manifest: Manifest, statement: Statement
         publish_bytes(release / README, compose_readme(atlas, statement, has_pages=has_pages).encode())
         publish_bytes(release / DATACARD, compose_datacard(atlas, statement).encode())
         if has_pages:
-            publish_bytes(release / INDEX_NAME, release_page(atlas, title=statement.titled(published)).encode())
+            publish_bytes(release / INDEX_NAME, release_page(atlas, title=statement.make_title(published)).encode())
 
     list_parts = [part.path for part in published.files.parts]
     pages = [INDEX_NAME] if has_pages else []
     names = ("manifest.json", *list_parts, README, DATACARD, CATALOGUE_NAME, *pages)
-    other_files = {name: _described(release / name) for name in names}
+    other_files = {name: _describe(release / name) for name in names}
     metadata = describe_croissant(published, statement, other_files=other_files)
     publish_bytes(release / CROISSANT, json.dumps(metadata, ensure_ascii=False, indent=1).encode() + b"\n")
     # Croissant names the digests of all other files, and SHA256SUMS its digest, so both come last.
@@ -115,7 +115,7 @@ def _write(source: Path, release: Path, manifest: Manifest, statement: Statement
     return Release(published, tuple(files))
 
 
-def _described(path: Path) -> tuple[int, str]:
+def _describe(path: Path) -> tuple[int, str]:
     return path.stat().st_size, file_sha256(path)
 
 

@@ -29,13 +29,13 @@ def compose_readme(atlas: Store, statement: Statement, *, has_pages: bool = Fals
     parts = (_front_matter(manifest, statement), _summary(manifest, statement))
     ways = _ways(manifest, statement, accessions[0] if accessions else "ACCESSION")
     pages = _in_a_browser(statement) if has_pages else ()
-    return "\n".join(line for part in (*parts, pages, ways, _closing(statement)) for line in part) + "\n"
+    return "\n".join(line for part in (*parts, pages, ways, _closing_lines(statement)) for line in part) + "\n"
 
 
 def _front_matter(manifest: Manifest, statement: Statement) -> Iterator[str]:
     """Yield the YAML at the head, in which every text is written as JSON, which is YAML, too."""
     yield "---"
-    yield f"pretty_name: {json.dumps(statement.titled(manifest), ensure_ascii=False)}"
+    yield f"pretty_name: {json.dumps(statement.make_title(manifest), ensure_ascii=False)}"
     licence = (statement.licence or "").lower()
     if licence in HUB_LICENCES:
         yield f"license: {licence}"
@@ -64,7 +64,7 @@ def _size(manifest: Manifest) -> str:
 
 def _summary(manifest: Manifest, statement: Statement) -> Iterator[str]:
     run, counts = manifest.run, manifest.counts
-    yield f"# {cell(statement.titled(manifest))}"
+    yield f"# {cell(statement.make_title(manifest))}"
     yield ""
     yield (
         f"What the protein language model {cell(run.model)} ({run.n_layers} layers x {run.n_heads} heads) attends to "
@@ -117,7 +117,7 @@ def _by_path(accession: str) -> Iterator[str]:
     yield "(attached to another database, say `USE` before you call one). Opened in this folder it finds the files;"
     yield "elsewhere say where they are, a path or a URL, with `SET VARIABLE atlas = '/path/to/RELEASE'`:"
     yield ""
-    yield from _block("sql", f"SELECT position, residue, share FROM sites WHERE accession = {_quoted(accession)};")
+    yield from _block("sql", f"SELECT position, residue, share FROM sites WHERE accession = {_quote(accession)};")
 
 
 def _over_https(manifest: Manifest, statement: Statement, accession: str) -> Iterator[str]:
@@ -141,7 +141,7 @@ def _over_https(manifest: Manifest, statement: Statement, accession: str) -> Ite
 
     yield "In DuckDB:"
     yield ""
-    yield from _block("sql", *_joined(manifest, url, accession))
+    yield from _block("sql", *_example_lines(manifest, url, accession))
 
 
 def _from_hub(manifest: Manifest, statement: Statement, accession: str) -> Iterator[str]:
@@ -154,7 +154,7 @@ def _from_hub(manifest: Manifest, statement: Statement, accession: str) -> Itera
         yield "In DuckDB:"
 
     yield ""
-    yield from _block("sql", *_joined(manifest, hub, accession))
+    yield from _block("sql", *_example_lines(manifest, hub, accession))
     yield f"`Atlas.open({json.dumps(hub)})` reads it as well (`pip install 'attlas[remote]' huggingface_hub`)."
     yield ""
 
@@ -163,23 +163,23 @@ def _python_text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _joined(manifest: Manifest, base: str, accession: str) -> Iterator[str]:
+def _example_lines(manifest: Manifest, base: str, accession: str) -> Iterator[str]:
     proteins, sites = (_files(manifest, name, base) for name in (PROTEINS.name, SITES.name))
     yield "SELECT p.accession, s.position, s.residue, s.rank, s.share"
     yield f"FROM read_parquet({proteins}) AS p"
     yield f"JOIN read_parquet({sites}) AS s ON s.sequence_id = p.sequence_id"
-    yield f"WHERE p.accession = {_quoted(accession)} ORDER BY s.rank;"
+    yield f"WHERE p.accession = {_quote(accession)} ORDER BY s.rank;"
 
 
 def _files(manifest: Manifest, name: str, base: str) -> str:
-    return "[" + ", ".join(_quoted(f"{base}/{file.path}") for file in manifest.files.of_tables([name])) + "]"
+    return "[" + ", ".join(_quote(f"{base}/{file.path}") for file in manifest.files.of_tables([name])) + "]"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _closing(statement: Statement) -> Iterator[str]:
+def _closing_lines(statement: Statement) -> Iterator[str]:
     yield "## Licence and citation"
     yield ""
     yield from table(

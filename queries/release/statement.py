@@ -33,7 +33,7 @@ class Statement:
         """Return the names of the facts that are not stated."""
         return [field.name for field in fields(self) if not getattr(self, field.name)]
 
-    def titled(self, manifest: Manifest) -> str:
+    def make_title(self, manifest: Manifest) -> str:
         """Return the title, or one made of input and model."""
         return self.title or f"Attention atlas of {manifest.source} by {manifest.run.model}"
 

@@ -108,7 +108,7 @@ def _place_file(source: Path, path: Path, file: TableFile) -> bool:
     with publishing(path) as beside:
         shutil.copyfile(source, beside)
         if file_sha256(beside) != file.sha256:
-            raise _changed(file.table, [source])
+            raise _change_error(file.table, [source])
     return True
 
 
@@ -138,10 +138,10 @@ def _check_same(written: Path, inputs: Sequence[Path], table: Table) -> None:
         rows_written is not None and rows_read is not None and _equal(rows_written, rows_read)
         for rows_written, rows_read in pairs
     ):
-        raise _changed(table.name, inputs)
+        raise _change_error(table.name, inputs)
 
 
-def _changed(table: str, paths: Sequence[Path]) -> BrokenAtlasError:
+def _change_error(table: str, paths: Sequence[Path]) -> BrokenAtlasError:
     return BrokenAtlasError(
         f"The rows of `{table}` changed while they were copied.",
         offenders=[str(path) for path in paths],

@@ -241,7 +241,8 @@ def _letters_figure() -> Figure:
         question="residue_enrichment",
         parameters={"z": TWENTY_AT_ONCE},
         reading="Point: share of sites that are the letter over its share of all residues of the same sequences; line: "
-        "95 % interval for twenty letters at once. Right of the dashed line: more often a site than by its number. "
+        "95 % interval for twenty letters at once, where five sequences have such a site. Right of the dashed line: "
+        "more often a site than by its number. "
         "Sites of homologues are not independent, so true intervals are wider.",
         describe=_describe_letters,
         draw=_draw_letters,

@@ -17,7 +17,7 @@ def command(bound_question: BoundQuestion) -> str | None:
     words = ["attlas", "ask", "DIR", bound_question.question.name]
     for parameter in bound_question.question.parameters:
         value = bound_question.bound.values[parameter.name]
-        text = _typed(value, is_ids=parameter.type == "proteins")
+        text = _spell(value, is_ids=parameter.type == "proteins")
         if text is None or not text.isprintable():
             return None
         if text != parameter.default:
@@ -25,17 +25,17 @@ def command(bound_question: BoundQuestion) -> str | None:
     return shlex.join(words)
 
 
-def _typed(value: object, *, is_ids: bool) -> str | None:
+def _spell(value: object, *, is_ids: bool) -> str | None:
     if value is None:
         return EVERY
     if not isinstance(value, list):
         return f"{value:g}" if isinstance(value, float) else str(value)
     if is_ids and len(value) > MANY:
         return f"@{IDS_FILE}"
-    return _joined(list(map(str, value)))
+    return _join(list(map(str, value)))
 
 
-def _joined(items: Sequence[str]) -> str | None:
+def _join(items: Sequence[str]) -> str | None:
     text = ",".join(items)
     is_typed = not text.startswith("@") and text != EVERY and all(x == x.strip() and "," not in x for x in items)
     return text if is_typed else None

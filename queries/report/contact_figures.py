@@ -148,7 +148,7 @@ def _name_atoms(atom: str | None) -> str:
 
 
 def _name_heads(heads: str | None) -> str:
-    """Return which heads were fused, layer-head, for the text below a figure; empty if it is not known."""
+    """Return the names of the fused heads, layer-head, for the text below a figure; empty if they are not known."""
     is_list = heads is not None and re.fullmatch(r"\d+-\d+( \d+-\d+)*", heads)
     return f" (layer-head: {', '.join(heads.split())})" if heads and is_list else ""
 

@@ -28,7 +28,7 @@ def inline(text: str, *, name: str, alt: str) -> str:
     if box is None or width is None:
         raise ValueError("matplotlib wrote an SVG without a size")
 
-    body = _prefix_ids(_boxes(_short(body)), name)
+    body = _prefix_ids(_boxes(_shorten(body)), name)
     body = _FONT.sub("", body).replace(INK, "currentColor")
 
     # 1 pt is 4/3 px: the size that the text was drawn for; narrower where the page is.
@@ -36,7 +36,7 @@ def inline(text: str, *, name: str, alt: str) -> str:
     return f'<svg role="img" aria-label="{escape(alt)}" {size}>{body.strip()}'
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     """Return it with coordinates of two decimals, a hundredth of a point."""
     return _NUMBERS.sub(lambda match: _LONG.sub(r"\1", match[0]).replace("\n", ""), text)
 

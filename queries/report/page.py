@@ -95,14 +95,14 @@ def _header(report: Report, title: str) -> Iterator[str]:
     )
 
     if report.proteins is not None:
-        yield from _restricted(report.proteins)
+        yield from _restriction_lines(report.proteins)
     items = "\n".join(f"<li>{_text(limit)}</li>" for limit in LIMITS)
     yield '<section class="limits" aria-labelledby="limits">\n<h2 id="limits">What this cannot tell</h2>'
     yield f"<ul>\n{items}\n</ul>\n</section>"
     yield "</header>"
 
 
-def _restricted(proteins: tuple[str, ...]) -> Iterator[str]:
+def _restriction_lines(proteins: tuple[str, ...]) -> Iterator[str]:
     data = "".join(f"{accession}\n" for accession in proteins).encode()
     yield (
         f"<p>Restricted to {len(proteins):,} proteins wherever a question can be "
@@ -142,7 +142,7 @@ def _section(shown: ShownSection, *, is_restricted: bool) -> Iterator[str]:
 
 
 def _list_absent(figures: list[MissingFigure]) -> Iterator[str]:
-    """Yield what is not shown, once for each reason."""
+    """Yield the lines on the figures that are not shown, once for each reason."""
     for reason in dict.fromkeys((figure.why, figure.command) for figure in figures):
         why, typed = reason
         command = f"; <code>{_text(typed)}</code> adds them" if typed else ""

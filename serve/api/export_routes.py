@@ -104,7 +104,7 @@ def find_export(name: str) -> Export:
 
 
 def describe_export(export: Export) -> dict[str, Any]:
-    """Return what is known of a format, as plain JSON values."""
+    """Return the properties of a format, as plain JSON values."""
     return {
         "name": export.name,
         "suffix": export.suffix,

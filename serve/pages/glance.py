@@ -54,12 +54,12 @@ def glance_html(answers: Mapping[str, Rows]) -> str:
 
 def _panel_html(panel: GlancePanel, rows: Rows) -> str:
     bars = [] if panel.question == "completeness" else _bars(panel, rows)
-    drawing = _drawing(panel, bars[:N_BARS]) if bars else _outcomes(rows)
+    drawing = _draw(panel, bars[:N_BARS]) if bars else _outcomes(rows)
     cut_words = f" The drawing ends at {bars[N_BARS - 1].name}." if len(bars) > N_BARS else ""
     question = question_named(panel.question)
     return (
         f'<figure><figcaption><a href="/questions/{panel.question}">{show(panel.title)}</a></figcaption>{drawing}'
-        f'<p class="reading">{show(_reading(panel, rows) + cut_words)}</p>'
+        f'<p class="reading">{show(_describe(panel, rows) + cut_words)}</p>'
         f"<details><summary>SQL</summary><pre><code>{_lines(question.sql)}</code></pre></details></figure>"
     )
 
@@ -98,7 +98,7 @@ def _number_bars(column: str, rows: Rows) -> Iterator[GlanceBar]:
         yield GlanceBar(name, str(number), values.get(number, 0))
 
 
-def _reading(panel: GlancePanel, rows: Rows) -> str:
+def _describe(panel: GlancePanel, rows: Rows) -> str:
     """Return a drawing in one sentence."""
     if not rows:
         return "Nothing was computed."
@@ -120,7 +120,7 @@ def _reading(panel: GlancePanel, rows: Rows) -> str:
             return f"{n_ok:,} of {n_all:,} proteins were computed."
 
 
-def _drawing(panel: GlancePanel, bars: Sequence[GlanceBar]) -> str:
+def _draw(panel: GlancePanel, bars: Sequence[GlanceBar]) -> str:
     """Return upright bars as SVG, each with its number for who points at it."""
     highest = max(bar.value for bar in bars) or 1
     step = BARS_WIDTH / len(bars)

@@ -27,7 +27,7 @@ BABBLE = "import sys; sys.stdin.readline(); print('x' * 3_000_000)"
 
 
 def _run(script: str, work: Callable[[ToolProcess], Awaitable[Any]], *, grace_s: float = 20) -> Any:
-    """Return what `work` returns for a process that runs a script of Python; it is killed at the end."""
+    """Return the result of `work` for a process that runs a script of Python; it is killed at the end."""
 
     async def run() -> Any:
         process = ToolProcess(SETTINGS, command=(sys.executable, "-c", script), grace_s=grace_s)

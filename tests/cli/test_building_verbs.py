@@ -16,7 +16,7 @@ from helpers.command_line import Outcome
 
 from attlas.cli.progress import Meter, format_duration
 from attlas.pipeline.drafting import Options, draft_plan
-from attlas.pipeline.dry_run import estimate_build
+from attlas.pipeline.dry_run import draft_build, estimate_draft
 from attlas.pipeline.model import fetch
 from attlas.pipeline.plan import PROCESS_BYTES, Shard
 from attlas.pipeline.workers import resources
@@ -86,7 +86,7 @@ def test_the_memory_of_a_dry_run_is_that_of_all_shards_that_run_side_by_side(
     monkeypatch.setattr(resources, "measure_available_bytes", lambda device: 2**50)
     source = write_fasta(tmp_path / "in.fasta", random_proteins([400 + i for i in range(300)]))
     options = Options(str(tiny_esm), device="cpu")
-    cost, _ = estimate_build(str(source), options, n_workers=0)
+    cost = estimate_draft(draft_build(str(source), options), n_workers=0)
 
     _, plan = draft_plan(str(source), options)
     shared = PROCESS_BYTES + 2 * cost.shape.weight_bytes

@@ -52,7 +52,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def begin() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Return what starts a command; whatever is left of one in the end is killed."""
+    """Yield a function that starts a command; whatever is left of one in the end is killed."""
     processes: list[subprocess.Popen[str]] = []
 
     def run(arguments: list[str], **options: object) -> subprocess.Popen[str]:

@@ -30,7 +30,7 @@ OnTerminal = Callable[..., bytes]
 
 @pytest.fixture
 def on_terminal(monkeypatch: pytest.MonkeyPatch) -> OnTerminal:
-    """Return what runs a function with stdout and stderr on a terminal, and returns what is printed to it."""
+    """Return a function that runs another with stdout and stderr on a terminal, and returns the bytes printed to it."""
 
     def run(call: Callable[[], object]) -> bytes:
         reading_end, writing_end = pty.openpty()
@@ -68,7 +68,7 @@ def _read_to_end(terminal: int, pieces: list[bytes]) -> None:
 
 @pytest.fixture
 def printed(on_terminal: OnTerminal, monkeypatch: pytest.MonkeyPatch) -> Callable[..., bytes]:
-    """Return what the command `attlas` prints to a terminal."""
+    """Return a function that returns the bytes that the command `attlas` prints to a terminal."""
 
     def run(*words: object) -> bytes:
         monkeypatch.setattr(sys, "argv", ["attlas", *map(str, words)])

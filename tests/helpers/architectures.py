@@ -114,7 +114,7 @@ def save_single_letters(
 
 
 def save_vocabulary_without(*lacking: str) -> SaveTokenizer:
-    """Return what saves ESM-2's tokenizer without some of its tokens."""
+    """Return a function that saves ESM-2's tokenizer without some of its tokens."""
 
     def save(directory: Path) -> None:
         save_vocabulary(directory)
@@ -125,7 +125,7 @@ def save_vocabulary_without(*lacking: str) -> SaveTokenizer:
 
 
 def save_vocabulary_of_head(head: str) -> SaveTokenizer:
-    """Return what saves ESM-2's tokenizer, and names in the configuration a class that has a head on the encoder."""
+    """Return a function that saves ESM-2's tokenizer, and a configuration of a class with a head on the encoder."""
 
     def save(directory: Path) -> None:
         save_vocabulary(directory)

@@ -12,7 +12,7 @@ def find_area(values: Sequence[float], is_member: Sequence[bool]) -> float:
 
 
 def find_parts(values: Sequence[float], is_member: Sequence[bool], groups: Sequence[str]) -> dict[str, float]:
-    """Return what each group adds to the area beyond its share, as Obuchowski (1997) sums it."""
+    """Return the part of each group in the area beyond its share, as Obuchowski (1997) sums it."""
     x, member, names = np.array(values, float), np.array(is_member), np.array(groups)
     is_higher = np.sign(x[member][:, None] - x[~member]) / 2 + 0.5  # (members, others)
     area = is_higher.mean()

@@ -30,7 +30,7 @@ class RawResponse:
 
 
 async def send(app: Any, request: RawRequest, *, leave_after_s: float = 3600) -> RawResponse:
-    """Return what an app answers to a request of a client that leaves after a time."""
+    """Return the response of an app to a client that leaves after a time."""
     path, _, query = request.target.partition(b"?")
     scope = {
         "type": "http",
@@ -68,7 +68,7 @@ async def send(app: Any, request: RawRequest, *, leave_after_s: float = 3600) ->
 
 
 def send_all(app: Any, requests: Sequence[RawRequest]) -> list[RawResponse]:
-    """Return what an app answers to requests, one after the other."""
+    """Return the responses of an app to requests, one after the other."""
 
     async def send_each() -> list[RawResponse]:
         return [await send(app, request) for request in requests]

@@ -99,7 +99,7 @@ def track_point(page: Page, position: int, *, row: str = "profile") -> tuple[flo
 
 
 def axe_violations(page: Page) -> list[str]:
-    """Return what axe finds wrong with a page, one line for each rule and element."""
+    """Return the faults that axe finds in a page, one line for each rule and element."""
     page.evaluate(_axe_source())
     results: Mapping[str, Any] = page.evaluate("axe.run(document)")
     return [

@@ -51,7 +51,7 @@ def all_pairs(n: int, choose: random.Random) -> Scores:
 
 
 def best_pairs(scores: Scores, n: int) -> Scores:
-    """Return what an atlas keeps of them: of each range the best 2 n, and all from 0.3 on."""
+    """Return the pairs that an atlas keeps: of each range the best 2 n, and all from 0.3 on."""
     kept: Scores = {}
     for nearest, farthest in LIMITS.values():
         best = sorted((p for p in scores if nearest <= p[1] - p[0] <= farthest), key=lambda p: (-scores[p], p))

@@ -45,7 +45,7 @@ def corrected(attention: np.ndarray) -> np.ndarray:
 
 
 def head_sums(attention: np.ndarray, places: np.ndarray, theta: float) -> dict[str, float]:
-    """Return what one head's inner attention, (N, N), says against a chain, with how many weights are near theta."""
+    """Return the sums of one head's inner attention, (N, N), over a chain, with the number of weights near theta."""
     sums = dict.fromkeys(
         ("n_edges", "n_contact_edges", "edge_mass", "contact_edge_mass", "mass", "contact_mass", "n_pairs"), 0.0
     )

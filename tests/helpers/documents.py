@@ -164,7 +164,7 @@ def run(command: str, folder: Path, *, commands: Path | None = None) -> subproce
 
 
 def printed_lines(result: subprocess.CompletedProcess[str]) -> list[str]:
-    """Return what a terminal shows, notes before the answer, without progress that depends on the machine."""
+    """Return the lines that a terminal shows, notes before the answer, without progress that depends on the machine."""
     notes = [line for line in result.stderr.splitlines() if not PROGRESS.search(line)]
     return [*notes, *result.stdout.splitlines()]
 

@@ -70,7 +70,7 @@ def exact_sites(received: np.ndarray, *, rule: str) -> ExactAnswer:
 
 
 def exact_positions(profile: list[int], fit: ExactFit, step: Fraction, rule: str) -> list[int]:
-    """Return which residues are sites, 1-based, in the order of the rounded profile."""
+    """Return the positions of the sites, in the order of the rounded profile."""
     n = math.floor(fit.index * step * len(profile)) - (0 if rule == "nayar-2025-05" else 1)
     n = max(0, min(n, len(profile) - 1))
     order = sorted(range(len(profile)), key=lambda j: (-profile[j], j))

@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 
 def make_task(root: Path, settings: FitSettings) -> FitTargets:
-    """Return what a fit of an atlas is made of."""
+    """Return the targets of a fit of an atlas."""
     paths = AtlasPaths(root)
     return prepare_residue_probes(paths, Manifest.read(paths), settings.labels, settings).task
 

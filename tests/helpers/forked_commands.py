@@ -62,7 +62,7 @@ class Command:
     """What it prints, on both streams."""
 
     def printed(self) -> str:
-        """Return what the command has printed."""
+        """Return the text that the command has printed."""
         return self.log.read_text(errors="replace")
 
 

@@ -82,7 +82,7 @@ def count_head_numbers(pair: EagerPair, query: int, *, is_mirrored: bool, theta:
 
 
 def sum_received(pair: EagerPair, key: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the residues of a chain receive within and across, (N, L) each."""
+    """Return the attention that the residues of a chain receive within and across, (N, L) each."""
     within, across = (pair.block(query, key).sum(2).mean(1).T for query in (key, 1 - key))
     return within, across
 

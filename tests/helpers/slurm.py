@@ -73,7 +73,7 @@ class Slurm:
         return dict(line.split() for line in lines)
 
     def details(self, job: str) -> dict[str, str]:
-        """Return what SLURM says of a job, by the name of the field."""
+        """Return SLURM's values of a job, by the name of the field."""
         return dict(re.findall(r"(\w+)=(\S*)", self.run("scontrol", "show", "job", "--oneliner", job)))
 
     def send_term(self, job: str) -> None:

@@ -83,7 +83,7 @@ class Watch:
 
 @pytest.fixture
 def watch(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Watch]:
-    """Return what counts the packs of an encoder from now on and calls a function before each of them."""
+    """Return a function that counts the packs of an encoder from now on and calls another before each of them."""
     start = encoder.start
 
     def begin(before: Interrupt = lambda n_packs: None) -> Watch:

@@ -34,7 +34,7 @@ def reader(columns: Mapping[str, list[object]]) -> pa.RecordBatchReader:
 
 
 def on_a_terminal(*words: object) -> bytes:
-    """Return what a command prints to a terminal of its own, stdout and stderr together."""
+    """Return the bytes that a command prints to a terminal of its own, stdout and stderr together."""
     reading_end, writing_end = pty.openpty()
     command = [sys.executable, "-m", "attlas.cli.main", *map(str, words)]
     with subprocess.Popen(command, stdout=writing_end, stderr=writing_end, stdin=subprocess.DEVNULL) as process:

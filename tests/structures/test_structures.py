@@ -292,7 +292,7 @@ def test_a_file_says_which_entry_it_is(tmp_path: Path) -> None:
 
 
 def _recorded(path: Path) -> dict[tuple[str, str], int]:
-    """Return what the entry itself records: (chain, author's number) to UniProt position, from `_struct_ref_seq`."""
+    """Return the entry's own record: (chain, author's number) to UniProt position, from `_struct_ref_seq`."""
     block = gemmi.cif.read(str(path)).sole_block()
     scheme = block.find("_pdbx_poly_seq_scheme.", ["pdb_strand_id", "seq_id", "pdb_seq_num", "pdb_ins_code"])
     names = {(row[0], int(row[1])): row[2] + row[3].strip(".") for row in scheme}

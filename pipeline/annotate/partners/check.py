@@ -51,12 +51,12 @@ class ContactCheck:
         distance, distance_problem = _read_distance(record.distance)
         problem = problem or distance_problem
         if problem is not None or about.protein is None:
-            return _rejected(record, problem or Problem(Reason.UNKNOWN_ID))
+            return _reject(record, problem or Problem(Reason.UNKNOWN_ID))
 
         ends = ((about.accession, int(record.i)), (partner.accession, int(record.j)))
         line = self._lines.setdefault(min(ends, ends[::-1]), record.line)
         if line != record.line:
-            return _rejected(record, Problem(Reason.REPEATED, f"on line {line:,}"))
+            return _reject(record, Problem(Reason.REPEATED, f"on line {line:,}"))
         return ContactRow(
             accession=about.accession,
             sequence_id=about.protein.sequence_id,
@@ -74,7 +74,7 @@ class ContactCheck:
 
 
 def check_contacts(records: Iterable[ContactRecord], proteins: Proteins) -> Iterator[ContactRow | Rejected]:
-    """Yield what becomes of each contact, in order."""
+    """Yield the row or the reject of each contact, in order."""
     check = ContactCheck(proteins)
     return (check.check(record) for record in records)
 
@@ -88,7 +88,7 @@ def contact_rows(contacts: Iterable[ContactRow], *, source: str) -> AnnotationRo
 
 
 def _place_problem(position: str, letter: str | None, about: ProteinOfEntry) -> Problem | None:
-    """Return what is wrong with a position of a protein, or with the letter that the table has there."""
+    """Return the problem of a position of a protein, or of the letter that the table has there, if any."""
     if not _POSITION.fullmatch(position):
         return reject_position(position)
     if about.protein is None:
@@ -109,6 +109,6 @@ def _read_distance(text: str) -> tuple[float | None, Problem | None]:
     return None, Problem(Reason.NO_VALUE, f"distance `{text[:40]}`")
 
 
-def _rejected(record: ContactRecord, problem: Problem) -> Rejected:
+def _reject(record: ContactRecord, problem: Problem) -> Rejected:
     place = Record(record.accession, record.partner, record.i, record.j, line=record.line)
     return Rejected(problem.reason, place, problem.detail)

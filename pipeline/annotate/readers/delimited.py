@@ -7,7 +7,7 @@ from attlas.intake.claims import SequenceClaim, plain_position, whole_number
 from attlas.intake.rejects import Problem, Reason
 from attlas.intake.rows import find_columns, split_row
 from attlas.pipeline.annotate.readers.text_rows import first_row_line, text_rows
-from attlas.pipeline.annotate.records import Entry, FeatureRecord, described, eco_codes
+from attlas.pipeline.annotate.records import Entry, FeatureRecord, describe_feature, eco_codes
 from attlas.pipeline.annotate.types import type_word
 from attlas.schema import InputError
 
@@ -64,7 +64,7 @@ def _read(path: Path, delimiter: str | None) -> Iterator[Entry]:
                 continue
             places = _usual_places(row)
             if not places:
-                raise _lacking(row, path)
+                raise _column_error(row, path)
         yield _entry(places, n_columns, row, line)
 
 
@@ -83,7 +83,7 @@ def _usual_places(row: Sequence[str]) -> dict[str, int]:
     return {}
 
 
-def _lacking(row: Sequence[str], path: Path) -> InputError:
+def _column_error(row: Sequence[str], path: Path) -> InputError:
     return InputError(
         f"{path.name} lacks a column.",
         expected="a header line with accession, position (or begin and end), and label (or type)",
@@ -102,7 +102,7 @@ def _entry(places: Mapping[str, int], n_columns: int, row: Sequence[str], line: 
         type=type_word(values["type"]),
         begin=plain_position(values.get("begin", values.get("position", ""))),
         end=plain_position(values.get("end", values.get("position", ""))),
-        description=described(values.get("description"), ligand=values.get("ligand")),
+        description=describe_feature(values.get("description"), ligand=values.get("ligand")),
         evidence=eco_codes(values.get("evidence")),
         residue=values.get("residue") or None,
         line=line,

@@ -6,7 +6,7 @@ from pathlib import Path
 from attlas.intake.claims import NO_CLAIM, SequenceClaim
 from attlas.intake.gff3 import Gff3Feature, Gff3Region, Gff3Sequence, Gff3Unreadable, read_gff3
 from attlas.intake.rejects import Problem, Reason
-from attlas.pipeline.annotate.records import Entry, FeatureRecord, described, eco_codes
+from attlas.pipeline.annotate.records import Entry, FeatureRecord, describe_feature, eco_codes
 from attlas.pipeline.annotate.source import source_lines
 from attlas.pipeline.annotate.types import type_word
 
@@ -45,7 +45,7 @@ def _record(item: Gff3Feature | Gff3Unreadable) -> FeatureRecord:
         return FeatureRecord("", "", "", line=item.line, problem=Problem(Reason.UNREADABLE_LINE, item.detail))
 
     attributes = item.attributes
-    description = described(
+    description = describe_feature(
         next((attributes[name] for name in _DESCRIPTIONS if attributes.get(name)), None),
         ligand=attributes.get("ligand"),
         label=attributes.get("ligand_label"),

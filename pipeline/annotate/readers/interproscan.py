@@ -12,7 +12,7 @@ from attlas.intake.claims import SequenceClaim, whole_number
 from attlas.intake.rejects import Problem, Reason
 from attlas.intake.text import content_lines
 from attlas.pipeline.annotate.families import database_word, family_word
-from attlas.pipeline.annotate.records import Entry, FamilyRecord, FeatureRecord, joined
+from attlas.pipeline.annotate.records import Entry, FamilyRecord, FeatureRecord, join_texts
 from attlas.pipeline.annotate.source import source_lines
 
 N_COLUMNS = 11
@@ -57,7 +57,7 @@ def _entry(fields: list[str], number: int) -> Entry:
         type=_type(analysis, signature),
         begin=begin,
         end=end,
-        description=joined([f"{signature} {signature_name}", interpro]),
+        description=join_texts([f"{signature} {signature_name}", interpro]),
         line=number,
         problem=Problem(Reason.UNCONFIRMED_MATCH, "its status is F") if status == "F" else None,
         families=tuple(_families(analysis, signature, signature_name, interpro_columns, number)),

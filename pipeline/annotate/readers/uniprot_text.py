@@ -11,7 +11,7 @@ from pathlib import Path
 
 from attlas.intake.claims import SequenceClaim, whole_number
 from attlas.pipeline.annotate.families import database_word, family_word
-from attlas.pipeline.annotate.records import Entry, FamilyRecord, FeatureRecord, described, eco_codes, joined
+from attlas.pipeline.annotate.records import Entry, FamilyRecord, FeatureRecord, describe_feature, eco_codes, join_texts
 from attlas.pipeline.annotate.source import source_lines
 from attlas.pipeline.annotate.types import type_word
 from attlas.schema import InputError
@@ -120,7 +120,7 @@ def _record(feature: _Feature) -> FeatureRecord:
     begin, _, end = location.partition("..")
 
     values = _qualifiers(feature)
-    description = described(
+    description = describe_feature(
         values.get("note"),
         ligand=values.get("ligand"),
         label=values.get("ligand_label"),
@@ -141,7 +141,7 @@ def _record(feature: _Feature) -> FeatureRecord:
 
 def _qualifiers(feature: _Feature) -> dict[str, str]:
     if feature.is_old:
-        text = joined([" ".join(text for text in feature.texts if not text.startswith("/FTId"))])
+        text = join_texts([" ".join(text for text in feature.texts if not text.startswith("/FTId"))])
         return {"note": _OLD_EVIDENCE.sub("", text).rstrip("."), "evidence": text}
 
     values: dict[str, str] = {}

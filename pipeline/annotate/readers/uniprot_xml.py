@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from attlas.intake.claims import NO_CLAIM, SequenceClaim, whole_number
 from attlas.pipeline.annotate.families import database_word, family_word
-from attlas.pipeline.annotate.records import Entry, FamilyRecord, FeatureRecord, described, eco_codes
+from attlas.pipeline.annotate.records import Entry, FamilyRecord, FeatureRecord, describe_feature, eco_codes
 from attlas.pipeline.annotate.source import open_source
 from attlas.pipeline.annotate.types import type_word
 from attlas.schema import InputError
@@ -110,7 +110,7 @@ def _position(element: Element) -> str:
 def _description(feature: Element, kind: str) -> str:
     note = _change(feature, feature.get("description", ""), kind)
     ligand, part = _child(feature, "ligand"), _child(feature, "ligandPart")
-    return described(
+    return describe_feature(
         note,
         ligand=_text(ligand, "name"),
         label=_text(ligand, "label"),

@@ -61,7 +61,7 @@ class Assignment:
 
         distinct, confused = _separate_by_residue_names(chains)
         for chain in confused:
-            yield _rejected_chain(
+            yield _reject_chain(
                 Problem(Reason.SAME_NAME, "its residues have the numbers of the other's"), "", chain, file
             )
         if self.accessions:
@@ -91,10 +91,10 @@ class Assignment:
         problem = Problem(Reason.NOT_OF_PROTEIN, f"not of {', '.join(self.accessions)}")
         for protein_chain in chains:
             if (protein_chain.name, protein_chain.part) not in assigned:
-                yield _rejected_chain(problem, "", protein_chain, file)
+                yield _reject_chain(problem, "", protein_chain, file)
 
     def _assign_as_stated(self, file: StructureFile, chain: ProteinChain) -> Iterator[AssignedChain | Rejected]:
-        """Yield what a chain is of by the accessions that the file states, several for a fusion."""
+        """Yield the chain on each protein whose accession the file states, several for a fusion, or its rejects."""
         rejected: list[Rejected] = []
         n_assigned = 0
         for stated in chain.accessions:
@@ -102,7 +102,7 @@ class Assignment:
             if about.protein is None:
                 continue
             if about.problem is not None:
-                rejected.append(_rejected_chain(about.problem, about.accession, chain, file))
+                rejected.append(_reject_chain(about.problem, about.accession, chain, file))
                 continue
             try:
                 for assigned in self._match(file, about.accession, [chain], chain_name=chain.name):
@@ -110,7 +110,7 @@ class Assignment:
                     yield assigned
             except UnlikeProteinError as error:
                 problem = Problem(Reason.NOT_OF_PROTEIN, error.likeness)
-                rejected.append(_rejected_chain(problem, about.accession, chain, file))
+                rejected.append(_reject_chain(problem, about.accession, chain, file))
 
         yield from rejected
         if not n_assigned and not rejected:
@@ -124,7 +124,7 @@ class Assignment:
         if not accessions:
             stated = ", ".join(chain.accessions)
             detail = f"the file says {stated}" if stated else "the file does not say which, no sequence is the same"
-            yield _rejected_chain(Problem(Reason.NO_PROTEIN, detail), "", chain, file)
+            yield _reject_chain(Problem(Reason.NO_PROTEIN, detail), "", chain, file)
 
     def _accessions_of_sequence(self, letters: str) -> Sequence[str]:
         """Return the proteins whose sequence a chain has, to its end or with a tag of at most its length."""
@@ -186,6 +186,6 @@ def _without_overlaps(
             yield Rejected(Reason.SAME_NAME, record, "it lies on the same positions as the other")
 
 
-def _rejected_chain(problem: Problem, accession: str, chain: ProteinChain, file: StructureFile) -> Rejected:
+def _reject_chain(problem: Problem, accession: str, chain: ProteinChain, file: StructureFile) -> Rejected:
     record = Record(accession, file=file.path.name, chain=chain.name)
     return Rejected(problem.reason, record, problem.detail)

@@ -30,7 +30,7 @@ def structure_paths(source: Path) -> tuple[Path, ...]:
 
 
 def paths_without_file(source: Path) -> tuple[Path, ...]:
-    """Return what in a folder has the name of a structure but is no file: a folder, a pipe, a link to nowhere."""
+    """Return the paths in a folder with the name of a structure that are no file: folders, pipes, links to nowhere."""
     if not source.is_dir():
         return ()
     return tuple(path for path in list_folder(source) if has_structure_name(path) and not path.is_file())

@@ -45,7 +45,7 @@ class StructureRows(NamedTuple):
 def read_structures(
     source: Path, assignment: Assignment, *, format: str | None
 ) -> Iterator[StructureRows | Rejected | Remark]:
-    """Yield what each structure of a file or folder gives, chains without a protein of the atlas, and remarks.
+    """Yield the rows of each structure of a file or folder, chains without a protein of the atlas, and remarks.
 
     Raises:
         InputError: as `read_files`; or the only file is not what the caller says it is.
@@ -128,7 +128,7 @@ def _file_remarks(
 
 
 def chain_remarks(file: StructureFile, chain: AssignedChain) -> Iterator[Remark]:
-    """Yield what a reader should know of a chain that is laid onto a protein."""
+    """Yield the remarks that a reader should see on a chain that is laid onto a protein."""
     match = chain.match
     record = Record(chain.accession, file=file.path.name, chain=match.chain)
     if chain.is_by_sequence:

@@ -33,7 +33,7 @@ class ValueCheck:
             if problem is None and value is None:
                 problem = reject_value(record.value)
             if problem is not None or value is None or about.protein is None:
-                yield self._rejected(record, about, problem or Problem(Reason.UNKNOWN_ID))
+                yield self._reject(record, about, problem or Problem(Reason.UNKNOWN_ID))
                 continue
 
             protein = about.protein
@@ -57,7 +57,7 @@ class ValueCheck:
             abouts = self._abouts[key] = find_proteins(id, claim, self._proteins)
         return abouts
 
-    def _rejected(self, record: ValueRecord, about: ProteinOfEntry, problem: Problem) -> Rejected:
+    def _reject(self, record: ValueRecord, about: ProteinOfEntry, problem: Problem) -> Rejected:
         place = Record(about.accession, self._name, record.begin, record.end, record.substitute or "", record.line)
         return Rejected(problem.reason, place, problem.detail)
 

@@ -66,12 +66,12 @@ def _repeats(rows: pa.Table, name: str) -> tuple[set[int], list[Rejected]]:
         values = list(dict.fromkeys(row.value for row in same))
         if len(values) == 1:
             places.update(range(begin + 1, end))
-            rejected += [_rejected(Reason.REPEATED, row, name, "the same value") for row in same[1:]]
+            rejected += [_reject(Reason.REPEATED, row, name, "the same value") for row in same[1:]]
         else:
             places.update(range(begin, end))
             texts = [f"{value:g}" for value in values]
             detail = ", ".join(texts[:_N_VALUES_SHOWN]) + (" and more" if len(texts) > _N_VALUES_SHOWN else "")
-            rejected += [_rejected(Reason.OTHER_VALUE, row, name, detail) for row in same]
+            rejected += [_reject(Reason.OTHER_VALUE, row, name, detail) for row in same]
 
     return places, rejected
 
@@ -92,6 +92,6 @@ def _runs_of_same_key(rows: pa.Table) -> Iterator[tuple[int, int]]:
         yield places[0], places[-1] + 2
 
 
-def _rejected(reason: Reason, row: ValueRow, name: str, detail: str) -> Rejected:
+def _reject(reason: Reason, row: ValueRow, name: str, detail: str) -> Rejected:
     position = str(row.position)
     return Rejected(reason, Record(row.accession, name, position, position, row.substitute, row.line), detail)

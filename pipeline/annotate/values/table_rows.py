@@ -104,7 +104,7 @@ def read_pieces(path: Path, format: str) -> Iterator[Piece]:
 
 
 def table_delimiter(line: str) -> str:
-    """Return what parts the columns of a table, told by one line."""
+    """Return the sign between the columns of a table, told by one line."""
     return max(_DELIMITERS, key=line.count)
 
 

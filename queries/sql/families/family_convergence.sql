@@ -98,7 +98,7 @@ counts AS (SELECT family, layer, count(*) AS k FROM layers_in_families GROUP BY 
 sequence_counts AS (SELECT family, layer, count(*) AS n_sequences_at_layer FROM members GROUP BY family, layer),
 
 -- Where a cluster also has sequences outside of the family, its layer in the family is what the draw is counted by.
-tested AS (
+tests AS (
     SELECT family, s.name, layer, s.n_sequences, s.n_clusters, k, k / s.n_clusters AS share,
            coalesce(q.n_sequences_at_layer, 0) / s.n_sequences AS share_of_sequences,
            coalesce(t.n_of_layer, 0) - coalesce(i.n, 0) AS n_outside_at_layer,
@@ -111,14 +111,14 @@ tested AS (
 
 SELECT family, name,
        CASE WHEN EXISTS (FROM cluster_names) THEN $clusters ELSE 'exact duplicates only' END AS clustering,
-       layer, n_sequences, n_clusters, k AS n_at_layer, round(tested.share, 4) AS share,
-       round(of_enough_proteins(wilson_low(tested.share, n_clusters, normal_95()), n_clusters), 4) AS share_low,
-       round(of_enough_proteins(wilson_high(tested.share, n_clusters, normal_95()), n_clusters), 4) AS share_high,
-       round(tested.share_of_sequences, 4) AS share_of_sequences,
+       layer, n_sequences, n_clusters, k AS n_at_layer, round(tests.share, 4) AS share,
+       round(of_enough_proteins(wilson_low(tests.share, n_clusters, normal_95()), n_clusters), 4) AS share_low,
+       round(of_enough_proteins(wilson_high(tests.share, n_clusters, normal_95()), n_clusters), 4) AS share_high,
+       round(tests.share_of_sequences, 4) AS share_of_sequences,
        round(n_outside_at_layer / nullif(n_outside, 0), 4) AS background,
-       round(tested.share / nullif(n_outside_at_layer / nullif(n_outside, 0), 0), 2) AS ratio,
+       round(tests.share / nullif(n_outside_at_layer / nullif(n_outside, 0), 0), 2) AS ratio,
        CASE WHEN n_clusters >= fewest_proteins()
             THEN round(bonferroni(hypergeometric_log10_tail(k, n_clusters, n_outside_at_layer + k,
                                                             n_outside + n_clusters), n_tests), 2) + 0 END AS log10_p
-FROM tested
-ORDER BY log10_p NULLS LAST, tested.share DESC, family, layer
+FROM tests
+ORDER BY log10_p NULLS LAST, tests.share DESC, family, layer

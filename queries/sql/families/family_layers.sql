@@ -77,7 +77,7 @@ totals AS (
 ),
 
 -- The share at the commonest layer, and how likely so many are by chance in the atlas.
-tested AS (
+tests AS (
     SELECT family, layer, k, n, k_all, n_all, k / n AS p, (k_all - k) / nullif(n_all - n, 0) AS background,
            n >= fewest_proteins() AS is_enough, n_with_sites, median_sites,
            hypergeometric_log10_tail(k, n, k_all, n_all) AS log10_tail,
@@ -92,5 +92,5 @@ SELECT family, name, n_proteins, n_sequences, coalesce(n, 0) AS n_fitted,
        CASE WHEN is_enough THEN round(wilson_high(p, n, normal_95()), 4) END AS share_high,
        round(background, 4) AS background, round(p / nullif(background, 0), 2) AS ratio,
        CASE WHEN is_enough THEN round(bonferroni(log10_tail, n_tests), 2) + 0 END AS log10_p
-FROM sizes LEFT JOIN tested USING (family)
+FROM sizes LEFT JOIN tests USING (family)
 ORDER BY n_sequences DESC, family

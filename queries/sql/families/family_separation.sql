@@ -221,7 +221,7 @@ rows AS (
 ),
 
 -- Interval and test of the AUC agree: both by Student's t, both corrected for all rows of the method.
-tested AS (
+tests AS (
     SELECT *, (auc - 0.5) / auc_error AS auc_t,
            count(auc_error) OVER (PARTITION BY method) AS n_tests,
            silhouette_error * student_t_quantile(0.025, df) AS silhouette_margin,
@@ -235,7 +235,7 @@ tested AS (
 ordered AS (
     SELECT *, CASE $per WHEN 'family' THEN -first_value(silhouette) OVER (PARTITION BY row_name ORDER BY method)
                      ELSE min(smallest) OVER (PARTITION BY row_name) END AS family_order
-    FROM tested
+    FROM tests
 )
 
 SELECT row_name AS family, name, method::VARCHAR AS method, n_families, round(n_sequences, 1) AS n_sequences,

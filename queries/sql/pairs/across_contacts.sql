@@ -31,7 +31,7 @@
 -- grain: form, layer, head
 -- source: Mann and Whitney 1947: ties count half; interval and test: jackknife over groups (Tukey 1958; Cochran 1977,
 --   6.15) with Student's t.
-WITH judged AS (
+WITH pair_measures AS (
     -- A row for each pair, map and kind, with the measure that is asked for.
     SELECT form, layer, coalesce(head, -1) AS head, kind, pair_id, homology_group,
            list_filter(contact_measures(p), lambda part: part.measure = $measure)[1] AS part
@@ -43,8 +43,8 @@ WITH judged AS (
 comparisons AS (
     SELECT g.form, {'layer': g.layer, 'head': g.head} AS key, g.homology_group, g.part.value AS value,
            g.part.chance AS chance, s.part.value AS shuffled
-    FROM judged AS g
-    LEFT JOIN judged AS s
+    FROM pair_measures AS g
+    LEFT JOIN pair_measures AS s
         ON s.form = g.form AND s.layer = g.layer AND s.head = g.head AND s.pair_id = g.pair_id AND s.kind = 'shuffled'
     WHERE g.kind = 'given'
 ),

@@ -31,7 +31,7 @@
 -- grain: form, kind
 -- source: Mann and Whitney 1947; errors over groups: Obuchowski, Biometrics 1997, with Student's t. Folds as in the
 --   strictest scheme of Park and Marcotte 2012.
-WITH dealt AS (
+WITH fold_sides AS (
     -- The side of each pair in each fold; pairs between the sides are left out.
     SELECT l.*, f.fold, md5_number_lower(accession) % $folds = f.fold AS judges
     FROM labelled_numbers($statistic, $binder, $dimers) AS l, range($folds) AS f(fold)
@@ -42,7 +42,7 @@ WITH dealt AS (
 choosing AS (
     SELECT {'form': form, 'fold': fold, 'layer': layer, 'head': head} AS key, homology_group, is_binder AS is_member,
            value
-    FROM dealt
+    FROM fold_sides
     WHERE NOT judges AND kind = 'given'
 ),
 
@@ -57,7 +57,7 @@ choices AS (
 judging AS (
     SELECT {'form': form, 'fold': fold, 'kind': kind} AS key, homology_group, is_binder AS is_member,
            CASE WHEN c.auc < 0.5 THEN -value ELSE value END AS value
-    FROM dealt JOIN choices AS c USING (form, fold, layer, head)
+    FROM fold_sides JOIN choices AS c USING (form, fold, layer, head)
     WHERE judges
 ),
 
@@ -86,7 +86,7 @@ of_groups AS (
 kinds_of_groups AS (
     SELECT d.form, count(DISTINCT d.homology_group) FILTER (d.is_binder) AS n_member_groups,
            count(DISTINCT d.homology_group) FILTER (NOT d.is_binder) AS n_other_groups
-    FROM dealt AS d JOIN folds AS f ON f.form = d.form AND f.fold = d.fold AND f.kind = d.kind
+    FROM fold_sides AS d JOIN folds AS f ON f.form = d.form AND f.fold = d.fold AND f.kind = d.kind
     WHERE d.judges AND d.kind = 'given'
     GROUP BY d.form
 ),

@@ -29,7 +29,7 @@
 -- grain: form, fold
 -- source: Mann and Whitney 1947. Pairs with one protein in the fold count on neither side, as in the strictest
 --   scheme of Park and Marcotte 2012.
-WITH dealt AS (
+WITH fold_sides AS (
     -- The side of each pair in each fold; pairs between the sides are left out.
     SELECT l.*, f.fold, md5_number_lower(accession) % $folds = f.fold AS judges
     FROM labelled_pairs($statistic, $binder, $permutations, $dimers) AS l, range($folds) AS f(fold)
@@ -41,7 +41,7 @@ ranked AS (
     SELECT permutation, form, fold, judges, layer, head, is_binder,
            rank() OVER (PARTITION BY permutation, form, fold, judges, layer, head ORDER BY value)
            + (count(*) OVER (PARTITION BY permutation, form, fold, judges, layer, head, value) - 1) / 2 AS place
-    FROM dealt
+    FROM fold_sides
 ),
 
 -- AUC of each head in each fold, by the labels as they are (permutation 0) and by each permutation.

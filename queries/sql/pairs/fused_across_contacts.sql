@@ -28,7 +28,7 @@
 -- grain: form, n_heads, measure
 -- source: Heads by mean AUROC on ten pairs, 20 splits by homology group; jackknife over groups (Tukey 1958; Cochran
 --   1977, 6.15) with Student's t.
-WITH judged AS (
+WITH pair_measures AS (
     SELECT form, n_heads, split, kind, pair_id, homology_group, unnest(contact_measures(p), max_depth := 2)
     FROM pair_choices AS p
     WHERE of_dimers(is_homodimer, $dimers)
@@ -38,8 +38,8 @@ WITH judged AS (
 comparisons AS (
     SELECT g.form, {'n_heads': g.n_heads, 'measure': g.measure} AS key, g.homology_group, g.value, g.chance,
            s.value AS shuffled
-    FROM judged AS g
-    LEFT JOIN judged AS s
+    FROM pair_measures AS g
+    LEFT JOIN pair_measures AS s
         ON s.form = g.form AND s.n_heads = g.n_heads AND s.split = g.split AND s.pair_id = g.pair_id
            AND s.measure = g.measure AND s.kind = 'shuffled'
     WHERE g.kind = 'given'
@@ -60,7 +60,7 @@ counts AS (
     SELECT form, n_heads, measure, count(DISTINCT split) FILTER (kind = 'given') AS n_splits,
            count(DISTINCT pair_id) FILTER (kind = 'given' AND value IS NOT NULL) AS n_pairs,
            avg(value) FILTER (kind = 'swapped') AS swapped
-    FROM judged
+    FROM pair_measures
     GROUP BY form, n_heads, measure
 )
 

@@ -116,7 +116,7 @@ densities AS (
 ),
 
 -- A row for each pair, form and kind of contact.
-judged AS (
+contact_counts AS (
     SELECT c.form, c.pair_id, k.contact, c.n_best, count(b.i) AS n_contacts,
            CASE WHEN k.contact = 'none'
                 THEN 1 - (SELECT coalesce(sum(density), 0) FROM densities AS d WHERE d.sequence_id = c.sequence_id)
@@ -132,13 +132,13 @@ judged AS (
 
 sums AS (
     SELECT form, contact, sum(n_best)::INTEGER AS n_best, sum(n_contacts)::INTEGER AS n_contacts
-    FROM judged
+    FROM contact_counts
     GROUP BY form, contact
 ),
 
 means AS (
     FROM group_means((SELECT list({'family': form, 'key': contact, 'homology_group': pair_id,
-                                   'value': n_contacts / n_best, 'baseline': chance}) FROM judged))
+                                   'value': n_contacts / n_best, 'baseline': chance}) FROM contact_counts))
 )
 
 SELECT form, contact, n_values AS n_pairs, n_best, n_contacts, round(mean, 4) AS share,

@@ -39,7 +39,7 @@ WITH sides AS (
     WHERE (head IS NULL) = ($maps = 'layers') AND of_dimers(is_homodimer, $dimers)
 ),
 
-judged AS (
+side_measures AS (
     SELECT form, {'layer': layer, 'head': head} AS key, kind, pair_id, side, homology_group,
            CASE $measure WHEN 'auroc' THEN auroc ELSE auprc END::DOUBLE AS value,
            CASE $measure WHEN 'auroc' THEN 0.5 ELSE share END::DOUBLE AS chance
@@ -49,10 +49,10 @@ judged AS (
 -- The partner of a swapped pair is another protein: only `accession` is compared with itself.
 comparisons AS (
     SELECT g.form, g.key, g.homology_group, g.side, g.value, g.chance, w.value AS swapped, s.value AS shuffled
-    FROM judged AS g
-    LEFT JOIN judged AS w
+    FROM side_measures AS g
+    LEFT JOIN side_measures AS w
         ON w.form = g.form AND w.key = g.key AND w.pair_id = g.pair_id AND w.side = g.side AND w.kind = 'swapped'
-    LEFT JOIN judged AS s
+    LEFT JOIN side_measures AS s
         ON s.form = g.form AND s.key = g.key AND s.pair_id = g.pair_id AND s.side = g.side AND s.kind = 'shuffled'
     WHERE g.kind = 'given'
 ),
@@ -73,7 +73,7 @@ against_shuffled AS (
 ),
 
 swapped_means AS (
-    SELECT form AS family, key, avg(value) AS swapped FROM judged WHERE kind = 'swapped' GROUP BY form, key
+    SELECT form AS family, key, avg(value) AS swapped FROM side_measures WHERE kind = 'swapped' GROUP BY form, key
 )
 
 SELECT c.family AS form, c.key.layer AS layer, nullif(c.key.head, -1) AS head, c.n_groups, c.n_values AS n_chains,

@@ -14,8 +14,8 @@
 --   n_sequences: Sequences with such a site.
 --   n_occurrences: Occurrences of the motif in the same sequences, at a site or not.
 --   share_at_sites: Sites with this motif over its occurrences.
---   share_low: Lower end of its 95 % Wilson interval; occurrences in homologues are not independent. Empty for fewer
---     than five sequences with the motif.
+--   share_low: Lower end of its 95 % Wilson interval; occurrences in homologues are not independent. Empty where
+--     fewer than five sequences have such a site.
 --   ratio: Share over that of all residues that could be the site of a motif of this length.
 --   examples: Accessions of such sites, five at most.
 --   note: Why a row has no interval; empty if it has one.
@@ -43,16 +43,11 @@ frames AS (SELECT unnest(range(1, $before + $after + 2))::INTEGER AS frame),
 
 -- All words of that length, in every frame.
 words AS (
-    SELECT c.accession,
-           unnest(regexp_extract_all(c.sequence[f.frame:], '.{' || ($before + $after + 1) || '}')) AS word
+    SELECT unnest(regexp_extract_all(c.sequence[f.frame:], '.{' || ($before + $after + 1) || '}')) AS word
     FROM searched AS c, frames AS f
 ),
 
-occurrences AS (
-    SELECT word, count(*) AS n, count(DISTINCT accession) AS n_proteins
-    FROM words SEMI JOIN at_sites USING (word)
-    GROUP BY word
-),
+occurrences AS (SELECT word, count(*) AS n FROM words SEMI JOIN at_sites USING (word) GROUP BY word),
 
 -- The chance that a residue that could be the site of such a motif is a site.
 everywhere AS (
@@ -64,7 +59,7 @@ shares AS (SELECT *, k / n AS p, normal_95() AS z FROM at_sites JOIN occurrences
 
 SELECT lower(word[:$before]) || word[$before + 1] || lower(word[$before + 2:]) AS motif, k AS n_sites, n_sequences,
        n AS n_occurrences, round(p, 3) AS share_at_sites,
-       round(of_enough_proteins(wilson_low(p, n, z), n_proteins), 3) AS share_low, round(p / rate, 1) AS ratio,
-       array_to_string(examples, ' ') AS examples, too_few_proteins(n_proteins) AS note
+       round(of_enough_proteins(wilson_low(p, n, z), n_sequences), 3) AS share_low, round(p / rate, 1) AS ratio,
+       array_to_string(examples, ' ') AS examples, too_few_proteins(n_sequences) AS note
 FROM shares, everywhere
 ORDER BY share_low DESC NULLS LAST, n_sites DESC, motif

@@ -83,7 +83,7 @@ sums AS (
     GROUP BY form, layer, type
 ),
 
-tested AS (
+tests AS (
     SELECT *, CASE WHEN variance > 0 THEN (n_touching - expected) / sqrt(variance) END AS z,
            count(*) OVER () AS n_rows
     FROM sums
@@ -91,7 +91,7 @@ tested AS (
 
 SELECT form, layer, type, n_pairs, n_segments::INTEGER AS n_segments, n_touching::INTEGER AS n_touching,
        round(n_touching / n_segments, 3) AS share, round(expected / n_segments, 3) AS expected,
-       round(n_touching / nullif(tested.expected, 0), 2) AS enrichment, round(z, 2) + 0 AS z,
+       round(n_touching / nullif(tests.expected, 0), 2) AS enrichment, round(z, 2) + 0 AS z,
        round(bonferroni(normal_log10_tail(z), n_rows), 2) + 0 AS log10_p
-FROM tested
+FROM tests
 ORDER BY form, type, layer

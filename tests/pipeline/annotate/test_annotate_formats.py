@@ -13,7 +13,7 @@ from helpers.annotated_case import CALMODULIN, EXPECTED, FLAT, FORMAT_OF, OLD_FL
 from attlas.intake.claims import SequenceClaim
 from attlas.intake.rejects import Problem, Reason
 from attlas.pipeline.annotate.formats import READERS, format_of
-from attlas.pipeline.annotate.records import Entry, FeatureRecord, described, eco_codes
+from attlas.pipeline.annotate.records import Entry, FeatureRecord, describe_feature, eco_codes
 from attlas.pipeline.annotate.types import _SPELLINGS, type_word
 from attlas.schema import InputError
 
@@ -222,7 +222,7 @@ def test_two_types_never_share_a_spelling() -> None:
 def test_evidence_is_its_codes_in_order_each_once() -> None:
     assert eco_codes("ECO:0000269|PubMed:1, ECO:0000255", "ECO:0000269", None) == "ECO:0000255; ECO:0000269"
     assert eco_codes("", None) is None
-    assert described("note", ligand="heme b", label="1", part="Fe") == "heme b 1; part Fe; note"
+    assert describe_feature("note", ligand="heme b", label="1", part="Fe") == "heme b 1; part Fe; note"
 
 
 @pytest.mark.parametrize(

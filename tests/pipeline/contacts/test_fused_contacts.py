@@ -1,5 +1,6 @@
 """Contacts by fused heads: chosen by brute force, predicted by NumPy in float64, refused by name."""
 
+import gzip
 import hashlib
 import json
 import random
@@ -311,6 +312,10 @@ def test_a_choice_is_read_as_it_was_written(tmp_path: Path, tiny_run: Run) -> No
     choice.write(tmp_path / "heads.json")
     assert read_choice(str(tmp_path / "heads.json"), tiny_run) == choice
 
+    packed = tmp_path / "heads.json.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "heads.json").read_bytes()))
+    assert read_choice(str(packed), tiny_run) == choice
+
 
 def test_a_choice_for_other_weights_is_refused_by_both_names(tmp_path: Path, tiny_run: Run) -> None:
     digest = hashlib.sha256(b"other").hexdigest()
@@ -327,7 +332,7 @@ def test_a_choice_for_other_weights_is_refused_by_both_names(tmp_path: Path, tin
         ("0-1,2-0", r"(?s)does not have.*0-0 to 1-3.*2-0"),
         ("1-4", r"(?s)does not have.*1-4"),
         ("0-1,1-2,0-1", r"(?s)twice.*0-1"),
-        ("no-such-file", r"(?s)no-such-file cannot be read.*5-3,4-17"),
+        ("no-such-file", r"(?s)no such file: no-such-file.*5-3,4-17"),
     ],
 )
 def test_heads_that_are_none_are_refused(tiny_run: Run, text: str, message: str) -> None:
@@ -351,10 +356,19 @@ def test_a_file_of_another_kind_is_no_choice(tmp_path: Path, tiny_run: Run, chan
         read_choice(write_choice(tmp_path / "heads.json", tiny_run, **changes), tiny_run)
 
 
-@pytest.mark.parametrize("data", [b"", b"[1]", b"\xff\xfe\x00", b"[" * 100_000])
-def test_a_file_that_is_no_json_object_is_no_choice(tmp_path: Path, tiny_run: Run, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "heads.json is empty"),
+        (b"\xff\xfe\x00", "heads.json is no plain text"),
+        (b"PK\x03\x04", "packed with zip"),
+        (b"[1]", "no choice of heads"),
+        (b"[" * 100_000, "no choice of heads"),
+    ],
+)
+def test_a_file_that_is_no_json_object_is_no_choice(tmp_path: Path, tiny_run: Run, data: bytes, message: str) -> None:
     (tmp_path / "heads.json").write_bytes(data)
-    with pytest.raises(InputError, match="no choice of heads"):
+    with pytest.raises(InputError, match=message):
         read_choice(str(tmp_path / "heads.json"), tiny_run)
 
 

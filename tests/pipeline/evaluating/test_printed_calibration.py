@@ -21,7 +21,7 @@ def make_odd_family(labelled: LabelledSet, *, n: int) -> LabelledSet:
 
 
 def choose(labelled: LabelledSet) -> ChosenPredictor:
-    """Return what is chosen with one predictor to choose from."""
+    """Return the choice where there is one predictor to choose from."""
     return choose_predictor(labelled, seed=0, predictors=[LETTER_WITH_ATTENTION])
 
 

@@ -92,13 +92,13 @@ def fit(root: Path) -> Fit:
 
 @pytest.fixture(scope="module")
 def probes(root: Path) -> ContactProbes:
-    """Return what the fit is made of."""
+    """Return the probes of the atlas."""
     paths = AtlasPaths(root)
     return prepare_contact_probes(paths, Manifest.read(paths), read_plan(paths), SETTINGS)
 
 
 def select_folds(task: ContactTask) -> list[ContactTask]:
-    """Return what is fitted of each fold."""
+    """Return the task of each fold."""
     return [task.select(slice(*np.searchsorted(task.folds, (fold, fold + 1)))) for fold in range(N_FOLDS)]
 
 

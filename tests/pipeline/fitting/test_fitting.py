@@ -79,7 +79,7 @@ def fit(root: Path) -> Fit:
 
 @pytest.fixture(scope="module")
 def task(root: Path) -> FitTargets:
-    """Return what the fit is made of."""
+    """Return the targets of the fit."""
     return make_task(root, SETTINGS)
 
 

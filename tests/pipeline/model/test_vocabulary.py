@@ -19,7 +19,7 @@ from helpers.building import assert_whole, build_here, proteins_of, write_fasta
 from helpers.tiny_esm import save_vocabulary
 
 from attlas.pipeline.drafting import Options, draft_plan
-from attlas.pipeline.dry_run import estimate_build
+from attlas.pipeline.dry_run import draft_build
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.model.letters import ESM2_VOCABULARY, has_esm2_vocabulary, make_vocabulary
@@ -99,7 +99,7 @@ def test_proteins_with_letters_that_a_model_cannot_be_given_are_skipped_when_a_b
     source = write_fasta(tmp_path / "a.fasta", {"P1": "MKWVTFISLL", "P2": "MKUVTFISLL"})
     reason = "this model has no token for U (position 3), nor for unknown residues"
 
-    _, skipped = estimate_build(str(source), Options(str(model), device="cpu"), n_workers=0)
+    skipped = draft_build(str(source), Options(str(model), device="cpu")).proteins.skipped
     assert [(protein.accession, protein.reason) for protein in skipped] == [("P2", reason)]
 
     build_here(source, tmp_path / "atlas", model)
@@ -213,7 +213,7 @@ def test_what_a_token_receives_is_shared_out_evenly_over_its_residues(tmp_path):
 
 
 def save_words(*words, special=("<cls>", "<eos>", "<pad>"), unknown="<unk>"):
-    """Return what saves a tokenizer that cuts before every letter, but takes special tokens and words whole."""
+    """Return a function that saves a tokenizer of letters, special tokens and whole words."""
 
     def save(directory):
         ids = {token: i for i, token in enumerate([*special, unknown or "<unused>", *LETTERS, *words])}

@@ -109,7 +109,7 @@ def read_rows(atlas: Atlas, table: str, accession: str, partner: str) -> list[di
 
 
 def query_chain(place: int, order: str) -> int:
-    """Return which chain of the input the protein at a place of the line is, 0 or 1."""
+    """Return the chain of the input, 0 or 1, that the protein at a place of the line is."""
     return place - 1 if order == "forward" else 2 - place
 
 

@@ -11,7 +11,7 @@ from attlas.pipeline.probe.auc import compute_auc, rank_rows
 
 
 def random_case(seed: int, *, n_residues: int, n_values: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return what residues receive, (5, N), of `n_values` different numbers, and labels, (4, N), one of a residue."""
+    """Return the attention of residues, (5, N), of `n_values` numbers, and labels, (4, N), one of a residue."""
     rng = np.random.default_rng(seed)
     shape = 5, n_residues
     received = rng.random(shape) if n_values is None else rng.integers(0, n_values, shape) / 4

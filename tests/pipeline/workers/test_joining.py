@@ -22,7 +22,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def find_fault(needs: WorkerNeeds) -> str:
-    """Return what a worker says that it lacks."""
+    """Return the fault that a worker reports."""
     return str(join(needs, IndivisibleTask(), 1, "tcp://worker").fault)
 
 

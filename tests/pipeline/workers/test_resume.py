@@ -100,7 +100,7 @@ def reference(source: Path, weights: Path, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def begin() -> Iterator[Begin]:
-    """Return what starts a command; whatever is left of one in the end is killed."""
+    """Yield a function that starts a command; whatever is left of one in the end is killed."""
     processes: list[subprocess.Popen[str]] = []
 
     def run(arguments: list[str]) -> subprocess.Popen[str]:

@@ -1,6 +1,7 @@
 """Parameters of questions, questions of one's own, and the verb `ask`, in Python and on the command line."""
 
 import csv
+import gzip
 import json
 from pathlib import Path
 
@@ -196,6 +197,34 @@ def test_a_question_of_ones_own_is_asked_by_its_path(atlas: Atlas, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("mine.sql", MINE.encode("utf-8-sig")),
+        ("mine.sql", MINE.encode("utf-16")),
+        ("mine.sql", MINE.replace("\n", "\r\n").encode()),
+        ("mine.sql.gz", gzip.compress(MINE.encode())),
+    ],
+    ids=["marked UTF-8", "UTF-16", "ends of Windows", "gzip"],
+)
+def test_a_question_is_read_as_any_file_is(
+    attlas: Run, atlas_dir: Path, tmp_path: Path, name: str, data: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    answered = attlas("ask", atlas_dir, path, "--format", "csv")
+    assert (answered.code, answered.err) == (0, "")
+    assert read_question(path).name == "mine"
+
+
+def test_a_file_that_is_no_text_is_refused_once(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.sql"
+    path.write_bytes(b"PK\x03\x04")
+    refused = attlas("ask", atlas_dir, path)
+    assert refused.code == 1
+    assert refused.err.startswith("attlas: mine.sql is packed with zip")
+
+
+@pytest.mark.parametrize(
     ("change", "what"),
     [
         (("-- source: Mine.\n", ""), "lacks fields.*source"),
@@ -214,7 +243,7 @@ def test_a_question_that_is_not_as_it_should_be_is_refused(
     path.write_text(MINE.replace(*change))
     with pytest.raises(QuestionError, match=f"(?s){what}"):
         atlas.ask(path)
-    with pytest.raises(QuestionError, match="cannot be read"):
+    with pytest.raises(QuestionError, match="no such file"):
         atlas.ask(tmp_path / "absent.sql")
 
 
@@ -267,7 +296,7 @@ def test_ask_says_on_stderr_what_it_leaves_out(attlas: Run, atlas_dir: Path) -> 
         (("sites_of", "=x"), "given as NAME=VALUE.\n  - =x"),
         (("sites_of",), "the parameters are\n    proteins (proteins): Ids of proteins.\n    flank = 5"),
         (("nothing",), "There is no question 'nothing'"),
-        (("absent.sql",), "absent.sql cannot be read"),
+        (("absent.sql",), "There is no such file: absent.sql"),
         (("sites_of", "proteins=P0DP23", "-o", "x.xyz"), "is no format"),
     ],
 )

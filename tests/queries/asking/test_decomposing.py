@@ -79,9 +79,7 @@ def test_the_answer_from_parts_is_that_of_the_whole(shards: Atlas, question: Que
 def test_parameters_hold_in_every_part(shards: Atlas) -> None:
     bound_question = ask(shards, "residue_enrichment", {"proteins": "SAME1", "z": 1.0})
     sums = [part.sums() for part in divide(bound_question, shards, 5)]
-    # In every part a row without a letter says how many proteins there are.
-    assert sum(table.num_rows > 1 for table in sums) == 1
-    assert sum(sum(table["n_proteins"].to_pylist()) for table in sums) == 1
+    assert sum(table.num_rows > 0 for table in sums) == 1
     assert answer_from_sums(bound_question, shards, sums).read_all().equals(bound_question.answer(shards).read_all())
 
 

@@ -56,6 +56,18 @@ def atlas(annotated_dir: Path) -> Iterator[Atlas]:
             "FROM features AS f JOIN sites USING (accession) WHERE f.type = 'binding site'",
             "no row of features has type = 'binding site': it has 'Binding site'",
         ),
+        ("FROM sites WHERE layer > 3", "no row has layer > 3: layers are 0 to 3"),
+        ("FROM sites WHERE 4 <= layer", "no row has layer >= 4: layers are 0 to 3"),
+        ("FROM sites WHERE layer BETWEEN 4 AND 9", "no row has layer >= 4: layers are 0 to 3"),
+        ("FROM heads WHERE head < 0", "no row has head < 0: heads are 0 to 1"),
+        ("FROM sites WHERE residue = 'r'", "no row has residue = 'r': residues are letters in upper case, 'R'"),
+        ("FROM sites WHERE residue = 'Cys'", "no row has residue = 'Cys': a residue is one letter, such as 'C'"),
+        (
+            "FROM proteins WHERE organism LIKE 'homo%'",
+            "no row of proteins has organism LIKE 'homo%': it has 'Homo sapiens'",
+        ),
+        ("FROM proteins WHERE organism LIKE '%xyz%'", "no row of proteins has organism LIKE '%xyz%'"),
+        ("FROM sites WHERE accession = 'p53_human'", "no row has accession = 'p53_human': it names 'P04637'"),
         ("FROM features WHERE type = 'Bindng'", "no row of features has type = 'Bindng'"),
         ("FROM sites WHERE accession = 'P53_HUMAN'", "no row has accession = 'P53_HUMAN': it names 'P04637'"),
         ("FROM sites WHERE accession = 'p04637'", "no row has accession = 'p04637'; there is 'P04637', 'P04637-2'"),
@@ -76,7 +88,16 @@ def test_a_comparison_that_matches_nothing_is_named(atlas: Atlas, query: str, no
         "SELECT received[1], received[4] FROM residues LIMIT 1",
         "WITH a AS (SELECT 99 AS layer, 'x' AS organism) FROM a WHERE layer = 99 AND organism = 'x'",
         "SELECT * FROM (SELECT 99 AS layer) AS a, sites WHERE a.layer = 99",
-        "FROM sites WHERE layer > 99",
+        "FROM sites WHERE layer > 2 AND layer >= 3 AND layer < 1 AND layer <= 0 AND layer BETWEEN 3 AND 9",
+        "FROM sites WHERE layer > 99.5",
+        "FROM fits WHERE layer = -1",
+        "FROM proteins WHERE organism LIKE 'Homo%' OR organism ILIKE 'homo%' OR 'x' LIKE organism",
+        "FROM sites WHERE residue = 'R' OR residue LIKE 'r' OR lower(residue) = 'r'",
+        "SELECT * FROM (SELECT layer + 10 AS layer FROM sites) WHERE layer > 9",
+        "WITH a(layer) AS (SELECT 99 FROM sites) FROM a WHERE layer > 9",
+        "SELECT * FROM (SELECT 99 FROM sites) AS a(layer) WHERE layer > 9",
+        "FROM (SELECT layer FROM sites UNION ALL SELECT 99) WHERE layer > 9",
+        "FROM (SELECT * REPLACE (layer + 10 AS layer) FROM sites) WHERE layer > 9",
         "FROM sites WHERE position = 99999",
         "SELECT 1",
         "SELECT FROM WHERE",
@@ -109,11 +130,15 @@ def test_the_tree_of_an_older_duckdb_is_read_too() -> None:
 
 
 def test_comparisons_are_those_of_the_text_in_its_order() -> None:
-    query = "FROM heads h WHERE h.layer = 1 AND head IN (2, 3) AND NOT (label = 'a') AND layer = head AND layer < 9"
+    query = "FROM heads h WHERE h.layer = 1 AND head IN (2, 3) AND NOT (label = 'a') AND layer = head AND 9 > layer"
     ((tree,),) = duckdb.execute(TREE, {"query": query}).fetchall()  # to its end: the connection is everybody's
-    comparisons = [(c.column, c.tables, c.value) for c in comparisons_in(tree)]
+    comparisons = [(c.column, c.tables, c.operator, c.value) for c in comparisons_in(tree)]
     assert comparisons == [
-        (name, ("heads",), v) for name, v in (("layer", 1), ("head", 2), ("head", 3), ("label", "a"))
+        ("layer", ("heads",), "=", 1),
+        ("head", ("heads",), "=", 2),
+        ("head", ("heads",), "=", 3),
+        ("label", ("heads",), "=", "a"),
+        ("layer", ("heads",), "<", 9),
     ]
 
 

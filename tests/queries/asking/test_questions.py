@@ -98,7 +98,7 @@ def given_for(
 
 @pytest.fixture(scope="module")
 def answer(atlas: Atlas) -> Answer:
-    """Return what gives the answer to a question, asked when a test first needs it."""
+    """Return a function that gives the answer to a question, asked when a test first needs it."""
 
     @cache
     def ask_once(name: str) -> pa.Table:

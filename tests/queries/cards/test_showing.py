@@ -247,7 +247,7 @@ def test_a_terminal_without_our_signs_gets_such_as_it_has(atlas_dir: Path) -> No
 
 
 def in_a_terminal(arguments: list[str], columns: int = 80) -> str:
-    """Return what a command prints into a terminal of its own."""
+    """Return the text that a command prints into a terminal of its own."""
     parent, child = pty.openpty()
     environment = {**os.environ, "COLUMNS": str(columns), "PYTHONIOENCODING": "utf-8"}
     environment.pop("NO_COLOR", None)

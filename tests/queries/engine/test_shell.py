@@ -1,5 +1,6 @@
 """The SQL shell: what it understands, and the real process on a terminal of its own."""
 
+import io
 import os
 import pty
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from helpers.command_line import Run
 from helpers.default_cases import each_nth_by_default
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,6 +104,16 @@ def test_a_script_from_stdin_is_answered_statement_by_statement(atlas_dir: Path)
     assert done.stdout == "a\n─\n1\nb,c\n;,2\nd\n3\n"
 
 
+@pytest.mark.parametrize("words", [("-",), ()], ids=["query", "script"])
+def test_stdin_may_be_utf16(
+    attlas: Run, atlas_dir: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    stdin = io.BufferedReader(io.BytesIO("SELECT 'é' AS a".encode("utf-16")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stdin))
+    done = attlas("sql", atlas_dir, *words, "--format", "csv")
+    assert (done.code, done.out, done.err) == (0, "a\né\n", "")
+
+
 @pytest.mark.thorough
 def test_a_script_stops_at_its_first_error(atlas_dir: Path) -> None:
     done = script(atlas_dir, "SELECT 1 AS a; SELEC 2; SELECT 3 AS c;", "--format", "csv")
@@ -177,7 +189,7 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def until(self, text: str, *, seconds: float = 30) -> str:
-        """Return what is printed up to `text`; fail if it does not come."""
+        """Return the text printed up to `text`; fail if that does not come."""
         end = time.monotonic() + seconds
         while text not in self.seen:
             ready, _, _ = select.select([self._master], [], [], max(end - time.monotonic(), 0))

@@ -158,7 +158,7 @@ def test_a_comparison_has_the_quantile_of_t_and_questions_have_it_to_their_accur
 
 
 def over_proteins(connection: duckdb.DuckDBPyConnection, k: np.ndarray, n: np.ndarray, by_chance: float) -> dict:
-    """Return what the functions make of a ratio of sums over proteins, against 0, as one of three tests."""
+    """Return the results of the functions for a ratio of sums over proteins, against 0, as one of three tests."""
     query = """
         WITH parts AS (SELECT unnest($k) AS k, unnest($n) AS n),
         changes AS (

@@ -49,7 +49,7 @@ def server(with_parts: Path) -> Iterator[Server]:
 
 
 def _read(place: str | Path) -> list[object]:
-    """Return what an atlas answers by everything that reads `proteins`."""
+    """Return the answers of an atlas by everything that reads `proteins`."""
     with Atlas.open(place) as atlas:
         rows = atlas.protein_rows([4, 169, 0, 4])
         proteins = [atlas.protein(accession).to_pylist() for accession in ("A0000", "A0085", "A0169")]

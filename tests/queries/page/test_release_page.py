@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def told(html: str) -> dict:
-    """Return what a page is told of its release."""
+    """Return the values that a page has of its release."""
     return json.loads(re.findall(r'<script type="application/json" id="attlas-release">(.*?)</script>', html)[0])
 
 

@@ -80,7 +80,7 @@ class Case:
         return hashlib.md5(" ".join(map(str, words)).encode()).hexdigest()
 
     def vectors(self, accession: str, method: str, seed: int = 0) -> np.ndarray:
-        """Return what a method makes of a protein: (n, L), or (1, L), or (1, 20), or (1, 6)."""
+        """Return the vectors of a protein by a method: (n, L), or (1, L), or (1, 20), or (1, 6)."""
         if method == "embedding":
             return np.array([self.embeddings[self.sequences[accession]]], dtype=np.float32).astype(np.float64)
         received = np.array(self.atlas.residues(accession)["received"].to_pylist(), dtype=np.float64)  # (N, L)
@@ -136,7 +136,7 @@ def interval_of(values: Sequence[float], alpha: float = 0.05) -> tuple[float, fl
 
 
 def near(interval: tuple[float, float]) -> object:
-    """Return what agrees with an interval as well as the quantile of t in closed form does."""
+    """Return an approximate value of an interval, as near as the quantile of t in closed form is."""
     return pytest.approx((max(interval[0], -1), min(interval[1], 1)), abs=1e-4 + 4e-3 * (interval[1] - interval[0]))
 
 

@@ -76,7 +76,7 @@ class Case:
     def sums(
         self, label: str, at: tuple[int, int], form: str, chosen_accessions: list[str] | None = None
     ) -> tuple[float, float]:
-        """Return what the label and what all residues receive, over the chosen proteins."""
+        """Return the attention that the label and that all residues receive, over the chosen proteins."""
         names, which = self.chosen(label, chosen_accessions), FORMS.index(form)
         k, n = (sum(self.rows[a, x][2][at][which] for a in names) for x in (label, "residue"))
         return float(k), float(n)

@@ -54,7 +54,7 @@ class Case:
         return self.atlas.ask(name, **given).to_pylist()
 
     def parts(self, label: str, at: tuple[int, int], form: str, *, whole: bool = False) -> tuple[Array, Array, Array]:
-        """Return what the label and all residues of each protein receive, and its share of the residues.
+        """Return the attention that the label and all residues of each protein receive, and its share of the residues.
 
         Of the proteins that carry the label; with `whole` of all.
         """
@@ -66,7 +66,7 @@ class Case:
         return k, n, np.array([row[0] / row[1] for row in label_rows])
 
     def beyond(self, label: str, at: tuple[int, int], form: str, *, whole: bool = False) -> tuple[Array, Array, Array]:
-        """Return what the label of each protein receives beyond the shuffled, all attention, and its chance variance.
+        """Return the attention of each protein's label beyond the shuffled, all attention, and its chance variance.
 
         By chance each edge, or in `mass` what each residue sends, goes to a residue with the label or not.
         """

@@ -105,7 +105,7 @@ def write_random_atlas(root: Path, n_proteins: int) -> None:
 
 
 def _probed(accession: str, text: str, labelled: dict, choose: random.Random) -> Iterator[tuple]:
-    """Yield what each head gives to each label: to residues that it likes the better, the higher its number."""
+    """Yield the attention of each head to each label: to residues that it likes the better, the higher its number."""
     n, sums = len(text), {}
     for layer, head in HEADS:
         liking = layer + head
@@ -140,7 +140,7 @@ def _scores(points: dict, choose: random.Random) -> Scores:
 
 
 def _head_contacts(accession: str, length: int, choose: random.Random) -> Iterator[dict]:
-    """Yield what is between residues in contact: more than chance gives in some heads, less in others."""
+    """Yield the attention between residues in contact: more than chance gives in some heads, less in others."""
     for layer, head in HEADS:
         n, share = choose.randint(20, 90), choose.betavariate(2, 8)
         k = sum(choose.random() < min(share * (0.5 + 0.5 * layer), 1) for _ in range(n))

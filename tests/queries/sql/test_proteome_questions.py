@@ -119,7 +119,7 @@ class Case:
         assign(root, [*assigned, *((a, "cluster80", cluster) for a, cluster in self.clusters.items())])
 
     def profile(self, accession: str) -> np.ndarray:
-        """Return what each residue receives, (N, L)."""
+        """Return the attention that each residue receives, (N, L)."""
         rows = self.atlas.sql(f"SELECT received FROM residues WHERE accession = '{accession}' ORDER BY position")
         return np.array(rows["received"].to_pylist(), float)
 

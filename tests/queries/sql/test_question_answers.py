@@ -321,3 +321,22 @@ def test_families_share_motifs_and_layers(tmp_path: Path) -> None:
     assert (row["family"], row["n_sequences"], row["accessions"]) == ("KIN", 3, "K1 K2 K3")
     assert (row["n_layers"], row["commonest_layer"], row["share_at_layer"]) == (2, 1, 0.67)
     assert (row["shared_motif"], row["n_with_motif"], row["mean_sites"]) == ("cDe", 2, 1.3)
+
+
+def test_an_interval_is_of_five_sequences_of_its_own_row(tmp_path: Path) -> None:
+    # Six sequences have sites, and every motif; four of them have a site on H.
+    tails = enumerate("ADEFKL")
+    write_handmade(
+        tmp_path / "few", [hand(f"P{i}", f"MGGHAC{tail}", sites=(6, 4)[: 1 + (i < 4)], layer=1) for i, tail in tails]
+    )
+    with Atlas.open(tmp_path / "few") as atlas:
+        answers = {
+            "ratio_low": [*asked(atlas, "residue_enrichment"), *asked(atlas, "residues_around_sites", reach=1)],
+            "ratio_high": [*asked(atlas, "residue_enrichment"), *asked(atlas, "residues_around_sites", reach=1)],
+            "share_low": asked(atlas, "motifs_at_sites", min_sites=1, after=0),
+        }
+    for bound, rows in answers.items():
+        assert {row["n_sequences"] for row in rows} >= {4, 6}
+        for row in rows:
+            is_few = row["n_sequences"] < 5
+            assert (row[bound] is None, row["note"]) == (is_few, "fewer than 5 proteins" if is_few else None)
