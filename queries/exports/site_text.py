@@ -16,7 +16,7 @@ def site_name(site: dict[str, Any]) -> str:
 
 
 def site_label(site: SiteRow) -> str:
-    """Return what is written beside a site of a structure: its name, and whether it is the initiator methionine."""
+    """Return the label of a site in a structure: its name, and a note on the initiator methionine."""
     return f"{site.name} ({SHORT_INITIATOR})" if site.is_initiator_methionine else site.name
 
 

@@ -243,7 +243,7 @@ def _add_links_route(router: APIRouter, service: Service) -> None:
 
 
 def _describe_table_route(table: Table) -> dict[str, Any]:
-    """Return what the description of the API says of the route of a table."""
+    """Return the text of the API's description on the route of a table."""
     return {
         "summary": f"The {table.name.replace('_', ' ')} of a protein",
         "description": f"{table.doc}\n\nA protein that was not computed has none: 409, with the reason.",

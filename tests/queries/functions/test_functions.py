@@ -273,15 +273,11 @@ def test_bounds_and_corrections_stop_where_they_should(connection: duckdb.DuckDB
     assert only(connection, "bonferroni(-1, 1000)") == 0
 
 
-FOR_USERS = ("at_layer",)
-"""Functions that no question needs: they are for whoever writes SQL."""
-
-
 def test_every_function_is_called_by_a_question_or_another_and_known_by_its_comment(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     calls = "\n".join([*(q.sql for q in questions()), *(f.body for f in functions())])
-    assert find_calls(calls) == tuple(f for f in functions() if f.name not in FOR_USERS)
+    assert find_calls(calls) == functions()
     query = "SELECT function_name, comment FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
     assert connection.execute(query).fetchall() == [(f.name, f.returns) for f in functions()]
 

@@ -196,5 +196,5 @@ def test_the_page_of_an_atlas_behind_a_url_is_the_same(page_atlas: Atlas, page_d
 
 def test_no_page_takes_more_than_a_megabyte_gzipped() -> None:
     # What is not data, the viewer included, and the data of a small protein with its structure.
-    rest = len(gzip.compress(html.page_html(small_protein()).encode()))
-    assert rest + DATA_BYTES <= WHOLE_BYTES
+    frame_bytes = len(gzip.compress(html.page_html(small_protein()).encode()))
+    assert frame_bytes + DATA_BYTES <= WHOLE_BYTES
