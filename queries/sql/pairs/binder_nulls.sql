@@ -41,6 +41,7 @@ WITH numbers AS (
     FROM labelled_numbers($statistic, $binder, $dimers)
 ),
 
+-- Each homology group with its part in the AUC of a head, for each kind.
 parts AS (
     SELECT key.form AS form, key.layer AS layer, key.head AS head, key.kind AS kind, * EXCLUDE (key)
     FROM area_parts('numbers')
@@ -59,6 +60,7 @@ of_groups AS (
     GROUP BY form, layer, head, homology_group
 ),
 
+-- The AUC of each kind, its standard error, and that of the difference from the given pairs.
 areas AS (
     SELECT form, layer, head, n_binders, n_others, df, count(*) AS n_groups, auc, swapped, shuffled,
            parts_error(part) AS error, parts_error(swapped_part) AS swapped_error,
@@ -68,6 +70,7 @@ areas AS (
     GROUP BY ALL
 ),
 
+-- All heads of a form are tests of one question (Bonferroni).
 tests AS (
     SELECT *, ratio_test(auc - 0.5, error, df, n_tests) AS test,
            ratio_test(swapped - 0.5, swapped_error, df, n_tests) AS swapped_test,

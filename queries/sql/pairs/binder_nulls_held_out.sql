@@ -46,6 +46,7 @@ choosing AS (
     WHERE NOT judges AND kind = 'given'
 ),
 
+-- One head a form and fold: the AUC farthest from one half.
 choices AS (
     SELECT DISTINCT key.form AS form, key.fold AS fold, key.layer AS layer, key.head AS head, auc
     FROM area_parts('choosing')
@@ -61,14 +62,17 @@ judging AS (
     WHERE judges
 ),
 
+-- Each homology group with its part in the AUC of a fold.
 parts AS (
     SELECT key.form AS form, key.kind AS kind, key.fold AS fold, * EXCLUDE (key) FROM area_parts('judging')
 ),
 
+-- One AUC a fold.
 folds AS (
     SELECT DISTINCT form, kind, fold, auc, n_members, n_others FROM parts
 ),
 
+-- Folds have the same weight, however many pairs they have.
 means AS (
     SELECT f.form, f.kind, count(*) AS n_folds, avg(f.auc) AS auc, sum(f.n_members)::BIGINT AS n_binders,
            sum(f.n_others)::BIGINT AS n_others, string_agg(c.layer || '-' || c.head, ' ' ORDER BY f.fold) AS heads
@@ -83,6 +87,7 @@ of_groups AS (
     GROUP BY form, kind, homology_group
 ),
 
+-- The degrees of freedom come from the rarer kind of homology groups.
 kinds_of_groups AS (
     SELECT d.form, count(DISTINCT d.homology_group) FILTER (d.is_binder) AS n_member_groups,
            count(DISTINCT d.homology_group) FILTER (NOT d.is_binder) AS n_other_groups
@@ -91,6 +96,7 @@ kinds_of_groups AS (
     GROUP BY d.form
 ),
 
+-- Standard errors of the AUC, and of its difference from that of the given pairs.
 errors AS (
     SELECT n.form, n.kind, count(*) AS n_groups, parts_error(n.part) AS error,
            parts_error(g.part - n.part) AS beyond_error,
@@ -101,6 +107,7 @@ errors AS (
     GROUP BY n.form, n.kind
 ),
 
+-- The AUC against one half, and that of a null against that of the given pairs.
 tests AS (
     SELECT m.*, e.n_groups, e.df, e.error, ratio_test(m.auc - 0.5, error, df, 1) AS test,
            ratio_test(g.auc - m.auc, beyond_error, df, 1) AS beyond

@@ -45,6 +45,7 @@ across AS (
           JOIN proteins AS b ON b.accession = k.partner AND b.sequence_id = a.sequence_id)
 ),
 
+-- The C-beta (of glycine C-alpha) of every residue of these proteins.
 atoms AS (
     SELECT sequence_id, accession, source, chain, position, of_atom('cb', ca_x, cb_x) AS x,
            of_atom('cb', ca_y, cb_y) AS y, of_atom('cb', ca_z, cb_z) AS z
@@ -62,6 +63,7 @@ chains AS (
     QUALIFY row_number() OVER (PARTITION BY sequence_id ORDER BY n_residues DESC, accession, source, chain) = 1
 ),
 
+-- The residues of this chain: a place for each position.
 places AS MATERIALIZED (
     SELECT sequence_id, position, x, y, z
     FROM atoms SEMI JOIN chains USING (sequence_id, accession, source, chain)
@@ -93,6 +95,7 @@ best AS (
             <= greatest(n_residues // 10, 1)
 ),
 
+-- How many pairs of residues count for each pair of proteins.
 counts AS (
     SELECT pair_id, form, sequence_id, count(*) AS n_best
     FROM best
@@ -109,6 +112,7 @@ sizes AS (
     GROUP BY a.sequence_id
 ),
 
+-- What chance gives: the share of each kind among all pairs of residues.
 densities AS (
     SELECT sequence_id, contact, n / n_pairs AS density
     FROM (SELECT sequence_id, contact, count(*) AS n FROM copy_contacts GROUP BY sequence_id, contact)
@@ -130,12 +134,14 @@ contact_counts AS (
     GROUP BY c.form, c.pair_id, c.sequence_id, k.contact, c.n_best
 ),
 
+-- Numbers over all pairs of proteins.
 sums AS (
     SELECT form, contact, sum(n_best)::INTEGER AS n_best, sum(n_contacts)::INTEGER AS n_contacts
     FROM contact_counts
     GROUP BY form, contact
 ),
 
+-- Shares and their chance, with pairs of proteins as units.
 means AS (
     FROM group_means((SELECT list({'family': form, 'key': contact, 'homology_group': pair_id,
                                    'value': n_contacts / n_best, 'baseline': chance}) FROM contact_counts))

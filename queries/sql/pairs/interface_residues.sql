@@ -39,6 +39,7 @@ WITH sides AS (
     WHERE (head IS NULL) = ($maps = 'layers') AND of_dimers(is_homodimer, $dimers)
 ),
 
+-- The measure that is asked for, with what it is by chance.
 side_measures AS (
     SELECT form, {'layer': layer, 'head': head} AS key, kind, pair_id, side, homology_group,
            CASE $measure WHEN 'auroc' THEN auroc ELSE auprc END::DOUBLE AS value,
@@ -57,6 +58,7 @@ comparisons AS (
     WHERE g.kind = 'given'
 ),
 
+-- Means and tests: the value against chance, swapped partners, shuffled letters.
 against_chance AS (
     FROM group_means((SELECT list({'family': form, 'key': key, 'homology_group': homology_group, 'value': value,
                                    'baseline': chance}) FROM comparisons))
@@ -72,6 +74,7 @@ against_shuffled AS (
                                    'baseline': shuffled}) FROM comparisons))
 ),
 
+-- Of all swapped pairs, also of those whose own pair has no value.
 swapped_means AS (
     SELECT form AS family, key, avg(value) AS swapped FROM side_measures WHERE kind = 'swapped' GROUP BY form, key
 )
