@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from attlas.pipeline.plan import Shard
 from attlas.pipeline.workers.faults import DEATHS_BEFORE_SEARCH, MOST_SEARCHES, N_TRIES, WORKER_DEATHS
@@ -41,6 +42,8 @@ class Assignments:
         self._deaths: Counter[int] = Counter()
         self._deaths_since_search: Counter[int] = Counter()
         self._searches: Counter[int] = Counter()
+        self._proven_workers: set[str] = set()
+        """Those that have computed a shard."""
         self._n_unfinished = len(shards)
 
     @property
@@ -61,10 +64,14 @@ class Assignments:
     def take(self, worker: str) -> Job | None:
         """Return the next job of a worker; None where there is none for it.
 
-        A shard that another worker failed comes first, to find out soon whether the worker or the shard is to blame.
+        A shard that another worker failed comes first, to find out soon whether the worker or the shard is to blame. It
+        goes to a worker of another host where there is one: a full disk, for one, fails all workers of its host.
         """
+        hosts = {find_host(other) for other in self.under_way}
         for job in self._returned:
-            if worker not in self._failures_of(job):
+            failed_hosts = {find_host(other) for other in self._failures_of(job)}
+            has_better_host = find_host(worker) in failed_hosts and hosts - failed_hosts
+            if worker not in self._failures_of(job) and not has_better_host:
                 self._returned.remove(job)
                 self.under_way[worker].append(job)
                 return job
@@ -80,8 +87,15 @@ class Assignments:
         if worker in self.under_way:
             self.under_way[worker].remove(job)
 
-    def finish(self, job: Job) -> dict[str, Exception]:
-        """Record that a shard is computed, and return the workers that had failed it, with their errors."""
+    def finish(self, job: Job, worker: str | None = None) -> dict[str, Exception]:
+        """Record that a shard is computed, and return the workers that had failed it, with their errors.
+
+        Args:
+            job: the shard.
+            worker: who computed it; None if that worker ended meanwhile.
+        """
+        if worker is not None:
+            self._proven_workers.add(worker)
         self._n_unfinished -= 1
         return self._failures.pop(job.shard.index, {})
 
@@ -115,7 +129,7 @@ class Assignments:
         return len(self._device_failures[job.shard.index]) > WORKER_DEATHS
 
     def judge(self, workers: Collection[str], *, n_expected: int) -> list[tuple[Job, list[Exception]]]:
-        """Return the shards that N_TRIES workers failed, or all there are, each with its errors in order.
+        """Return the shards that enough workers failed, or all there are, each with its errors in order.
 
         Args:
             workers: the workers that compute, and those that are about to.
@@ -127,9 +141,24 @@ class Assignments:
             # For a search, there is no need to wait for a worker that may come back.
             is_enough = bool(workers) if job.is_search else len(failures) >= n_expected
             all_failed = failures.keys() >= set(workers) and is_enough
-            if failures and (len(failures) >= N_TRIES or all_failed):
+            if failures and (all_failed or self._are_enough(job, workers)):
                 judged.append((job, list(failures.values())))
         return judged
+
+    def _are_enough(self, job: Job, workers: Collection[str]) -> bool:
+        """Return whether so many workers failed a job that they are not to blame.
+
+        They are N_TRIES, of as many hosts or of all there are, and one of them has computed another shard: failures of
+        one host tell of the host, and those of workers that never computed anything tell of them.
+        """
+        failures = self._failures_of(job)
+        if job.is_search or len(failures) < N_TRIES:
+            return len(failures) >= N_TRIES
+
+        failed_hosts = {find_host(worker) for worker in failures}
+        untried_hosts = {find_host(worker) for worker in workers} - failed_hosts
+        has_proven_worker = bool(self._proven_workers.intersection(failures))
+        return has_proven_worker and (len(failed_hosts) >= N_TRIES or not untried_hosts)
 
     def end(self, job: Job) -> Exception | None:
         """Record that a worker ended during a job; return why the shard is given up, or None."""
@@ -162,6 +191,11 @@ class Assignments:
         """Return the workers that failed a job, with their errors; they do not get it again."""
         failures = self._failures.get(job.shard.index, {})
         return {**self._search_failures.get(job.shard.index, {}), **failures} if job.is_search else failures
+
+
+def find_host(worker: str) -> str:
+    """Return the host in the address of a worker: `10.0.0.1` of `tcp://10.0.0.1:8786`."""
+    return urlsplit(worker).hostname or worker
 
 
 def is_of_build(errors: Sequence[Exception]) -> bool:

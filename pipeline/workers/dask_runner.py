@@ -193,7 +193,7 @@ class _DaskRunner:
             yield from self._end(job)
             yield from self._lose(worker)  # the process that replaces it is checked first
         elif isinstance(result, Receipt):
-            yield from self._finish(job, result)
+            yield from self._finish(job, result, worker)
         elif isinstance(result, Exception):
             yield from self._fail(worker, job, result)
         else:
@@ -227,9 +227,15 @@ class _DaskRunner:
             )
         yield from self._leave_out(worker, error)
 
-    def _finish(self, job: Job, receipt: Receipt) -> Iterator[Event]:
-        """Take a shard for computed; the workers that had failed it are to blame, as another one has not."""
-        blamed = self.assignments.finish(job)
+    def _finish(self, job: Job, receipt: Receipt, worker: str | None = None) -> Iterator[Event]:
+        """Take a shard for computed; the workers that had failed it are to blame, as another one has not.
+
+        Args:
+            job: the shard.
+            receipt: what its worker says of it.
+            worker: who computed it; None if that worker ended meanwhile.
+        """
+        blamed = self.assignments.finish(job, worker)
         yield ShardFinished(job.shard, receipt)
         for worker, error in blamed.items():
             if worker in self.roster.present:

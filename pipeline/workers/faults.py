@@ -12,8 +12,10 @@
 
 A worker that failed a shard gets no other shards until the shard is judged. If another worker computes it, the first is
 left out and named. If N_TRIES workers fail it, or all there are, a `Fault` ends the build, and any other exception
-gives up the shard, while the others go on. A `Fault` of one cause that every worker meets, each at another shard, such
-as a full disk that they share, ends the build, too.
+gives up the shard, while the others go on. The N_TRIES must not be of one host while another has not tried: a full disk
+of one host fails all its workers. One of them must have computed another shard: the others may simply be slower. A
+`Fault` of one cause that every worker meets, each at another shard, such as a full disk that they share, ends the
+build, too.
 
 A shard at which DEATHS_BEFORE_SEARCH workers ended is taken apart (`deadly`): its sequences run in a process of their
 own until those that end it are found. They are `failed`, with that as the reason, and the others are computed. A worker
@@ -32,7 +34,7 @@ the build.
 from attlas.schema import Fault
 
 N_TRIES = 3
-"""Workers that may fail a shard before the shard or the build is to blame, and no longer the workers."""
+"""Workers, or hosts, that may fail a shard before the shard or the build is to blame, and no longer the workers."""
 
 WORKER_DEATHS = 3
 """Number of workers that may die at a shard, or whose devices may fail, before it is given up (the others go on)."""

@@ -1,5 +1,6 @@
 """Whose fault it is when something fails: of a protein, a shard, a worker or the build; workers that come and go."""
 
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from helpers.fake_workers import (
     shards_of,
 )
 
-from attlas.pipeline.workers import faults
+from attlas.pipeline.workers import assignments, faults
 from attlas.pipeline.workers.runners import (
     Event,
     ShardFinished,
@@ -25,6 +26,7 @@ from attlas.pipeline.workers.runners import (
 )
 from attlas.schema import AtlasPaths, BrokenAtlasError, DeviceFault, EnvironmentFault
 
+BAD_HOST = "tcp://10.0.0.99"
 FULL = EnvironmentFault("The disk is full.", found="no space left in /tmp", hint="free some space")
 
 
@@ -91,6 +93,48 @@ def test_a_shard_that_three_workers_fail_ends_the_build_for_a_fault_and_is_given
     assert finished(events) == [1, 3, 4, 5, 6, 7, 8, 9]
     assert left_out(events) == {}
     assert len({worker for worker, index in workers.sent if index == 2}) == faults.N_TRIES
+
+
+class HastyHost(FakeWorkers):
+    """Workers of which those of a bad host end their tasks before all others."""
+
+    def wait(self, seconds: float) -> tuple[str, object] | None:
+        self._queue = deque(sorted(self._queue, key=lambda task: not task[1].startswith(BAD_HOST)))
+        return super().wait(seconds)
+
+
+@pytest.mark.parametrize("n_good", [1, 12])
+@pytest.mark.parametrize("n_before", [0, 6])
+def test_all_workers_of_a_bad_host_are_left_out_however_fast_they_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_good: int, n_before: int
+) -> None:
+    # Its disk fills after it has computed some shards, or is full from the beginning.
+    def behave(worker: str, index: int) -> object:
+        is_full = worker.startswith(BAD_HOST) and index > n_before
+        return FULL if is_full else make_receipt(index)
+
+    bad_workers = [f"{BAD_HOST}:{k}" for k in range(4)]
+    workers = HastyHost(behave, dict.fromkeys([*bad_workers, *(f"tcp://10.0.0.{k}:1" for k in range(n_good))], 1))
+    events = run_fake(workers, shards_of(40), tmp_path, monkeypatch)
+    assert finished(events) == list(range(1, 41))
+    assert left_out(events) == dict.fromkeys(bad_workers, FULL)
+    assert given_up(events) == {}
+
+
+def test_a_shard_that_all_hosts_fail_is_given_up_although_they_have_many_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = ValueError("a bug")
+    addresses = [f"tcp://10.0.0.{host}:{k}" for host in range(2) for k in range(4)]
+    workers = FakeWorkers(
+        lambda worker, index: error if index == 2 else make_receipt(index), dict.fromkeys(addresses, 1)
+    )
+    events = run_fake(workers, shards_of(30), tmp_path, monkeypatch)
+    assert given_up(events) == {2: error}
+    assert finished(events) == [1, *range(3, 31)]
+    tried = [worker for worker, index in workers.sent if index == 2]
+    assert len(tried) == faults.N_TRIES
+    assert len({assignments.find_host(worker) for worker in tried}) == 2
 
 
 def test_two_workers_that_failed_different_shards_try_each_others(
