@@ -28,8 +28,8 @@ PACK_TOKENS = {"cpu": 1024, "cuda": 32_768}
 On a CPU the feed-forward activations of one pack should stay in the last-level cache."""
 
 SHARD_RESIDUES = {"cpu": 32_768, "cuda": 16_777_216}
-"""Largest cost of a shard, in residues of typical length: minutes of work, so that the largest inputs have about a
-thousand shards. A kill costs the part of a shard that was being computed (`part_limits`)."""
+"""Largest cost of a shard, in residues of typical length: seconds of work on a CPU, and minutes on a GPU, so that the
+largest inputs have about a thousand shards there. A kill costs the part that was being computed (`part_limits`)."""
 
 FEWEST_SHARDS = 64
 """A small proteome is cut into about this many shards, so that all workers have work and progress is visible."""
