@@ -54,7 +54,7 @@ def test_with_a_structure_it_asks_for_nothing_and_draws_links_between_the_chains
     legend = opened.page.inner_text("#structure-legend")
     assert "grey: X40, sand: X60" in legend
     assert "attention received from the partner in layer 2" in legend
-    assert "pink rods: links of head 2-1" in legend
+    assert "pink rods: 3 of 3 kept links of head 2-1" in legend
 
     # The residues of the structure are numbered from 101.
     opened.page.evaluate(
