@@ -8,7 +8,8 @@ none of these.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+
+from attlas.queries.engine.parse_tree import Node, objects_of
 
 TREE = "SELECT json_serialize_sql($query::VARCHAR) AS tree"
 """Asks DuckDB for the parse tree of `$query`."""
@@ -29,7 +30,6 @@ LIKE = "~~"
 DOUBTFUL = ("SET_OPERATION_NODE", "PIVOT")
 """Parts of a query that fill a column with other values than a table has, without naming the column."""
 Value = int | str
-Node = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def comparisons_in(tree: str) -> list[LiteralComparison]:
 
     A column without the name of its table is passed over where the query may have given its name to other values.
     """
-    objects = list(_objects(json.loads(tree)))
+    objects = list(objects_of(json.loads(tree)))
     nodes = [part for part in objects if isinstance(part.get("type"), str)]
     tables = {node["alias"] or node["table_name"]: node["table_name"] for node in nodes if _is(node, "BASE_TABLE")}
     is_doubtful = any(_is(node, *DOUBTFUL) or node.get("replace_list") for node in nodes)
@@ -64,18 +64,6 @@ def comparisons_in(tree: str) -> list[LiteralComparison]:
         if len(column) > 1 or not (is_doubtful or column[-1].lower() in aliases)
     ]
     return list(dict.fromkeys(comparisons))
-
-
-def _objects(tree: object) -> Iterator[Node]:
-    """Yield every object of the tree."""
-    waiting = [tree]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            yield part
-            waiting.extend(reversed(part.values()))
-        elif isinstance(part, list):
-            waiting.extend(reversed(part))
 
 
 def _is(node: Node, *types: str) -> bool:

@@ -7,9 +7,8 @@ query spills to. The views of the atlas name its own files, which stay readable.
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from attlas.queries.engine.narrowing import objects_of
+from attlas.queries.engine.parse_tree import Node, objects_of
 
 DISCLOSING = {
     "duckdb_extension_repositories",
@@ -59,7 +58,7 @@ def find_disclosing_text(tree: str) -> str | None:
     return None
 
 
-def _texts(node: dict[str, Any]) -> Iterator[str | None]:
+def _texts(node: Node) -> Iterator[str | None]:
     """Yield the arguments of a call; None for one that is no text as it stands."""
     for argument in node.get("arguments") or []:
         literal = (argument.get("expression") or {}).get("literal") or {}

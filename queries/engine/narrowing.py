@@ -6,11 +6,11 @@ atlas, would see too few rows: such queries are none of these.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from attlas.queries.engine.functions import functions
+from attlas.queries.engine.parse_tree import Node, objects_of
 
 READING_AGAIN = ("SELECT_NODE", "BASE_TABLE", "TABLE_FUNCTION", "SUBQUERY", "JOIN", "SET_OPERATION_NODE")
 """Types of nodes of which there is one at most: the query itself, and the table that it reads."""
@@ -19,7 +19,6 @@ CATALOGUE = ("TABLE_FUNCTION", "SHOW_REF")
 LONGEST_NAME = 2
 """Parts of the name of a column without schema or database: the table's and its own."""
 NARROWING_COLUMNS = {"accession": str, "sequence_id": int}
-Node = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -76,18 +75,6 @@ def list_tables(statements: Sequence[Node]) -> set[str]:
     if any(len(node["column_names"]) > LONGEST_NAME for node in nodes if node["type"] == "COLUMN_REF"):
         return set()
     return {str(node["table_name"]).lower() for node in tables}
-
-
-def objects_of(tree: object) -> Iterator[Node]:
-    """Yield every object of a tree."""
-    waiting = [tree]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            yield part
-            waiting.extend(part.values())
-        elif isinstance(part, list):
-            waiting.extend(part)
 
 
 def _read_condition(
