@@ -67,11 +67,9 @@ class Assignments:
         A shard that another worker failed comes first, to find out soon whether the worker or the shard is to blame. It
         goes to a worker of another host where there is one: a full disk, for one, fails all workers of its host.
         """
-        hosts = {find_host(other) for other in self.under_way}
         for job in self._returned:
-            failed_hosts = {find_host(other) for other in self._failures_of(job)}
-            has_better_host = find_host(worker) in failed_hosts and hosts - failed_hosts
-            if worker not in self._failures_of(job) and not has_better_host:
+            failures = self._failures_of(job)
+            if worker not in failures and not self._has_better_host(worker, failures):
                 self._returned.remove(job)
                 self.under_way[worker].append(job)
                 return job
@@ -81,6 +79,13 @@ class Assignments:
         job = Job(self._fresh.popleft())
         self.under_way[worker].append(job)
         return job
+
+    def _has_better_host(self, worker: str, failures: Collection[str]) -> bool:
+        """Return whether the host of a worker is among those of failures, while a worker of another host is there."""
+        failed_hosts = {find_host(other) for other in failures}
+        return find_host(worker) in failed_hosts and any(
+            find_host(other) not in failed_hosts for other in self.under_way
+        )
 
     def release(self, worker: str, job: Job) -> None:
         """Record that a worker no longer has a job."""
