@@ -514,6 +514,25 @@ def test_short_sites_are_marked_letter_by_letter_and_long_features_are_not(open_
     assert positions == [26, 27, 28, 29]
 
 
+def test_labels_beside_the_rows_do_not_overlap(open_data, plain):
+    names = ["Active site", "Nucleotide phosphate-binding region", "Topological domain of the cell"]
+    features = [plain["features"][0] | {"type": name, "begin": 5, "end": 20} for name in names]
+    tracks = [plain["tracks"][0] | {"unit": "angstrom by electron microscopy"}]
+    opened = open_data(plain | {"features": features, "tracks": tracks})
+    heights = opened.page.evaluate(
+        """() => {
+            const { data, state } = attlas.shown;
+            const frame = attlas.layoutTracks(data, state, 900, true);
+            const pen = new attlas.SvgPen(900, 900);
+            attlas.drawTracks(pen, frame, data, state, attlas.readColours());
+            const labels = [...pen.svg.children].filter((element) => element.getAttribute("text-anchor") === "end");
+            return labels.map((label) => Number(label.getAttribute("y")));
+        }"""
+    )
+    assert len(heights) > 8
+    assert all(below - above >= 12 for above, below in pairwise(sorted(heights)))
+
+
 def test_variants_on_both_sides_of_zero_rise_and_fall_from_it(open_data, plain):
     values = {24: 4.0, 30: -4.0, 36: 0.5}
     variants = [plain["variants"][0] | {"position": position, "value": value} for position, value in values.items()]

@@ -22,6 +22,7 @@ globalThis.attlas ??= {};
     "region",
   ];
   const KNOWN_SITE_TYPES = ["active site", "binding site", "site", "metal binding", "modified residue"];
+  attlas.KNOWN_SITE_TYPES = KNOWN_SITE_TYPES;
 
   /** Return what the header says of a protein, from the object or from its parts `protein`, `sites`, `model` and so on. */
   attlas.readHeading = (json) => ({

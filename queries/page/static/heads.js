@@ -300,19 +300,13 @@
         );
         const [x, y, width, cellHeight] = cellBox(state.head);
         pen.rect(x - 1, y - 1, width + 2, cellHeight + 2, { stroke: colours.pointed, width: 2.5 });
-        pen.text(LEFT, height + 12, attlas.fitText(title, WIDTH - LEFT), { fill: colours.ink });
-        pen.text(
-          LEFT,
-          height + 28,
-          attlas.fitText(document.getElementById("heads-caption").textContent, WIDTH - LEFT),
-          { fill: colours.soft },
-        );
       };
       return {
         width: WIDTH,
-        height: height + 36,
+        height,
         draw,
         name: `${data.protein.accession}-heads-${state.statistic}`,
+        notes: [title, document.getElementById("heads-caption").textContent],
       };
     }
   };

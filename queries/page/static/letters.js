@@ -6,7 +6,7 @@
   const BLOCK = 10;
   const LONG = 3_000; // letters from which on they scroll within their box
   const MOST_LETTERS = 10_000; // at once; a longer range shows its beginning
-  const SITE_TYPES = ["active site", "binding site", "site", "metal binding", "motif"];
+  const SITE_TYPES = [...attlas.KNOWN_SITE_TYPES, "motif"];
   const LONGEST_SITE = 20; // residues of a site or motif that is marked letter by letter
 
   /** Start the letters. */

@@ -130,13 +130,17 @@
   };
   Object.assign(attlas, { spanText, describeFeature, fromText });
 
+  /** Return how many edges a head has; undefined where the page has no numbers of heads. */
+  const countEdges = (data, head) => data.heads?.statistics.n_edges?.[head];
+  attlas.countEdges = countEdges;
+
   /** Return how many of a head's edges are drawn: an atlas keeps a choice of links, and counts all edges. */
   attlas.describeLinks = (data, head) => {
     if (!data.links) return "This atlas has no links: attlas links adds them.";
     if (data.describeLinks) return data.describeLinks(head);
     const indices = data.links.byHead[head];
     const theta = data.model.theta;
-    const nEdges = data.heads?.statistics.n_edges?.[head];
+    const nEdges = countEdges(data, head);
     const strong = indices.filter((k) => data.links.value[k] >= theta).length;
     const weaker = indices.length - strong;
     const total = nEdges === undefined ? plural(strong, "edge") : `${number(strong)} of ${plural(nEdges, "edge")}`;
@@ -175,7 +179,7 @@
   /** Return why edges of a head are not among its links; nothing where all of them are. */
   attlas.explainChoice = (data, head) => {
     const { links, model } = data;
-    const nEdges = data.heads?.statistics.n_edges?.[head] ?? 0;
+    const nEdges = countEdges(data, head) ?? 0;
     const nStrong = links.byHead[head].filter((k) => links.value[k] >= model.theta).length;
     if (nStrong >= nEdges) return "";
     const budget = links.perResidue ? `about ${plural(links.perResidue, "link")} for each residue` : "a choice of links";

@@ -208,7 +208,7 @@
     function sayLinks() {
       const nLinks = data.links?.byHead[state.head].length;
       if (!nLinks) return "";
-      const nEdges = data.heads?.statistics.n_edges?.[state.head];
+      const nEdges = attlas.countEdges(data, state.head);
       const ofEdges = nEdges === undefined ? "" : `; the head has ${attlas.plural(nEdges, "edge")}`;
       const why = nLinksDrawn < nLinks ? " (the others touch residues without coordinates)" : "";
       return `pink rods: ${nLinksDrawn} of ${attlas.plural(nLinks, "kept link")} of head ${state.headName}${why}${ofEdges}`;

@@ -7,6 +7,7 @@
   const GUTTER = 126; // for labels, beside the rows
   const EDGE = 12; // right of the rows, so that the last label fits
   const LABEL_HEIGHT = 15;
+  const LINE_HEIGHT = 13; // of a label beside its row
   const FEATURE_TYPES = 6; // shown until more are asked for
   const LETTER_WIDTH = 8; // from this width of a residue on, the axis shows letters
 
@@ -104,12 +105,13 @@
       return;
     }
     const middle = row.name === "links" ? row.top + 22 : row.top + row.height / 2;
-    lines.flatMap((line) => attlas.wrapText(line, frame.left - 14).slice(0, 2)).forEach((line, k, all) => {
-      const y = middle + 4 + (k - (all.length - 1) / 2) * 13;
-      pen.text(frame.left - 12, y, attlas.fitText(line, frame.left - 14), {
-        fill: k ? colours.soft : colours.ink,
-        align: "right",
-      });
+    const room = frame.left - 14;
+    const nLines = row.height < 2 * LINE_HEIGHT ? 1 : 2; // of each text: more would reach into the next row
+    const cutLines = (text) => (nLines === 1 ? [text] : attlas.wrapText(text, room).slice(0, nLines));
+    const pieces = lines.flatMap((text, k) => cutLines(text).map((piece) => [piece, k ? colours.soft : colours.ink]));
+    pieces.forEach(([piece, fill], k) => {
+      const y = middle + 4 + (k - (pieces.length - 1) / 2) * LINE_HEIGHT;
+      pen.text(frame.left - 12, y, attlas.fitText(piece, room), { fill, align: "right" });
     });
   };
 

@@ -186,13 +186,9 @@
 
     function picture() {
       const drawn = attlas.layoutBlock(data, state, Math.max(500, holder.clientWidth));
-      const draw = (pen) => {
-        const colours = attlas.readColours();
-        attlas.drawBlock(pen, drawn, data, state, colours);
-        pen.text(8, drawn.height + 14, attlas.fitText(describe(), drawn.width - 16), { fill: colours.soft });
-      };
+      const draw = (pen) => attlas.drawBlock(pen, drawn, data, state, attlas.readColours());
       const name = `${data.protein.accession}-block-head${state.headName}`;
-      return { width: drawn.width, height: drawn.height + 24, draw, name };
+      return { width: drawn.width, height: drawn.height, draw, name, notes: [describe()] };
     }
   };
 })();
