@@ -53,8 +53,7 @@ CREATE MACRO chain_contacts(atom, structures, ids, method) AS TABLE
 
     residue_pairs AS NOT MATERIALIZED (
         SELECT a.accession, a.source, a.chain, a.position AS i, b.position AS j,
-               CASE WHEN b.position - a.position < 12 THEN 'short' WHEN b.position - a.position < 24 THEN 'medium'
-                    ELSE 'long' END AS range,
+               contact_range(b.position - a.position) AS range,
                is_near(a.x - b.x, a.y - b.y, a.z - b.z) AS is_contact
         FROM places AS a JOIN places AS b
         ON b.accession = a.accession AND b.source = a.source AND b.chain = a.chain AND b.position >= a.position + 6

@@ -6,7 +6,7 @@
 CREATE MACRO choice_hits(types, withins, ids) AS TABLE
     WITH site_hits AS (FROM sequence_hits(types, withins, ids)),
 
-    near AS (FROM near_features(types, withins, ids)),
+    near_residues AS (FROM near_features(types, withins, ids)),
 
     choices AS (FROM residue_choices(types, ids) WHERE method <> 'high-attention sites'),
 
@@ -14,7 +14,7 @@ CREATE MACRO choice_hits(types, withins, ids) AS TABLE
 
     hits AS (
         SELECT method, layer, type, within, accession, count(*) AS n_hits
-        FROM choices JOIN near USING (accession, position)
+        FROM choices JOIN near_residues USING (accession, position)
         GROUP BY ALL
     )
 

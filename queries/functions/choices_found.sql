@@ -9,7 +9,7 @@ CREATE MACRO choices_found(types, withins, ids) AS TABLE
     searched AS (SELECT DISTINCT accession, length, n_sites FROM featured_sequences(types, ids)),
 
     -- Every position within reach of a residue that the rule chooses.
-    covered AS (
+    positions_in_reach AS (
         SELECT DISTINCT method, layer, accession, within,
                unnest(positions_within(position, within, length)) AS position
         FROM residue_choices(types, ids) JOIN searched USING (accession), reaches
@@ -23,7 +23,7 @@ CREATE MACRO choices_found(types, withins, ids) AS TABLE
     )
 
     SELECT method, layer, type, within, count(*)::DOUBLE AS n_found
-    FROM labelled JOIN covered USING (accession, position)
+    FROM labelled JOIN positions_in_reach USING (accession, position)
     GROUP BY ALL
     UNION ALL
     SELECT 'random', NULL, type, within,

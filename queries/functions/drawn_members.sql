@@ -5,7 +5,7 @@
 --   drawn. Families are taken whole, until protein_limit sequences are reached. Columns: family, sequence_id,
 --   is_reported.
 CREATE MACRO drawn_members(carriers_table, reported, one_each, smallest, member_limit, protein_limit, seed) AS TABLE
-    WITH assigned AS (
+    WITH family_members AS (
         -- With `one_each` a sequence of several families stands for the largest of them.
         SELECT family, sequence_id, md5
         FROM query_table(carriers_table)
@@ -14,16 +14,16 @@ CREATE MACRO drawn_members(carriers_table, reported, one_each, smallest, member_
     ),
 
     -- Members in an order that depends on the seed and the sequence alone, so that a draw is the same everywhere.
-    drawn AS (
+    drawn_sequences AS (
         SELECT family, sequence_id, count(*) OVER (PARTITION BY family) AS n_assigned
-        FROM assigned
+        FROM family_members
         QUALIFY row_number() OVER (PARTITION BY family ORDER BY md5(concat(seed, ' ', md5)), sequence_id)
                 <= member_limit
     ),
 
     compared_families AS (
         SELECT family, reported IS NULL OR family IN (SELECT unnest(reported::VARCHAR[])) AS is_reported
-        FROM drawn
+        FROM drawn_sequences
         WHERE n_assigned >= smallest
         GROUP BY family
         -- A running sum of members: the families that still fit, those to report first.
@@ -32,4 +32,4 @@ CREATE MACRO drawn_members(carriers_table, reported, one_each, smallest, member_
     )
 
     SELECT family, sequence_id, is_reported
-    FROM drawn JOIN compared_families USING (family)
+    FROM drawn_sequences JOIN compared_families USING (family)

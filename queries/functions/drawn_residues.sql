@@ -11,7 +11,7 @@ CREATE MACRO drawn_residues(accessions, seed) AS TABLE
     ),
 
     -- A residue is drawn if its hash is among the lowest, of the protein or of its letter in the protein.
-    marked AS (
+    draws AS (
         SELECT accession, position, received, is_site,
                row_number() OVER (PARTITION BY accession ORDER BY draw, position)
                <= count(*) FILTER (is_site) OVER (PARTITION BY accession) AS is_random,
@@ -24,5 +24,5 @@ CREATE MACRO drawn_residues(accessions, seed) AS TABLE
                   || CASE WHEN is_random THEN ['random'] ELSE [] END
                   || CASE WHEN is_random_of_letter THEN ['letters'] ELSE [] END) AS method,
            accession, position, received::DOUBLE[] AS received
-    FROM marked
+    FROM draws
     WHERE is_site OR is_random OR is_random_of_letter

@@ -3,7 +3,7 @@
 --   pair_id, accession, partner (those of the pair as it is), homology_group, is_binder, value. A pair that lacks a
 --   null which others have counts for nothing, so that every kind is of the same pairs.
 CREATE MACRO labelled_numbers(statistic, binder, dimers) AS TABLE
-    WITH given AS (
+    WITH real_pairs AS (
         SELECT form, layer, head, pair_id, accession, partner, is_binder, value
         FROM labelled_pairs(statistic, binder, 0, dimers)
     ),
@@ -16,17 +16,17 @@ CREATE MACRO labelled_numbers(statistic, binder, dimers) AS TABLE
     ),
 
     -- Groups are told by the nulls, whichever of them there are.
-    grouped AS (
+    pair_groups AS (
         SELECT pair_id, form, any_value(homology_group) AS homology_group, count(DISTINCT kind) AS n_kinds
         FROM nulls
         GROUP BY pair_id, form
     ),
-    complete AS (SELECT * FROM grouped QUALIFY n_kinds = max(n_kinds) OVER (PARTITION BY form))
+    complete_pairs AS (SELECT * FROM pair_groups QUALIFY n_kinds = max(n_kinds) OVER (PARTITION BY form))
     SELECT k.kind, g.form, g.layer, g.head, g.pair_id, g.accession, g.partner, c.homology_group, g.is_binder, k.value
-    FROM given AS g
-    JOIN complete AS c USING (pair_id, form)
+    FROM real_pairs AS g
+    JOIN complete_pairs AS c USING (pair_id, form)
     JOIN (
-        SELECT 'given' AS kind, form, layer, head, pair_id, value FROM given
+        SELECT 'given' AS kind, form, layer, head, pair_id, value FROM real_pairs
         UNION ALL
         SELECT kind, form, layer, head, pair_id, value FROM nulls
     ) AS k

@@ -10,7 +10,7 @@ CREATE MACRO member_chances(pairs_table) AS TABLE
         GROUP BY family_number, method, member
     ),
 
-    ranked AS (
+    ranked_members AS (
         SELECT family_number, method, member, other, millionths, is_own, rank() OVER of_member AS place,
                cume_dist() OVER of_member AS share
         FROM query_table(pairs_table)
@@ -18,13 +18,13 @@ CREATE MACRO member_chances(pairs_table) AS TABLE
     ),
 
     -- What of all is below a member's place, or up to it, less what of the members is, leaves the others.
-    placed AS (
+    ranks_of_others AS (
         SELECT family_number, method, member, other, n_others, place - rank() OVER of_member AS n_below,
                share * (n_own + n_others) - cume_dist() OVER of_member * n_own AS n_up_to
-        FROM ranked JOIN totals USING (family_number, method, member)
+        FROM ranked_members JOIN totals USING (family_number, method, member)
         WHERE is_own
         WINDOW of_member AS (PARTITION BY family_number, method, member ORDER BY millionths)
     )
 
     SELECT family_number, method, member, other, (n_below + n_up_to) / (2 * nullif(n_others, 0)) AS chance
-    FROM placed
+    FROM ranks_of_others

@@ -14,7 +14,7 @@ CREATE MACRO residue_choices(types, ids) AS TABLE
     ),
 
     -- The n_sites positions of a protein that receive most in a layer.
-    highest AS (
+    top_positions AS (
         SELECT accession, layer, unnest(arg_max(position, row(received, -position), n_sites)) AS position
         FROM profiles
         GROUP BY accession, layer, n_sites
@@ -28,7 +28,7 @@ CREATE MACRO residue_choices(types, ids) AS TABLE
     UNION ALL
     SELECT CASE WHEN layer = max(layer) OVER () THEN 'last layer, top n' ELSE 'any layer, top n' END, layer, accession,
            position
-    FROM highest
+    FROM top_positions
     UNION ALL
     SELECT DISTINCT 'all layers, top n', NULL::SMALLINT, accession, position
-    FROM highest
+    FROM top_positions

@@ -8,7 +8,7 @@ CREATE MACRO sequence_hits(types, withins, ids) AS TABLE
 
     labelled AS (FROM featured_residues(types, ids)),
 
-    near AS (FROM near_features(types, withins, ids)),
+    near_residues AS (FROM near_features(types, withins, ids)),
 
     -- Of each letter: how many residues of the protein, how many of them near the feature, how many of them sites.
     letters AS (
@@ -23,7 +23,7 @@ CREATE MACRO sequence_hits(types, withins, ids) AS TABLE
     -- Residues near a feature, by letter.
     near_letters AS (
         SELECT type, accession, within, sequence[position] AS residue, count(*) AS n_near
-        FROM near JOIN main.proteins USING (accession)
+        FROM near_residues JOIN main.proteins USING (accession)
         GROUP BY ALL
     ),
 
@@ -44,7 +44,7 @@ CREATE MACRO sequence_hits(types, withins, ids) AS TABLE
     hits AS (
         SELECT n.type, n.accession, within, count(*) AS n_hits,
                list(s.residue || s.position ORDER BY s.position) AS at_features
-        FROM near AS n JOIN main.sites AS s ON s.accession = n.accession AND s.position = n.position
+        FROM near_residues AS n JOIN main.sites AS s ON s.accession = n.accession AND s.position = n.position
         GROUP BY ALL
     ),
 

@@ -26,14 +26,14 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
     ),
 
     -- The residues of these chains that have coordinates, and those of them that carry the feature.
-    seen AS (
+    placed_residues AS (
         SELECT sequence_id, position, residue, x, y, z
         FROM points JOIN structures USING (sequence_id, shown, source, chain)
         WHERE isfinite(x) AND isfinite(y) AND isfinite(z)
     ),
 
-    labelled_seen AS (
-        SELECT type, sequence_id, position, x, y, z FROM labelled JOIN seen USING (sequence_id, position)
+    placed_labels AS (
+        SELECT type, sequence_id, position, x, y, z FROM labelled JOIN placed_residues USING (sequence_id, position)
     ),
 
     all_labelled AS (SELECT type, sequence_id, count(*) AS n_all_labelled FROM labelled GROUP BY ALL),
@@ -43,7 +43,7 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
         SELECT type, sequence_id, c.accession, n_all_sites, source, chain, n_residues, n_all_labelled,
                count(*) AS n_labelled
         FROM carriers AS c JOIN structures USING (sequence_id) JOIN all_labelled USING (type, sequence_id)
-        JOIN labelled_seen USING (type, sequence_id)
+        JOIN placed_labels USING (type, sequence_id)
         GROUP BY ALL
     ),
 
@@ -51,26 +51,26 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
     nearest AS (
         SELECT l.type, s.sequence_id, s.position, s.residue,
                sqrt(min((s.x - l.x) ^ 2 + (s.y - l.y) ^ 2 + (s.z - l.z) ^ 2)) AS distance
-        FROM seen AS s JOIN labelled_seen AS l ON l.sequence_id = s.sequence_id
+        FROM placed_residues AS s JOIN placed_labels AS l ON l.sequence_id = s.sequence_id
         GROUP BY ALL
     ),
 
     -- The sites among them, with their places.
-    sites_seen AS (
+    placed_sites AS (
         SELECT DISTINCT s.sequence_id, s.position, s.residue, x, y, z
-        FROM main.sites AS s JOIN seen AS e ON e.sequence_id = s.sequence_id AND e.position = s.position
+        FROM main.sites AS s JOIN placed_residues AS e ON e.sequence_id = s.sequence_id AND e.position = s.position
     ),
 
-    at_sites AS (
+    site_distances AS (
         SELECT type, sequence_id, position, residue, distance
-        FROM nearest SEMI JOIN sites_seen USING (sequence_id, position)
+        FROM nearest SEMI JOIN placed_sites USING (sequence_id, position)
     ),
 
     -- The distance of every labelled residue to the nearest site.
-    at_labelled AS (
+    label_distances AS (
         SELECT l.type, l.sequence_id, l.position,
                sqrt(min((s.x - l.x) ^ 2 + (s.y - l.y) ^ 2 + (s.z - l.z) ^ 2)) AS distance
-        FROM labelled_seen AS l JOIN sites_seen AS s ON s.sequence_id = l.sequence_id
+        FROM placed_labels AS l JOIN placed_sites AS s ON s.sequence_id = l.sequence_id
         GROUP BY ALL
     ),
 
@@ -85,13 +85,13 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
 
     hits AS (
         SELECT type, sequence_id, within, residue, count(*) AS n_sites, count(*) FILTER (distance <= within) AS n_hits
-        FROM at_sites, reaches
+        FROM site_distances, reaches
         GROUP BY ALL
     ),
 
-    labelled_found AS (
+    label_counts AS (
         SELECT type, sequence_id, within, count(*) FILTER (distance <= within) AS n_found
-        FROM at_labelled, reaches
+        FROM label_distances, reaches
         GROUP BY ALL
     ),
 
@@ -109,12 +109,12 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
         SELECT type, sequence_id, within,
                list(residue || position || ' ' || round(distance, 1) ORDER BY position) FILTER (distance <= within)
                AS at_features
-        FROM at_sites, reaches
+        FROM site_distances, reaches
         GROUP BY type, sequence_id, within
     )
 
     SELECT c.*, within, m.n_sites, n_hits, coalesce(n_found, 0) AS n_found, m.n_sites * n_near / n_residues AS expected,
            hypergeometric_variance(m.n_sites, n_near, n_residues) AS variance, matched, matched_variance, at_features
     FROM proteins_counted AS c JOIN matched AS m USING (type, sequence_id)
-    LEFT JOIN labelled_found USING (type, sequence_id, within)
+    LEFT JOIN label_counts USING (type, sequence_id, within)
     LEFT JOIN site_names USING (type, sequence_id, within)

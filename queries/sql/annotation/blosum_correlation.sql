@@ -92,19 +92,19 @@ pairs AS (
     GROUP BY a.residue, b.residue
 ),
 
-scored AS (SELECT p.*, blosum62 FROM pairs AS p JOIN blosum USING (first, second)),
+scored_pairs AS (SELECT p.*, blosum62 FROM pairs AS p JOIN blosum USING (first, second)),
 
 -- r over all pairs, and over those that are left without one letter.
-whole AS (
+correlation_of_all AS (
     SELECT count(correlation) AS n_pairs,
            CASE WHEN stddev_pop(correlation) > 0 AND stddev_pop(blosum62) FILTER (correlation IS NOT NULL) > 0
                 THEN corr(correlation, blosum62) END AS r
-    FROM scored
+    FROM scored_pairs
 ),
 
 without_letter AS (
     SELECT residue, corr(correlation, blosum62) AS r, count(correlation) AS n_pairs
-    FROM scored, probed_letters
+    FROM scored_pairs, probed_letters
     WHERE residue NOT IN (first, second)
     GROUP BY residue
     HAVING stddev_pop(correlation) > 1e-9 AND stddev_pop(blosum62) FILTER (correlation IS NOT NULL) > 0
@@ -117,10 +117,13 @@ jackknife AS (
     HAVING count(*) > 4 AND min(n_pairs) > 2
 ),
 
-tests AS (SELECT *, atanh(r) AS z, ratio_test(atanh(r), error, df, 1) AS test FROM whole LEFT JOIN jackknife ON true)
+tests AS (
+    SELECT *, atanh(r) AS z, ratio_test(atanh(r), error, df, 1) AS test
+    FROM correlation_of_all LEFT JOIN jackknife ON true
+)
 
 SELECT first, second, round(correlation, 4) AS correlation, blosum62, n_heads, round(r, 4) AS r,
        round(tanh(z - test.reach), 4) AS r_low, round(tanh(z + test.reach), 4) AS r_high,
        round(test.log10_p, 2) + 0 AS log10_p, n_pairs
-FROM scored CROSS JOIN tests
+FROM scored_pairs CROSS JOIN tests
 ORDER BY first, second

@@ -21,7 +21,7 @@
 -- grain: i, j
 -- source: arXiv 2606.21876.
 WITH pairs AS (
-    SELECT *, CASE WHEN separation < 12 THEN 'short' WHEN separation < 24 THEN 'medium' ELSE 'long' END AS range
+    SELECT *, contact_range(separation) AS range
     FROM contacts_in_structure($protein, $atom, 'fused_heads')
 ),
 

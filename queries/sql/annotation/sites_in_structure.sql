@@ -48,17 +48,17 @@ pooled AS (FROM pooled_hits((SELECT list(p) FROM of_proteins AS p))),
 -- A row for every type and reach, also where no structure shows the feature.
 reaches AS (SELECT DISTINCT unnest($within::INTEGER[]) AS within),
 
-asked AS (SELECT DISTINCT type, within FROM carriers CROSS JOIN reaches),
+type_reaches AS (SELECT DISTINCT type, within FROM carriers CROSS JOIN reaches),
 
 -- What the structures do not show, and the proteins without one.
-unseen AS (
+residues_without_place AS (
     SELECT type, within, sum(n_all_sites - n_sites)::BIGINT AS n_sites_unseen,
            sum(n_all_labelled - n_labelled)::BIGINT AS n_labelled_unseen
     FROM of_proteins
     GROUP BY type, within
 ),
 
-left_out AS (
+sequences_without_structure AS (
     SELECT type, count(*) AS n_left_out FROM carriers ANTI JOIN of_proteins USING (type, sequence_id) GROUP BY type
 )
 
@@ -72,6 +72,6 @@ SELECT type, within, coalesce(n_proteins, 0) AS n_proteins, coalesce(n_left_out,
        round(h.matched_low, 2) AS matched_low, round(h.matched_high, 2) AS matched_high,
        round(h.matched_log10_p, 2) + 0 AS matched_log10_p, round(h.confidence, 6) AS confidence,
        coalesce(note, why_untested(n_proteins, 1, 1)) AS note
-FROM asked LEFT JOIN pooled AS h USING (type, within) LEFT JOIN unseen USING (type, within)
-LEFT JOIN left_out USING (type)
+FROM type_reaches LEFT JOIN pooled AS h USING (type, within) LEFT JOIN residues_without_place USING (type, within)
+LEFT JOIN sequences_without_structure USING (type)
 ORDER BY type, within

@@ -13,18 +13,18 @@
 --   median_length: Median length of all of them, residues.
 -- grain: from_length
 -- source: Lengths of the stored sequences.
-WITH classed AS (
+WITH length_classes AS (
     SELECT length, least((length - 1) // $width, greatest($last - 1, 0) // $width) * $width + 1 AS from_length
     FROM sequences
     WHERE status = 'ok'
 ),
 
-whole AS (SELECT count(*) AS n_all, median(length) AS median_length FROM classed)
+atlas_sums AS (SELECT count(*) AS n_all, median(length) AS median_length FROM length_classes)
 
 SELECT from_length::INTEGER AS from_length,
        CASE WHEN from_length + $width <= $last THEN (from_length + $width - 1)::INTEGER END AS to_length,
        count(*) AS n_sequences, sum(length)::BIGINT AS n_residues, any_value(n_all) AS n_all,
        any_value(median_length) AS median_length
-FROM classed, whole
+FROM length_classes, atlas_sums
 GROUP BY from_length
 ORDER BY from_length

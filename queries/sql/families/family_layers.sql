@@ -36,7 +36,7 @@ WITH distinct_sequences AS (
 ),
 
 -- Every protein of the families asked for, computed or not.
-assigned AS (
+family_members AS (
     SELECT family, accession, md5, p.sequence_id, name
     FROM families AS f JOIN proteins AS p USING (accession)
     WHERE lower(database) = lower($database) AND ($families IS NULL OR family IN (SELECT unnest($families::VARCHAR[])))
@@ -46,7 +46,7 @@ assigned AS (
 -- The MD5 identifies sequences here, because those that were not computed have no number.
 sizes AS (
     SELECT family, min(name) AS name, count(DISTINCT accession) AS n_proteins, count(DISTINCT md5) AS n_sequences
-    FROM assigned
+    FROM family_members
     GROUP BY family
     HAVING count(DISTINCT md5) >= $min_size
 ),
@@ -54,7 +54,7 @@ sizes AS (
 -- Members that were computed, each sequence once.
 members AS (
     SELECT DISTINCT family, sequence_id, layer, c.n_sites
-    FROM assigned JOIN sizes USING (family) JOIN distinct_sequences AS c USING (sequence_id)
+    FROM family_members JOIN sizes USING (family) JOIN distinct_sequences AS c USING (sequence_id)
 ),
 
 member_counts AS (

@@ -18,7 +18,7 @@ WITH sums AS (
     SELECT h.layer, h.head, count(*) AS n_sequences, sum(h.n_edges)::BIGINT AS n_edges,
            sum(c.length)::BIGINT AS n_residues, count(*) FILTER (h.n_edges > 0) AS n_with_edges,
            count(h.max_attention) AS n_max_attention, sum(h.max_attention) AS sum_max_attention
-    FROM heads AS h JOIN computed_sequences($proteins, 10) AS c USING (accession)
+    FROM heads AS h JOIN computed_sequences($proteins, fewest_residues()) AS c USING (accession)
     GROUP BY h.layer, h.head
 )
 

@@ -20,7 +20,7 @@ WITH sums AS (
            sum(h.distance * 3 * (c.length + 2) / nullif(c.length ^ 2 - 1, 0)) AS sum_of_even,
            sum(h.self_share) AS sum_self_share, sum(h.adjacent_share) AS sum_adjacent_share,
            sum(h.beyond6_share) AS sum_beyond6_share, sum(h.beyond24_share) AS sum_beyond24_share
-    FROM heads AS h JOIN computed_sequences($proteins, 10) AS c USING (accession)
+    FROM heads AS h JOIN computed_sequences($proteins, fewest_residues()) AS c USING (accession)
     GROUP BY h.layer, h.head
 )
 

@@ -16,7 +16,7 @@
 WITH sums AS (
     SELECT h.layer, h.head, count(*) AS n_sequences, count(h.entropy) AS n, sum(h.entropy) AS sum_entropy,
            sum(h.entropy::DOUBLE ^ 2) AS sum_squares, sum(h.entropy / ln(c.length + 2)) AS sum_shares
-    FROM heads AS h JOIN computed_sequences($proteins, 10) AS c USING (accession)
+    FROM heads AS h JOIN computed_sequences($proteins, fewest_residues()) AS c USING (accession)
     GROUP BY h.layer, h.head
 )
 

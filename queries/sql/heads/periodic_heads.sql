@@ -18,6 +18,6 @@ SELECT h.layer, h.head, count(*) AS n_sequences, round(avg(h.helix_share), 3) AS
        round(avg((4 * c.length - 14) / (c.length * (c.length + 2))), 4) AS even_share,
        round(avg(h.helix_share) / avg((4 * c.length - 14) / (c.length * (c.length + 2))), 2) AS ratio,
        round(avg(h.adjacent_share), 3) AS adjacent_share
-FROM heads AS h JOIN computed_sequences($proteins, 10) AS c USING (accession)
+FROM heads AS h JOIN computed_sequences($proteins, fewest_residues()) AS c USING (accession)
 GROUP BY h.layer, h.head
 ORDER BY avg(h.helix_share) DESC, h.layer, h.head

@@ -29,7 +29,7 @@ WITH weights AS (
 ),
 
 -- Of each head the sum over the other proteins, at the period of their repeats.
-others AS (
+sums_of_others AS (
     SELECT sequence_id, layer, head,
            sum(weight - background) OVER (PARTITION BY layer, head) - (weight - background) AS excess,
            count(*) OVER (PARTITION BY layer, head) - 1 AS n_others
@@ -40,7 +40,7 @@ others AS (
 -- The best head by the other proteins, so that a protein does not choose its own judge.
 best_heads AS (
     SELECT sequence_id, arg_max((layer, head), (excess, -layer, -head)) AS best
-    FROM others
+    FROM sums_of_others
     WHERE n_others > 0
     GROUP BY sequence_id
 ),

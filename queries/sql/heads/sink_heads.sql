@@ -19,7 +19,7 @@ WITH sums AS (
            sum(h.eos_share) AS sum_eos_share, sum(h.cls_share + h.eos_share) AS sum_special_share,
            sum((h.cls_share + h.eos_share)::DOUBLE ^ 2) AS sum_squares,
            sum(h.received_max_share) AS sum_received_max_share
-    FROM heads AS h JOIN computed_sequences($proteins, 10) AS c USING (accession)
+    FROM heads AS h JOIN computed_sequences($proteins, fewest_residues()) AS c USING (accession)
     GROUP BY h.layer, h.head
 )
 

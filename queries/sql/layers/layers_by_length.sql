@@ -10,17 +10,17 @@
 --   n_in_class: Sequences of the class.
 -- grain: from_length, layer
 -- source: Nayar, Tartici and Altman 2025.
-WITH classed AS (
+WITH length_classes AS (
     SELECT coalesce(list_max(list_filter($lengths::INTEGER[], lambda begin_length: begin_length <= length)), 0)
                AS from_length, layer
     FROM sequences
     WHERE layer IS NOT NULL
 ),
 
-counted AS (SELECT from_length, layer, count(*) AS n_sequences FROM classed GROUP BY from_length, layer)
+class_counts AS (SELECT from_length, layer, count(*) AS n_sequences FROM length_classes GROUP BY from_length, layer)
 
 SELECT from_length, layer, n_sequences,
        round(n_sequences / sum(n_sequences) OVER (PARTITION BY from_length), 3) AS share,
        sum(n_sequences) OVER (PARTITION BY from_length)::BIGINT AS n_in_class
-FROM counted
+FROM class_counts
 ORDER BY from_length, layer

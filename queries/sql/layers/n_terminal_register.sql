@@ -34,7 +34,7 @@
 WITH carriers AS (
     -- Proteins that begin with a methionine and have another one to compare it with.
     SELECT c.accession
-    FROM computed_sequences($proteins, 10) AS c JOIN proteins AS p USING (accession)
+    FROM computed_sequences($proteins, fewest_residues()) AS c JOIN proteins AS p USING (accession)
     WHERE starts_with(p.sequence, 'M') AND contains(p.sequence[6:], 'M')
 ),
 

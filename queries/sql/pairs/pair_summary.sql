@@ -24,7 +24,7 @@
 -- grain: pair_id, place, form, layer
 -- source: the shares within, across, to special tokens and to the linker sum to 1; means over both orders, where both
 --   were computed.
-WITH summed AS (
+WITH head_shares AS (
     -- One order of each pair: the mean of both where both were computed, else the only one.
     SELECT p.*, h.cls_share + h.eos_share AS special_alone, 1 - h.cls_share - h.eos_share AS within_alone
     FROM pair_heads AS p
@@ -39,7 +39,7 @@ layer_means AS (
            avg(across_share) AS across, avg(within_share) AS within, avg(within_alone) AS within_alone,
            avg(special_share) AS special, avg(special_alone) AS special_alone, avg(linker_share) AS linker,
            arg_max(head, across_share) AS head, max(across_share) AS head_across
-    FROM summed
+    FROM head_shares
     GROUP BY ALL
 )
 

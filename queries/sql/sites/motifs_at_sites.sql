@@ -50,7 +50,7 @@ words AS (
 occurrences AS (SELECT word, count(*) AS n FROM words SEMI JOIN at_sites USING (word) GROUP BY word),
 
 -- The chance that a residue that could be the site of such a motif is a site.
-everywhere AS (
+mean_rate AS (
     SELECT (SELECT count(*) FROM site_words) / sum(greatest(length - $before - $after, 0)) AS rate
     FROM searched
 ),
@@ -61,5 +61,5 @@ SELECT lower(word[:$before]) || word[$before + 1] || lower(word[$before + 2:]) A
        n AS n_occurrences, round(p, 3) AS share_at_sites,
        round(of_enough_proteins(wilson_low(p, n, z), n_sequences), 3) AS share_low, round(p / rate, 1) AS ratio,
        array_to_string(examples, ' ') AS examples, too_few_proteins(n_sequences) AS note
-FROM shares, everywhere
+FROM shares, mean_rate
 ORDER BY share_low DESC NULLS LAST, n_sites DESC, motif

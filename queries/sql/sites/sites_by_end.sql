@@ -22,14 +22,14 @@ WITH searched AS (SELECT sequence_id, length FROM sequences WHERE layer IS NOT N
 distinct_sites AS (SELECT DISTINCT sequence_id, position, residue FROM sites),
 
 -- Sites over residues, anywhere.
-everywhere AS (SELECT (SELECT count(*) FROM distinct_sites) / sum(length) AS rate FROM searched),
+mean_rate AS (SELECT (SELECT count(*) FROM distinct_sites) / sum(length) AS rate FROM searched),
 
 termini AS (SELECT unnest(['N', 'C']) AS terminus),
 
 places AS (SELECT terminus, unnest(range(1, $reach + 1))::INTEGER AS from_end FROM termini),
 
 -- Sequences that are long enough to have a residue at the place.
-reached AS (
+place_counts AS (
     SELECT terminus, from_end, (SELECT count(*) FROM searched WHERE length >= from_end) AS n
     FROM places
 ),
@@ -52,12 +52,12 @@ at_sites AS (
 
 shares AS (
     SELECT terminus, from_end, n, coalesce(k, 0) AS k, coalesce(k, 0) / n AS p, commonest, normal_95() AS z
-    FROM reached LEFT JOIN at_sites USING (terminus, from_end)
+    FROM place_counts LEFT JOIN at_sites USING (terminus, from_end)
 )
 
 SELECT terminus, from_end, n AS n_sequences, k AS n_sites, round(p, 4) AS share,
        round(of_enough_proteins(wilson_low(p, n, z), n), 4) AS share_low,
        round(of_enough_proteins(wilson_high(p, n, z), n), 4) AS share_high,
        round(p / nullif(rate, 0), 2) AS ratio, commonest, too_few_proteins(n) AS note
-FROM shares, everywhere
+FROM shares, mean_rate
 ORDER BY terminus DESC, from_end

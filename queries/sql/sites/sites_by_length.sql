@@ -16,7 +16,7 @@
 --   note: Why a row has no interval; empty if it has one.
 -- grain: from_length
 -- source: Nayar, Tartici and Altman 2025 for the sites; Wilson 1927 for the interval.
-WITH classed AS (
+WITH length_classes AS (
     SELECT coalesce(list_max(list_filter($lengths::INTEGER[], lambda begin_length: begin_length <= length)), 0)
                AS from_length,
            length, n_sites
@@ -24,11 +24,11 @@ WITH classed AS (
     WHERE layer IS NOT NULL
 ),
 
-counted AS (
+class_counts AS (
     SELECT from_length, count(*) AS n, sum(n_sites)::BIGINT AS n_sites, avg(n_sites) AS mean_sites,
            median(n_sites) AS median_sites, sum(length) AS n_residues,
            count(*) FILTER (n_sites = 0) / count(*) AS without
-    FROM classed
+    FROM length_classes
     GROUP BY from_length
 )
 
@@ -37,5 +37,5 @@ SELECT from_length, n AS n_sequences, n_sites, round(mean_sites, 2) AS mean_site
        round(of_enough_proteins(wilson_low(without, n, normal_95()), n), 3) AS share_low,
        round(of_enough_proteins(wilson_high(without, n, normal_95()), n), 3) AS share_high,
        too_few_proteins(n) AS note
-FROM counted
+FROM class_counts
 ORDER BY from_length

@@ -13,12 +13,12 @@
 -- source: Nayar, Tartici and Altman 2025, whose human table has a median of 2.
 WITH searched AS (SELECT n_sites FROM sequences WHERE layer IS NOT NULL),
 
-whole AS (SELECT count(*) AS n_all, avg(n_sites) AS mean_sites, median(n_sites) AS median_sites FROM searched),
+atlas_sums AS (SELECT count(*) AS n_all, avg(n_sites) AS mean_sites, median(n_sites) AS median_sites FROM searched),
 
 counts AS (SELECT n_sites, count(*) AS n_sequences FROM searched GROUP BY n_sites)
 
 SELECT n_sites, n_sequences, round(n_sequences / n_all, 4) AS share,
        round(sum(n_sequences) OVER (ORDER BY n_sites) / n_all, 4) AS share_up_to, n_all,
        round(mean_sites, 2) AS mean_sites, median_sites
-FROM counts, whole
+FROM counts, atlas_sums
 ORDER BY n_sites

@@ -35,17 +35,17 @@ WITH distinct_sequences AS (
     GROUP BY sequence_id
 ),
 
-layers_asked AS (
+layers_listed AS (
     SELECT DISTINCT layer
     FROM (SELECT unnest($layers::INTEGER[]) AS layer
           UNION ALL SELECT layer FROM vectors WHERE $layers IS NULL AND kind = $kind)
 ),
 
 -- One row for each sequence and layer; a vector of zeros has no direction.
-directed AS (
+sequence_vectors AS (
     SELECT v.layer, d.*, v.vector::DOUBLE[] AS vector
     FROM vectors AS v JOIN distinct_sequences AS d USING (sequence_id)
-    WHERE v.kind = $kind AND v.accession = d.accession AND v.layer IN (SELECT layer FROM layers_asked)
+    WHERE v.kind = $kind AND v.accession = d.accession AND v.layer IN (SELECT layer FROM layers_listed)
           AND list_inner_product(v.vector, v.vector) > 0
 ),
 
@@ -55,11 +55,11 @@ cosines AS (
            list_cosine_similarity(o.vector, g.vector) AS cosine,
            CASE WHEN list_sum(o.letter_counts) > 0 AND list_sum(g.letter_counts) > 0
                 THEN list_cosine_similarity(o.letter_counts, g.letter_counts) END AS composition
-    FROM directed AS g JOIN directed AS o USING (layer)
+    FROM sequence_vectors AS g JOIN sequence_vectors AS o USING (layer)
     WHERE g.is_given AND NOT o.is_given
 ),
 
-ranked AS (
+ranked_cosines AS (
     SELECT *, avg(cosine) OVER (PARTITION BY layer) AS mean_of_all,
            row_number() OVER (PARTITION BY layer ORDER BY cosine DESC, accession) AS place
     FROM cosines
@@ -72,10 +72,10 @@ counts AS (
            CASE WHEN count(c.accession) = 0
                 THEN CASE WHEN NOT EXISTS (SELECT 1 FROM vectors AS v WHERE v.kind = $kind AND v.layer = a.layer)
                           THEN 'no vectors of this kind are of this layer'
-                          WHEN NOT EXISTS (SELECT 1 FROM directed AS d WHERE d.layer = a.layer AND d.is_given)
+                          WHEN NOT EXISTS (SELECT 1 FROM sequence_vectors AS d WHERE d.layer = a.layer AND d.is_given)
                           THEN 'the protein asked for has no vector of this kind, or one of zeros'
                           ELSE 'no other sequence has a vector of this kind' END END AS note
-    FROM layers_asked AS a LEFT JOIN cosines AS c USING (layer)
+    FROM layers_listed AS a LEFT JOIN cosines AS c USING (layer)
     GROUP BY a.layer
 )
 
@@ -83,6 +83,6 @@ SELECT c.layer, r.accession, p.entry_name, p.description, round(r.cosine, 4) AS 
        round(r.mean_of_all, 4) AS mean_of_all, round(r.composition, 4) AS composition, p.length,
        round(r.length_ratio, 2) AS length_ratio, r.n_proteins, c.n_compared, c.n_left_out, c.note
 FROM counts AS c
-LEFT JOIN ranked AS r ON r.layer = c.layer AND r.place <= $n
+LEFT JOIN ranked_cosines AS r ON r.layer = c.layer AND r.place <= $n
 LEFT JOIN proteins AS p ON p.accession = r.accession
 ORDER BY c.layer, r.cosine DESC, r.accession

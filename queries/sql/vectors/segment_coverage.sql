@@ -45,7 +45,7 @@ places AS (
 ),
 
 -- Segments are ordered by what a residue of them receives, because segments of a longer protein have more residues.
-chosen AS (
+segment_choices AS (
     SELECT r.pair_id, r.form, r.layer, r.key_segment,
            row_number() OVER (
                PARTITION BY r.pair_id, r.form, r.layer
@@ -55,21 +55,21 @@ chosen AS (
 ),
 
 -- Features that touch a segment.
-touching AS (
+segment_features AS (
     SELECT DISTINCT p.pair_id, p.key_segment, f.type
     FROM places AS p JOIN features AS f ON f.accession = p.protein
     WHERE f.begin <= p.last_residue AND f.end >= p.first_residue
           AND ($types IS NULL OR list_contains($types::VARCHAR[], f.type))
 ),
 
-feature_types AS (SELECT DISTINCT pair_id, type FROM touching),
+feature_types AS (SELECT DISTINCT pair_id, type FROM segment_features),
 
 -- Of each pair: its segments, those chosen, and how many of either touch a feature of the type.
 counts AS (
     SELECT c.form, c.layer, f.type, c.pair_id, count(*) AS n_all, count(*) FILTER (c.is_chosen) AS n_chosen,
            count(t.type) AS n_touching_all, count(t.type) FILTER (c.is_chosen) AS n_touching
-    FROM chosen AS c JOIN feature_types AS f USING (pair_id)
-    LEFT JOIN touching AS t ON t.pair_id = c.pair_id AND t.key_segment = c.key_segment AND t.type = f.type
+    FROM segment_choices AS c JOIN feature_types AS f USING (pair_id)
+    LEFT JOIN segment_features AS t ON t.pair_id = c.pair_id AND t.key_segment = c.key_segment AND t.type = f.type
     GROUP BY c.form, c.layer, f.type, c.pair_id
     HAVING count(t.type) < count(*)
 ),
