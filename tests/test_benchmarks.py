@@ -452,3 +452,18 @@ def test_manifest_scale_measures_both_forms_of_the_list() -> None:
     assert (in_one.split()[:2], divided.split()[:2]) == (["400", "in"], ["400", "divided"])
     assert in_one.endswith(" and 1")
     assert divided.endswith(" and 2")  # the index of names has few files, and its list is no part
+
+
+# asking_scale
+
+
+@pytest.mark.thorough
+def test_asking_scale_finds_the_same_rows_in_every_way_and_times_them(random_atlas: Path) -> None:
+    printed = _run("asking_scale", random_atlas, "--questions", "organisms", "--rounds", 1, "--files", 1, 9).stdout
+    assert "attlas, 3 files" in printed
+    assert [line.split(" files")[0] for line in printed.splitlines() if "none left out" in line] == [
+        "DuckDB over 1",
+        "DuckDB over 3",
+    ]
+    [question] = [line for line in printed.splitlines() if line.startswith("organisms")]
+    assert all(float(number) > 0 for number in question.split()[1:])
