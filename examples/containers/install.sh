@@ -16,3 +16,6 @@ esac
 python3 -m venv "$folder"
 "$folder/bin/python" -m pip install --no-cache-dir --constraint "$source/constraints.txt" "$@" \
     "$source[build,structures,report,remote,serve,mcp]"
+
+# The libraries of object stores need older versions of some others than the constraints say.
+"$folder/bin/python" -m pip install --no-cache-dir "attlas[s3]"
