@@ -19,7 +19,7 @@ def read_manifest(root: Path) -> Manifest:
 
 
 def list_problems(root: Path) -> list[str]:
-    """Return what is wrong with the files of an atlas by its manifest."""
+    """Return the faults of the files of an atlas by its manifest, a sentence each."""
     return find_problems(AtlasPaths(root), read_manifest(root))
 
 
