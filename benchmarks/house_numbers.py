@@ -47,6 +47,8 @@ SAYING_LETTERS = 20
 """A line of so many letters or fewer does not say what a file is for."""
 PARAGRAPH_LINES = 15
 """A function body of this many lines should have a blank line in it."""
+MOST_INTERNALS, MOST_INTERNALS_OF_HELPERS = 10, 14
+"""Names of the package that a file of tests may import, and one of helpers or fixtures."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,17 @@ class Source:
         variables = (node.id for node in self.nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
         arguments = (node.arg for node in self.nodes if isinstance(node, ast.arg) and node.arg != "found")
         return (*variables, *arguments)
+
+    @cached_property
+    def internals(self) -> frozenset[str]:
+        """The names of the package that are imported, each with its module."""
+        names = set()
+        for node in self.nodes:
+            if isinstance(node, ast.ImportFrom):
+                names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            elif isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+        return frozenset(name for name in names if name.split(".")[0] == "attlas")
 
     def _find_bodies(self) -> Iterator[Body]:
         for node in self.nodes:
@@ -148,6 +161,7 @@ def main() -> None:
     print(sql_line(root))
     print_places(all_sources)
     print_names_of_tests(tests)
+    print_imports_of_tests(tests)
     print_silent_files([*all_sources, *scripts, *tests])
 
 
@@ -255,6 +269,20 @@ def print_names_of_tests(tests: list[Source]) -> None:
         print(f"  {name} {n}")
     for path, n in files.most_common(20):
         if n:
+            print(f"  {path} {n}")
+
+
+def print_imports_of_tests(tests: list[Source]) -> None:
+    """Print which files of tests, and which of helpers and fixtures, import more of the package than they may."""
+    is_test = {source.path: Path(source.path).name.startswith("test_") for source in tests}
+    for title, most, is_of_tests in (
+        ("tests", MOST_INTERNALS, True),
+        ("helpers", MOST_INTERNALS_OF_HELPERS, False),
+    ):
+        counts = Counter({s.path: len(s.internals) for s in tests if is_test[s.path] is is_of_tests})
+        places = [(path, n) for path, n in counts.most_common() if n > most]
+        print(f"\n{title}: files that import more than {most} internals: {len(places)}")
+        for path, n in places[:20]:
             print(f"  {path} {n}")
 
 

@@ -54,6 +54,8 @@ def test_every_file_of_the_design_exists_and_says_something(folder: str) -> None
         "names that differ by case only",
         "names that are no nouns",
         "tests: names that are no nouns",
+        "tests: files that import more than 10 internals",
+        "helpers: files that import more than 14 internals",
     ],
 )
 def test_the_numbers_of_the_house_that_are_nil_stay_nil(title: str, house_numbers: str) -> None:

@@ -1,7 +1,6 @@
-"""The tools of an assistant, called without a server: rows, sizes, checksums, and what is refused."""
+"""The tools of an assistant, called without a server: rows, sizes, and what is refused."""
 
 import csv
-import hashlib
 import io
 import json
 import shlex
@@ -15,9 +14,7 @@ from helpers.command_line import Run
 from helpers.handmade import write_handmade
 
 from attlas.assistant import exporting, questions
-from attlas.assistant.answers import MOST_ROW_BYTES, cut_page
 from attlas.assistant.arguments import MOST_BYTES
-from attlas.assistant.canonical import canonical_bytes, rows_sha256
 from attlas.assistant.exporting import MOST_CHARACTERS
 from attlas.assistant.tools import TOOLS, call_tool
 from attlas.queries import Atlas
@@ -99,33 +96,9 @@ def test_pages_put_together_are_the_whole_answer(atlas: Atlas) -> None:
     assert answer["n_total"] == len(rows)
 
 
-def test_an_answer_ends_before_it_is_too_large() -> None:
-    rows = [["x" * 900]] * 200
-    page = cut_page(["text"], rows, offset=0, limit=200)
-    assert 50 < len(page.rows) < 60
-    assert (page.next_offset, page.n_total) == (len(page.rows), None)
-    assert len(json.dumps(page.rows)) <= MOST_ROW_BYTES + 10 * len(page.rows)
-
-
 def test_a_row_that_is_too_large_is_refused_with_what_to_do(atlas: Atlas) -> None:
     with pytest.raises(QuestionError, match="Row 1 of this answer, counted from 0, is too large"):
         _call(atlas, "sql", query="SELECT 'a' UNION ALL SELECT repeat('x', 99999)", offset=1)
-
-
-def test_the_checksum_is_of_the_documented_form() -> None:
-    columns, rows = ["é", "n"], [['a"\n', 1.0], [None, 1 / 3], [[True, {"b": 2, "a": 1}], 10**20]]
-    text = (
-        '{"columns":["é","n"],"rows":[["a\\"\\n",1],[null,0.3333333333],[[true,{"a":1,"b":2}],100000000000000000000]]}'
-    )
-    assert canonical_bytes(columns, rows) == text.encode()
-    assert rows_sha256(columns, rows) == hashlib.sha256(text.encode()).hexdigest()
-
-
-def test_the_checksum_survives_json_and_the_last_digits_of_a_sum() -> None:
-    rows = [[0.1 + 0.2, 1e300, -5.0, 12345.678901234]]
-    again = [[0.3, 1e300, -5, 12345.678901235]]
-    assert rows_sha256(["a"], rows) == rows_sha256(["a"], json.loads(json.dumps(again)))
-    assert rows_sha256(["a"], rows) != rows_sha256(["a"], [[0.3000001, 1e300, -5, 12345.678901234]])
 
 
 def test_questions_are_listed_described_and_asked(atlas: Atlas) -> None:

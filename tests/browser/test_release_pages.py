@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from helpers.annotated import add_rows
 from helpers.browser import axe_violations
 from helpers.divided import dividing
 from helpers.footer_case import cutting_proteins, reading_by_parts
@@ -15,6 +14,7 @@ from helpers.page_case import write_page_case
 from helpers.range_server import Server, serving
 from helpers.reading_case import random_sequence
 from helpers.synthetic import SyntheticProtein
+from helpers.table_files import add_rows
 
 from attlas.queries import Atlas
 from attlas.queries.answers.one_id import answer_id

@@ -1,100 +1,25 @@
-"""The verbs of the workshop at the command line: dry run, progress, status, verify, help."""
+"""The verbs of the workshop at the command line: what is shown, status, verify, mending, help."""
 
-import heapq
 import json
 import os
 import pty
-import random
 import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from helpers.building import build_command, build_here, digests, random_proteins, receipts, write_fasta
 from helpers.command_line import Outcome
 
-from attlas.cli.progress import Meter, format_duration
-from attlas.pipeline.drafting import Options, draft_plan
-from attlas.pipeline.dry_run import draft_build, estimate_draft
 from attlas.pipeline.model import fetch
-from attlas.pipeline.plan import PROCESS_BYTES, Shard
-from attlas.pipeline.workers import resources
-from attlas.schema import RESIDUES, AtlasPaths, Receipt
+from attlas.schema import RESIDUES, AtlasPaths
 
 pytestmark = pytest.mark.slow
-
-LENGTHS = [30, 41, 52, 300, 400, 500, 600]
-
-
-@pytest.fixture
-def fasta(tmp_path: Path) -> Path:
-    return write_fasta(tmp_path / "in.fasta", {**random_proteins(LENGTHS), "STOP": "MK*LL", "LONG": "M" * 700})
 
 
 @pytest.fixture
 def sealed(fasta: Path, tmp_path: Path, tiny_esm: Path) -> Path:
     build_here(fasta, tmp_path / "atlas", tiny_esm)
     return tmp_path / "atlas"
-
-
-def test_a_dry_run_tells_what_a_build_would_do_and_loads_no_model_and_writes_nothing(
-    fasta: Path, tmp_path: Path, tiny_esm: Path
-) -> None:
-    arguments = build_command(fasta, tmp_path / "atlas", tiny_esm, "--max-length", 650, "--dry-run")[3:]
-    script = (
-        "import sys; from attlas.cli.main import main\n"
-        "try:\n    main()\n"
-        "finally:\n    print(sorted({'torch', 'transformers'} & set(sys.modules)), file=sys.stderr)"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stderr == "[]\n"
-    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
-    assert lines[0] == "9 proteins, 2 of them skipped"
-    assert lines[1].startswith("7 distinct sequences, 1,923 residues, in ")
-    assert lines[1].endswith(" shards")
-    bar = "█" * 30
-    for row in (f"10 to 49 2 {bar}", f"400 to 599 2 {bar}", "600 to 799 1 " + "█" * 15):
-        assert row in lines
-    told = dict(line.split(" ", 1) for line in lines if line.count(" ") > 1)
-    assert told["memory"].startswith("at most ")
-    assert told["disk"].startswith("about ")
-    assert told["time"].startswith("about ")
-    assert "skipped STOP (line 15): stop `*` inside the sequence at position 3 (line 16)" in lines
-    assert "skipped LONG (line 17): longer than --max-length 650: 700 residues" in lines
-    assert not (tmp_path / "atlas").exists()
-
-
-def test_a_dry_run_knows_the_published_models_without_having_them(
-    fasta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attlas
-) -> None:
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "empty"))
-    arguments = ("--out", tmp_path / "atlas", "--device", "cpu", "--workers", 1, "--dry-run")
-    result = attlas("build", fasta, *arguments)
-    assert result.code == 0, result.err
-    assert "facebook/esm2_t33_650M_UR50D (33 layers x 20 heads), float32" in result.out
-    assert "per worker (workers: 1)" in result.out
-
-
-def test_the_memory_of_a_dry_run_is_that_of_all_shards_that_run_side_by_side(
-    tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
-) -> None:
-    monkeypatch.setattr(resources, "count_default_workers", lambda device: 3)
-    monkeypatch.setattr(resources, "measure_available_bytes", lambda device: 2**50)
-    source = write_fasta(tmp_path / "in.fasta", random_proteins([400 + i for i in range(300)]))
-    options = Options(str(tiny_esm), device="cpu")
-    cost = estimate_draft(draft_build(str(source), options), n_workers=0)
-
-    _, plan = draft_plan(str(source), options)
-    shared = PROCESS_BYTES + 2 * cost.shape.weight_bytes
-    shard_bytes = sorted((shard.predicted_bytes - shared for shard in plan.shards), reverse=True)
-    assert len(shard_bytes) > 3
-    assert (cost.n_at_once, cost.peak_bytes) == (3, shared + sum(shard_bytes[:3]))
-    result = attlas("build", source, "--out", tmp_path / "atlas", "--model", tiny_esm, "--workers", 0, "--dry-run")
-    assert "GiB in this process, 3 shards side by side\n" in result.out
 
 
 def test_one_of_a_thing_is_told_in_the_singular(tmp_path: Path, tiny_esm: Path, attlas) -> None:
@@ -107,31 +32,6 @@ def test_one_of_a_thing_is_told_in_the_singular(tmp_path: Path, tiny_esm: Path, 
     assert encoded.out == f"{out}: 1 shard computed\n"
     assert "attlas: 1 sequence, 60 residues to compute\n" in encoded.err
     assert attlas("seal", out).out.startswith(f"{out}: 1 protein: 1 ok, 0 skipped, 0 failed; ")
-
-
-def test_a_dry_run_for_a_gpu_works_where_there_is_none(
-    tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
-) -> None:
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
-    several_shards = write_fasta(tmp_path / "in.fasta", random_proteins([400] * 500))
-    arguments = ("build", several_shards, "--out", tmp_path / "atlas", "--model", tiny_esm)
-    arguments += ("--device", "cuda", "--dry-run")
-    for workers, n_shown in (((), 1), (("--workers", 4), 4), (("--workers", 0), 1)):
-        result = attlas(*arguments, *workers)
-        assert result.code == 0, result.err
-        assert " on cuda " in result.out
-        assert (f"per worker (workers: {n_shown})" in result.out) == (n_shown > 1)
-        assert ("GiB in this process\n" in result.out) == (n_shown == 1)
-    assert not (tmp_path / "atlas").exists()
-
-
-def test_a_dry_run_names_ten_skipped_proteins_and_counts_the_rest(tmp_path: Path, tiny_esm: Path, attlas) -> None:
-    source = write_fasta(tmp_path / "in.fasta", {f"S{i}": "M*K" for i in range(13)})
-    result = attlas("build", source, "--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cpu", "--dry-run")
-    assert result.code == 0, result.err
-    assert "0 distinct sequences, 0 residues, in 0 shards" in result.out
-    assert result.out.count("stop `*`") == 10
-    assert result.out.splitlines()[-1].split() == ["skipped", "...", "and", "3", "more"]
 
 
 @pytest.mark.thorough
@@ -171,98 +71,6 @@ def test_elsewhere_progress_is_plain_lines_on_stderr_and_the_summary_alone_on_st
     assert lines[0] == "attlas: 8 sequences, 2,623 residues to compute"
     assert lines[1].startswith("attlas: 8 of 8 sequences, ")
     assert "attlas sql" in lines[-1]
-
-
-def finished(wall_s: float, *, model_s: float | None = None, n_failed: int = 0) -> Receipt:
-    """Return the receipt of a shard that took so long."""
-    return Receipt(
-        index=1, plan_id="p", files=(), n_sequences=1, n_failed=n_failed, n_residues=100, wall_s=wall_s,
-        model_s=wall_s if model_s is None else model_s, peak_bytes=0, predicted_bytes=0, host="h",
-    )  # fmt: skip
-
-
-def test_a_meter_tells_the_rate_what_is_left_and_what_failed() -> None:
-    shards = [Shard(i, i, i + 1, 100, cost, 0) for i, cost in ((1, 1.0), (2, 3.0))]
-    meter = Meter(shards)
-    assert str(meter) == "0 of 2 sequences"
-    meter.add(shards[0], finished(10.0, n_failed=1))
-    assert str(meter) == "1 of 2 sequences, 10 residues/s, 30 s left, 1 failed"
-    meter.add(shards[1], finished(30.0))
-    assert "left" not in str(meter)
-
-
-@dataclass
-class Clock:
-    """A clock that is set by hand."""
-
-    seconds: float = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-@pytest.mark.parametrize("start_up_s", [0.0, 300.0])
-@pytest.mark.parametrize("n_workers", [1, 2, 8])
-@pytest.mark.parametrize("n_shards", [9, 64, 300])
-def test_the_time_left_is_within_a_factor_of_two_from_the_first_finished_shard_on(
-    n_shards: int, n_workers: int, start_up_s: float
-) -> None:
-    """Workers that take the costliest shard next, and need up to a fifth more or less than its cost says."""
-    factors = random.Random(n_shards + n_workers)
-    costs = [factors.uniform(1, 4) for _ in range(n_shards)]
-    shards = [Shard(i, i, i + 1, 100, cost, 0) for i, cost in enumerate(sorted(costs, reverse=True), start=1)]
-    free = [(start_up_s + factors.uniform(0, 1), worker) for worker in range(n_workers)]
-    heapq.heapify(free)
-    ends = []
-    for shard in shards:
-        begin, worker = heapq.heappop(free)
-        wall_s = shard.cost * factors.uniform(0.8, 1.2)
-        ends.append((begin + wall_s, wall_s, shard))
-        heapq.heappush(free, (begin + wall_s, worker))
-    ends.sort(key=lambda end: end[:2])
-
-    clock = Clock()
-    meter = Meter(shards, clock=clock)
-    meter.count_workers(n_workers, n_workers)
-    last = ends[-1][0]
-    for end, wall_s, shard in ends[:-1]:
-        clock.seconds = end
-        meter.add(shard, finished(wall_s))
-        left = meter.estimate_seconds()
-        assert left is not None
-        # Where seconds are left of the last shards, half a shard more or less is no matter.
-        assert (last - end) / 2 - 2 <= left <= 2 * (last - end) + 2
-
-
-def test_the_time_left_on_a_gpu_counts_that_threads_take_turns_at_the_model() -> None:
-    """Of three shards in hand the first to finish did not wait; from then on the model is what takes the time."""
-    shards = [Shard(i, i, i + 1, 100, 1.0, 0) for i in range(1, 101)]
-    clock = Clock(10.0 + 60.0)
-    meter = Meter(shards, clock=clock)
-    meter.count_workers(n_workers=1, n_threads=3)
-    meter.add(shards[0], finished(10.0, model_s=8.0))
-    left = meter.estimate_seconds()
-    assert left is not None
-    assert 99 * 8 / 2 < left < 99 * 8 * 2
-
-
-def test_a_worker_left_out_makes_what_is_left_take_longer() -> None:
-    shards = [Shard(i, i, i + 1, 100, 1.0, 0) for i in range(1, 102)]
-    meter = Meter(shards, clock=Clock(10.0))
-    meter.count_workers(n_workers=2, n_threads=2)
-    meter.add(shards[0], finished(10.0))
-    before = meter.estimate_seconds()
-    meter.count_workers(1, 1)
-    after = meter.estimate_seconds()
-    assert before is not None
-    assert after == pytest.approx(2 * before, rel=0.05)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
-)
-def test_durations_read_as_words(seconds: float, text: str) -> None:
-    assert format_duration(seconds) == text
 
 
 def test_status_tells_what_is_planned_what_is_done_and_what_is_sealed(

@@ -6,29 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attlas.pipeline.adding import add_files
 from attlas.queries import Atlas
-from attlas.schema import (
-    COORDINATES,
-    FAMILIES,
-    FEATURES,
-    HEAD_FEATURES,
-    HEAD_MAX_SITES,
-    HEAD_PERIODS,
-    LABELS,
-    LINKS,
-    TRACKS,
-    VARIANTS,
-    VECTORS,
-    AtlasPaths,
-    Manifest,
-    Table,
-)
-from attlas.schema.parquet_file import provenance
-from helpers.synthetic import publish_table
+from helpers.table_files import add_rows
 
 Span = tuple[str, str, int, int]
 """Accession, type, begin, end."""
@@ -72,7 +53,7 @@ def annotate(root: Path, spans: Iterable[Span], *, source: str = "hand") -> None
         }
         for accession, type_, begin, end in spans
     ]
-    add_rows(root, FEATURES, rows, source)
+    add_rows(root, "features", rows, source)
 
 
 def probe(root: Path, probed: Iterable[tuple[str, str, int, int, Sums]]) -> None:
@@ -84,8 +65,8 @@ def probe(root: Path, probed: Iterable[tuple[str, str, int, int, Sums]]) -> None
         for (layer, head), values in sorted(sums.items()):
             named = dict(zip(("n_edges", "edge_mass", "mass"), values[:3], strict=True))
             heads.append({**key, "layer": layer, "head": head, **named, "auc": values[3] if values[3:] else None})
-    add_rows(root, LABELS, labels, "probe")
-    add_rows(root, HEAD_FEATURES, heads, "probe")
+    add_rows(root, "labels", labels, "probe")
+    add_rows(root, "head_features", heads, "probe")
 
 
 def place(root: Path, shown: Iterable[Shown]) -> None:
@@ -100,7 +81,7 @@ def place(root: Path, shown: Iterable[Shown]) -> None:
             for i, axis in enumerate("xyz")
         }
         rows.append({**names, "sequence_id": ids[shown_residue.accession], "observed": shown_residue.residue, **axes})
-    add_rows(root, COORDINATES, rows, "structures")
+    add_rows(root, "coordinates", rows, "structures")
 
 
 def link(root: Path, weights: Mapping[str, Weights]) -> None:
@@ -111,7 +92,7 @@ def link(root: Path, weights: Mapping[str, Weights]) -> None:
         for accession, links in weights.items()
         for (layer, head, i, j), weight in links.items()
     ]
-    add_rows(root, LINKS, rows, "links")
+    add_rows(root, "links", rows, "links")
 
 
 def embed(root: Path, vectors: Mapping[str, Mapping[tuple[int, str], Sequence[float]]]) -> None:
@@ -122,7 +103,7 @@ def embed(root: Path, vectors: Mapping[str, Mapping[tuple[int, str], Sequence[fl
         for accession, vectors_of_protein in vectors.items()
         for (layer, kind), vector in vectors_of_protein.items()
     ]
-    add_rows(root, VECTORS, rows, "vectors")
+    add_rows(root, "vectors", rows, "vectors")
 
 
 def call_head_max(root: Path, sites: dict[str, list[int]], sequences: dict[str, str]) -> None:
@@ -141,7 +122,7 @@ def call_head_max(root: Path, sites: dict[str, list[int]], sequences: dict[str, 
             }
             for rank, at in enumerate(positions, start=1)
         ]
-    add_rows(root, HEAD_MAX_SITES, [row for rows in called.values() for row in rows], "head_max")
+    add_rows(root, "head_max_sites", [row for rows in called.values() for row in rows], "head_max")
 
 
 def assign(root: Path, assigned: Iterable[tuple[str, str, str]], *, source: str = "hand.tsv") -> None:
@@ -151,7 +132,7 @@ def assign(root: Path, assigned: Iterable[tuple[str, str, str]], *, source: str 
         {"accession": a, "sequence_id": ids[a], "database": d, "family": f, "name": f.lower(), "source": source}
         for a, d, f in assigned
     ]
-    add_rows(root, FAMILIES, rows, source)
+    add_rows(root, "families", rows, source)
 
 
 def measure(root: Path, values: Mapping[str, Mapping[int, float]], *, name: str = "score", unit: str = "") -> None:
@@ -171,7 +152,7 @@ def measure(root: Path, values: Mapping[str, Mapping[int, float]], *, name: str 
         for accession, of_protein in values.items()
         for position, value in of_protein.items()
     ]
-    add_rows(root, TRACKS, rows, _file_name(name))
+    add_rows(root, "tracks", rows, _file_name(name))
 
 
 def substitute(root: Path, values: Mapping[str, Mapping[str, float]], *, name: str = "score") -> None:
@@ -192,7 +173,7 @@ def substitute(root: Path, values: Mapping[str, Mapping[str, float]], *, name: s
         for accession, of_protein in values.items()
         for variant, value in of_protein.items()
     ]
-    add_rows(root, VARIANTS, rows, _file_name(name))
+    add_rows(root, "variants", rows, _file_name(name))
 
 
 def annotate_at_random(root: Path, *, seed: int = 0) -> None:
@@ -261,7 +242,7 @@ def repeat(
         for sequence_id, length in lengths.items()
         for layer, head in heads
     ]
-    add_rows(root, HEAD_PERIODS, rows, "probe_periods")
+    add_rows(root, "head_periods", rows, "probe_periods")
 
 
 def sequence_ids(root: Path) -> dict[str, int | None]:
@@ -288,7 +269,7 @@ def stored_sequences(root: Path) -> dict[str, str]:
 
 def _column_by_accession(root: Path, name: str) -> dict[str, Any]:
     """Return a column of `proteins`, read from its file: to connect for SQL takes a hundred times as long."""
-    proteins = pq.read_table(AtlasPaths(root).proteins, columns=["accession", name])
+    proteins = pq.read_table(root / "proteins" / "proteins.parquet", columns=["accession", name])
     return dict(zip(proteins["accession"].to_pylist(), proteins[name].to_pylist(), strict=True))
 
 
@@ -302,14 +283,3 @@ def _walk(accession: str, sequence: str, choose: random.Random) -> Iterable[Show
 def _sums(edges: dict[tuple[int, int], Sequence[str]], labels: set[str]) -> Sums:
     numbers = {head: sum(label in labels for label in edge_labels) for head, edge_labels in edges.items()}
     return {head: (n, n * 0.5, n * 0.75, None if n == 60 else n / 60) for head, n in numbers.items()}
-
-
-def add_rows(root: Path, table: Table, rows: list[dict], name: str, notes: Mapping[bytes, bytes] | None = None) -> None:
-    """Add a file of a table; its metadata say `notes` beside the run."""
-    paths = AtlasPaths(root)
-    manifest = Manifest.read(paths)
-    schema = table.schema(manifest.run.n_layers)
-    metadata = {**provenance(manifest.run, manifest.atlas_id), **(notes or {})}
-    ordered = sorted(rows, key=lambda row: [row[key] for key in table.sort])
-    file = publish_table(paths, paths.added(table, name), table, pa.Table.from_pylist(ordered, schema), metadata)
-    add_files(paths, [file], is_replaced=lambda old: False)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from attlas.queries import Atlas
 from attlas.schema import CANDIDATE_SITES
-from helpers.annotated import add_rows
+from helpers.table_files import add_rows
 
 TYPES = ("Active site", "Binding site")
 N_RANKED = 4

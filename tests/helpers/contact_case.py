@@ -9,7 +9,8 @@ from pathlib import Path
 
 from attlas.queries import Atlas
 from attlas.schema import CONTACTS, COORDINATES, FUSED_CONTACTS, HEAD_CONTACTS
-from helpers.annotated import add_rows, sequence_ids
+from helpers.annotated import sequence_ids
+from helpers.table_files import add_rows
 
 LIMITS = {"short": (6, 11), "medium": (12, 23), "long": (24, 10**9)}
 CUTS = {"L": 1, "L/2": 2, "L/5": 5}

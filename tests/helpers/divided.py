@@ -22,10 +22,10 @@ def dividing(*, most_listed: int = 4, few_listed: int = 1, part_files: int = 2) 
         yield
 
 
-def divide_atlas(root: Path) -> Manifest:
+def divide_atlas(root: Path, **limits: int) -> Manifest:
     """Write the manifest of an atlas anew, with a divided list of files, and return it."""
     paths = AtlasPaths(root)
-    with dividing():
+    with dividing(**limits):
         return Manifest.read(paths).write(paths)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attlas.queries import Atlas
 from attlas.schema import FITS
-from helpers.annotated import add_rows
+from helpers.table_files import add_rows
 
 if TYPE_CHECKING:
     from attlas.pipeline.encode import StartProgress

@@ -15,14 +15,12 @@ from attlas.pipeline.fitting.controls import TARGETS
 from attlas.pipeline.fitting.features import iterate_features
 from attlas.pipeline.fitting.inputs import ProbeInput, Shape
 from attlas.pipeline.fitting.letters import encode_letters, encode_windows
-from attlas.pipeline.fitting.passes import score_residues, sum_features
 from attlas.pipeline.fitting.residue_probes import prepare_residue_probes
-from attlas.pipeline.fitting.ridge import FoldProbes, fit_folds
-from attlas.pipeline.fitting.scores import FoldWeights, SetScores
 from attlas.pipeline.fitting.settings import FitSettings
 from attlas.pipeline.fitting.task import FitTargets
 from attlas.pipeline.workers.runners import load_plan_and_model
 from attlas.schema import AtlasPaths, Manifest
+from helpers.fit_in_one_piece import fit_in_one_piece
 
 Row = Mapping[str, object]
 Floats = NDArray[np.float64]
@@ -58,25 +56,6 @@ def compare_with_scikit_learn(
                 compare_measure(
                     by_key[name, source.kind, -1 if source.layer is None else source.layer], target, expected
                 )
-
-
-def fit_in_one_piece(
-    encoder: Encoder, task: FitTargets, shape: Shape, *, pack_tokens: int
-) -> tuple[list[dict[ProbeInput, list[FoldProbes]]], list[SetScores]]:
-    """Return the probes of each set, by input, and their scores: every fold runs at once, and nothing is saved."""
-    folds = [task.select(slice(*np.searchsorted(task.folds, (k, k + 1)))) for k in range(task.n_folds)]
-    sums = [sum_features(encoder, fold, shape, pack_tokens=pack_tokens) for fold in folds]
-    probes = [
-        {source: fit_folds([of_fold[place].select(source) for of_fold in sums]) for source in shape.list_inputs()}
-        for place in range(len(task.n_labels))
-    ]
-    scores = [
-        score_residues(
-            encoder, fold, [FoldWeights.join(of_set, k, shape) for of_set in probes], pack_tokens=pack_tokens
-        )
-        for k, fold in enumerate(folds)
-    ]
-    return probes, [SetScores(np.concatenate(of_folds, axis=2)) for of_folds in zip(*scores, strict=True)]
 
 
 def score_left_out(x: Floats, target: Floats, folds: NDArray[np.int64], penalties: Sequence[float]) -> Floats:

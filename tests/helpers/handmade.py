@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from attlas.pipeline.indexes.writing import write_indexes
-from attlas.schema import FORMAT_VERSION, HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES, AtlasPaths, Counts, Manifest
-from attlas.schema.json_file import digest
-from attlas.schema.parquet_file import provenance
-from helpers.synthetic import AMINO_ACIDS, SyntheticProtein, publish_table, synthetic_run
+from attlas.schema import Manifest
+from helpers.sealing import seal_atlas
+from helpers.synthetic import AMINO_ACIDS, SyntheticProtein, synthetic_run
+from helpers.table_files import find_table
 
 N_LAYERS, N_HEADS = 3, 2
 
@@ -58,44 +57,30 @@ HAND = (
 
 def write_handmade(root: Path, hands: Sequence[Hand] = HAND, *, seed: int = 0) -> Manifest:
     """Write a sealed atlas; its head statistics are random numbers."""
-    paths, run = AtlasPaths(root), synthetic_run(N_LAYERS, N_HEADS)
-    atlas_id = digest([run.run_id, [entry.protein.accession for entry in hands]])
-    metadata = provenance(run, atlas_id)
     distinct = {entry.protein.sequence: entry for entry in reversed(hands) if entry.protein.status != "skipped"}
     ordered = sorted(distinct.values(), key=lambda entry: (len(entry.protein.sequence), entry.protein.sequence))
     computed = [(i, entry) for i, entry in enumerate(ordered) if entry.protein.status == "ok"]
     ids = {entry.protein.sequence: i for i, entry in enumerate(ordered)}
-    rows = {
-        PROTEINS: [_protein_row(line, entry, ids) for line, entry in enumerate(hands, start=1)],
-        SEQUENCES: [{"sequence_id": i, **_outcome(entry)} for i, entry in enumerate(ordered)],
-        SITES: [row for i, entry in computed for row in _site_rows(i, entry)],
-        RESIDUES: [row for i, entry in computed for row in _residue_rows(i, entry)],
-        HEADS: list(_head_rows([i for i, _ in computed], np.random.default_rng(seed))),
+
+    proteins = _to_arrow("proteins", [_protein_row(line, entry, ids) for line, entry in enumerate(hands, start=1)])
+    shard_rows = {
+        "sequences": [{"sequence_id": i, **_outcome(entry)} for i, entry in enumerate(ordered)],
+        "sites": [row for i, entry in computed for row in _site_rows(i, entry)],
+        "residues": [row for i, entry in computed for row in _residue_rows(i, entry)],
+        "heads": list(_head_rows([i for i, _ in computed], np.random.default_rng(seed))),
     }
-    files = [
-        publish_table(
-            paths,
-            paths.proteins if table is PROTEINS else paths.shard(table, 1),
-            table,
-            pa.Table.from_pylist(rows[table], table.schema(N_LAYERS)),
-            metadata,
-        )
-        for table in rows
-    ]
-    files += write_indexes(paths, [paths.proteins], metadata=metadata)
-    manifest = Manifest(
-        format_version=FORMAT_VERSION,
-        atlas_id=atlas_id,
-        run=run,
-        source="hand.fasta",
-        source_sha256=hashlib.sha256(b"hand").hexdigest(),
-        counts=_counts(hands, ordered),
-        files=tuple(sorted(files, key=lambda file: (file.table, file.path))),
-        created="2026-11-21T00:00:00+00:00",
-        cost={"wall_s": 1.0, "model_s": 0.5, "peak_bytes": 1e9},
+    return seal_atlas(
+        root,
+        synthetic_run(N_LAYERS, N_HEADS),
+        proteins,
+        [(name, 1, _to_arrow(name, rows)) for name, rows in shard_rows.items()],
+        accessions=[entry.protein.accession for entry in hands],
+        source="hand",
     )
-    manifest.write(paths)
-    return manifest
+
+
+def _to_arrow(table: str, rows: Sequence[dict[str, object]]) -> pa.Table:
+    return pa.Table.from_pylist(rows, find_table(table).schema(N_LAYERS))
 
 
 def received(entry: Hand, layer: int, position: int) -> float:
@@ -150,24 +135,10 @@ def _residue_rows(sequence_id: int, entry: Hand) -> Iterator[dict[str, object]]:
 
 
 def _head_rows(sequence_ids: Sequence[int], rng: np.random.Generator) -> Iterator[dict[str, object]]:
-    statistics = [column for column in HEADS.stored() if column.name not in ("sequence_id", "layer", "head")]
+    keys = ("sequence_id", "layer", "head")
+    statistics = [column for column in find_table("heads").stored() if column.name not in keys]
     for sequence_id in sequence_ids:
         for layer in range(N_LAYERS):
             for head in range(N_HEADS):
                 numbers = {c.name: rng.integers(0, 99) if c.name == "n_edges" else rng.random() for c in statistics}
                 yield {"sequence_id": sequence_id, "layer": layer, "head": head, **numbers}
-
-
-def _counts(hands: Sequence[Hand], ordered: Sequence[Hand]) -> Counts:
-    status = [entry.protein.status for entry in hands]
-    computed = [entry for entry in ordered if entry.protein.status == "ok"]
-    return Counts(
-        n_records=len(hands),
-        n_requested=len(hands),
-        n_ok=status.count("ok"),
-        n_skipped=status.count("skipped"),
-        n_failed=status.count("failed"),
-        n_sequences=len(ordered),
-        n_residues=sum(len(entry.protein.sequence) for entry in computed),
-        n_sites=sum(len(entry.sites) for entry in computed),
-    )

@@ -7,9 +7,10 @@ from pathlib import Path
 from attlas.queries import Atlas
 from attlas.schema import CONTACTS
 from attlas.schema.settings import Computation
-from helpers.annotated import add_rows, annotate_at_random, measure
+from helpers.annotated import annotate_at_random, measure
 from helpers.reading_case import PROTEINS
 from helpers.synthetic import SyntheticProtein, write_atlas
+from helpers.table_files import add_rows
 
 HOSTILE_TEXT = "</script><img src=x onerror=alert(1)><!--<script>\x00\u202eevil\u2028&amp;"
 HOSTILE = SyntheticProtein(

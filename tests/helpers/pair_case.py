@@ -5,9 +5,10 @@ from pathlib import Path
 from attlas.pipeline.pairs.adding import add_pairs
 from attlas.pipeline.pairs.settings import PairSettings
 from attlas.schema import PARTNER_CONTACTS
-from helpers.annotated import add_rows, annotate, sequence_ids
+from helpers.annotated import annotate, sequence_ids
 from helpers.building import build_here, random_proteins, write_fasta
 from helpers.pdb_case import Chain, pdb
+from helpers.table_files import add_rows
 from helpers.tiny_esm import save_tiny_esm
 
 MAX_LENGTH = 100

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attlas.queries import Atlas
 from attlas.schema import PAIR_CONTACTS, PAIR_HEADS, PARTNER_CONTACTS
-from helpers.annotated import add_rows
+from helpers.table_files import add_rows
 
 N_PROTEINS = 4
 """Proteins of the atlas, by accession, that are paired with each other and with themselves."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from attlas.queries import Atlas
 from attlas.schema import PAIR_SEGMENTS
-from helpers.annotated import add_rows, sequence_ids
+from helpers.annotated import sequence_ids
+from helpers.table_files import add_rows
 
 Weights = dict[tuple[int, int, int], float]
 """Attention by layer, segment and segment attended to."""

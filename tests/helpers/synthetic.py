@@ -12,26 +12,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from attlas.pipeline.indexes.writing import write_indexes
-from attlas.schema import (
-    FORMAT_VERSION,
-    HEADS,
-    PROTEINS,
-    RESIDUES,
-    SEQUENCES,
-    SITES,
-    VALUES_VERSION,
-    AtlasPaths,
-    Counts,
-    Manifest,
-    Run,
-)
+from attlas.schema import VALUES_VERSION, Manifest, Run
 from attlas.schema.columns import EDGE_THETA
-from attlas.schema.json_file import digest
-from attlas.schema.parquet_file import describe_file, provenance, write_table
-from attlas.schema.publish import publishing
-from attlas.schema.table import Table
-from attlas.schema.table_file import TableFile
+from helpers.sealing import ShardRows, seal_atlas
+from helpers.table_files import find_table
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 
@@ -74,31 +58,21 @@ def write_atlas(
     seed: int = 0,
 ) -> Manifest:
     """Write a sealed atlas of random numbers at `root` and return its manifest."""
-    paths = AtlasPaths(root)
     run = synthetic_run(n_layers, n_heads)
-    atlas_id = digest([run.run_id, [p.accession for p in proteins]])
     rng = np.random.default_rng(seed)
     outcomes = _outcomes(proteins, n_layers, rng)
     by_sequence = {outcome.sequence: outcome for outcome in outcomes}
-    metadata = provenance(run, atlas_id)
-    files = [publish_table(paths, paths.proteins, PROTEINS, _proteins(proteins, by_sequence, run), metadata)]
-    files += write_indexes(paths, [paths.proteins], metadata=metadata)
-    for index, part in enumerate(np.array_split(np.arange(len(outcomes)), n_shards), start=1):
-        tables = _shard(outcomes[part[0] : part[-1] + 1] if len(part) else [], run, rng)
-        files += [publish_table(paths, paths.shard(t, index), t, rows, metadata) for t, rows in tables]
-    manifest = Manifest(
-        format_version=FORMAT_VERSION,
-        atlas_id=atlas_id,
-        run=run,
-        source="synthetic.fasta",
-        source_sha256=hashlib.sha256(b"synthetic").hexdigest(),
-        counts=_counts(proteins, outcomes),
-        files=tuple(sorted(files, key=lambda file: (file.table, file.path))),
-        created="2026-11-21T00:00:00+00:00",
-        cost={"wall_s": 1.0, "model_s": 0.5, "peak_bytes": 1e9},
+
+    parts = enumerate(np.array_split(np.arange(len(outcomes)), n_shards), start=1)
+    shard_rows = (
+        rows
+        for index, part in parts
+        for rows in _shard(index, outcomes[part[0] : part[-1] + 1] if len(part) else [], run, rng)
     )
-    manifest.write(paths)
-    return manifest
+    accessions = [p.accession for p in proteins]
+    return seal_atlas(
+        root, run, _proteins(proteins, by_sequence, run), shard_rows, accessions=accessions, source="synthetic"
+    )
 
 
 def synthetic_run(n_layers: int, n_heads: int) -> Run:
@@ -147,7 +121,8 @@ def _proteins(proteins: Sequence[SyntheticProtein], by_sequence: dict[str, Outco
         _protein_row(line, p, by_sequence.get(p.sequence) if p.status != "skipped" else None)
         for line, p in enumerate(proteins)
     ]
-    return pa.Table.from_pylist(sorted(rows, key=lambda row: row["accession"]), PROTEINS.schema(run.n_layers))
+    schema = find_table("proteins").schema(run.n_layers)
+    return pa.Table.from_pylist(sorted(rows, key=lambda row: row["accession"]), schema)
 
 
 def _protein_row(line: int, p: SyntheticProtein, outcome: Outcome | None) -> dict:
@@ -172,18 +147,18 @@ def _protein_row(line: int, p: SyntheticProtein, outcome: Outcome | None) -> dic
     }
 
 
-def _shard(outcomes: Sequence[Outcome], run: Run, rng: np.random.Generator) -> Iterator[tuple[Table, pa.Table]]:
+def _shard(index: int, outcomes: Sequence[Outcome], run: Run, rng: np.random.Generator) -> Iterator[ShardRows]:
     ok = [outcome for outcome in outcomes if outcome.status == "ok"]
     lengths = np.array([len(o.sequence) for o in ok], dtype=np.int64)
     received = rng.exponential(1.0, (int(lengths.sum()), run.n_layers)).astype(np.float32)  # (sum N, L)
-    yield SEQUENCES, _sequences(outcomes, run)
-    yield SITES, _sites(ok, lengths, received, run)
-    yield RESIDUES, _residues(ok, lengths, received, run)
-    yield HEADS, _heads(ok, run, rng)
+    yield "sequences", index, _sequences(outcomes, run)
+    yield "sites", index, _sites(ok, lengths, received, run)
+    yield "residues", index, _residues(ok, lengths, received, run)
+    yield "heads", index, _heads(ok, run, rng)
 
 
 def _sequences(outcomes: Sequence[Outcome], run: Run) -> pa.Table:
-    schema = SEQUENCES.schema(run.n_layers)
+    schema = find_table("sequences").schema(run.n_layers)
     rows = [{**vars(outcome), "length": len(outcome.sequence)} for outcome in outcomes]
     return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema)
 
@@ -196,7 +171,7 @@ def _sites(ok: Sequence[Outcome], lengths: np.ndarray, received: np.ndarray, run
         profile = received[end - len(outcome.sequence) : end, outcome.layer]  # (N,)
         for rank, at in enumerate(np.argsort(-profile, kind="stable")[: outcome.n_sites], start=1):
             rows.append(_site_row(outcome, rank, int(at), profile))
-    return pa.Table.from_pylist(rows, SITES.schema(run.n_layers))
+    return pa.Table.from_pylist(rows, find_table("sites").schema(run.n_layers))
 
 
 def _site_row(outcome: Outcome, rank: int, at: int, profile: np.ndarray) -> dict:
@@ -219,7 +194,7 @@ def _residues(ok: Sequence[Outcome], lengths: np.ndarray, received: np.ndarray, 
     positions = np.arange(1, n + 1) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     letters = "".join(o.sequence for o in ok).encode()
     offsets = pa.py_buffer(np.arange(n + 1, dtype=np.int32))
-    schema = RESIDUES.schema(run.n_layers)
+    schema = find_table("residues").schema(run.n_layers)
     values = pa.array(received.astype(np.float16).astype(np.float32).ravel())
     lists = pa.FixedSizeListArray.from_arrays(values, type=schema.field("received").type)
     columns = [
@@ -232,7 +207,7 @@ def _residues(ok: Sequence[Outcome], lengths: np.ndarray, received: np.ndarray, 
 
 
 def _heads(ok: Sequence[Outcome], run: Run, rng: np.random.Generator) -> pa.Table:
-    schema = HEADS.schema(run.n_layers)
+    schema = find_table("heads").schema(run.n_layers)
     n_maps = run.n_layers * run.n_heads
     ids = np.repeat(np.array([o.sequence_id for o in ok], np.int32), n_maps)
     layers = np.tile(np.repeat(np.arange(run.n_layers, dtype=np.int16), run.n_heads), len(ok))
@@ -242,26 +217,3 @@ def _heads(ok: Sequence[Outcome], run: Run, rng: np.random.Generator) -> pa.Tabl
         pa.array(columns[field.name] if field.name in columns else rng.random(len(ids), np.float32)) for field in schema
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def publish_table(
-    paths: AtlasPaths, path: Path, table: Table, rows: pa.Table, metadata: dict[bytes, bytes]
-) -> TableFile:
-    with publishing(path) as beside:
-        write_table(beside, table=table, rows=rows, metadata=metadata)
-    return describe_file(paths, path, table)
-
-
-def _counts(proteins: Sequence[SyntheticProtein], outcomes: Sequence[Outcome]) -> Counts:
-    ok = [outcome for outcome in outcomes if outcome.status == "ok"]
-    status = [p.status for p in proteins]
-    return Counts(
-        n_records=len(proteins),
-        n_requested=len(proteins),
-        n_ok=status.count("ok"),
-        n_skipped=status.count("skipped"),
-        n_failed=status.count("failed"),
-        n_sequences=len(outcomes),
-        n_residues=sum(len(o.sequence) for o in ok),
-        n_sites=sum(o.n_sites or 0 for o in ok),
-    )

@@ -9,15 +9,15 @@ import duckdb
 import pytest
 from helpers.command_line import Run
 from helpers.default_cases import each_nth_by_default
-from helpers.divided import copy_divided, dividing
+from helpers.divided import copy_divided, divide_atlas, dividing
 from helpers.range_server import Server, serving
 from helpers.reading_case import PROTEINS
+from helpers.sealed_atlas import list_problems, read_manifest
 
 from attlas.queries import Atlas
 from attlas.queries.page.release_page import release_facts
 from attlas.queries.release import Statement, publish, tables
-from attlas.schema import HEADS, RESIDUES, SITES, AtlasPaths, BrokenAtlasError, Manifest
-from attlas.schema.verify import find_problems
+from attlas.schema import HEADS, RESIDUES, SITES, BrokenAtlasError
 
 pytestmark = pytest.mark.slow
 
@@ -95,10 +95,8 @@ def test_names_and_words_are_found_where_every_table_is_listed_in_parts(
     atlas_dir: Path, atlas: Atlas, tmp_path: Path
 ) -> None:
     shutil.copytree(atlas_dir, tmp_path / "atlas")
-    paths = AtlasPaths(tmp_path / "atlas")
-    with dividing(few_listed=0):
-        assert Manifest.read(paths).write(paths).files.listed == ()
-    with Atlas.open(paths.root) as divided:
+    assert divide_atlas(tmp_path / "atlas", few_listed=0).files.listed == ()
+    with Atlas.open(tmp_path / "atlas") as divided:
         for id in ("P04637", "CALM1_HUMAN", "calm2", "nobody", "P0463"):
             assert divided.match(id) == atlas.match(id)
         assert divided.find("tumor p53").equals(atlas.find("tumor p53"))
@@ -141,7 +139,7 @@ def test_a_damaged_part_by_url_is_named_by_lookups_and_by_verify(
 ) -> None:
     root = tmp_path / "atlas"
     shutil.copytree(divided_dir, root)
-    part = Manifest.read(AtlasPaths(root)).of_table(SITES).parts[0]
+    part = read_manifest(root).of_table(SITES).parts[0]
     query = "SELECT min(accession) AS accession FROM proteins WHERE sequence_id = ?"
     accession = divided.sql(query, [part.first_sequence_id])["accession"][0].as_py()
     data = (root / part.path).read_bytes()
@@ -173,17 +171,17 @@ def test_a_release_of_a_divided_atlas_is_divided_named_and_whole(divided_dir: Pa
     with dividing(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(tables, "FILE_BYTES", 1)  # no file is joined to another
         released = publish(divided_dir, tmp_path / "release", Statement(title="T"), has_pages=True)
-    paths = AtlasPaths(tmp_path / "release")
+    root = tmp_path / "release"
     assert released.manifest.files.parts
     assert len(list(released.manifest.files)) == len(released.manifest.files) >= 14
-    assert find_problems(paths, Manifest.read(paths)) == []
+    assert list_problems(root) == []
 
-    sums = (paths.root / "SHA256SUMS").read_text()
-    described = {file["name"]: file for file in json.loads((paths.root / "croissant.json").read_text())["distribution"]}
+    sums = (root / "SHA256SUMS").read_text()
+    described = {file["name"]: file for file in json.loads((root / "croissant.json").read_text())["distribution"]}
     for part in released.manifest.files.parts:
         assert f"{part.sha256}  {part.path}\n" in sums
         assert described[part.path]["sha256"] == part.sha256
-    with Atlas.open(paths.root) as release:
+    with Atlas.open(root) as release:
         facts = release_facts(release, title="T")["tables"]["sites"]
     assert [part["path"] for part in facts["parts"]] == [part.path for part in released.manifest.of_table(SITES).parts]
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from helpers.annotated import add_rows, link, sequence_ids
+from helpers.annotated import link, sequence_ids
 from helpers.handmade import write_handmade
+from helpers.table_files import add_rows
 
 from attlas.queries import Atlas
 from attlas.queries.answers.one_id import answer_id

@@ -1,4 +1,4 @@
-"""Questions as a whole: headers against DuckDB's own parse, style, grain, columns, the page, a real atlas."""
+"""Questions as they are answered: grain, columns, numbers, few proteins or none with a site, a real atlas."""
 
 import json
 import re
@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pytest
 from helpers.annotated import annotate_at_random
+from helpers.building import build_here
 from helpers.candidate_case import candidates_at_random
 from helpers.contact_case import contacts_at_random
 from helpers.default_cases import each_nth_by_default
@@ -23,16 +23,11 @@ from helpers.segment_case import segments_at_random
 
 from attlas.queries import Atlas
 from attlas.queries.asking.answering import ask
-from attlas.queries.asking.page import ANSWER, main, page_name, pages
 from attlas.queries.asking.parameters import with_literals
-from attlas.queries.asking.question import TOPICS, Question, column_docs
-from attlas.queries.asking.questions import FOLDER, question_named, questions
-from attlas.queries.engine.functions import strip_comments
-from attlas.schema import PAIR_HEADS
+from attlas.queries.asking.question import Question, column_docs
+from attlas.queries.asking.questions import question_named, questions
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = ROOT / "docs" / "questions"
-"""Written by `queries/asking/page.py`, with the answers of the demo."""
 NAMES = [question.name for question in questions()]
 Answer = Callable[[Question], pa.Table]
 # Of the few proteins here, some questions have no rows, and say why.
@@ -43,18 +38,6 @@ pytestmark = pytest.mark.filterwarnings(
 every_question = pytest.mark.parametrize("question", questions(), ids=NAMES)
 PROTEIN, PROTEINS = "P0DP23", "P0DP23,P04637,X00003,Q00001"
 """Values for the parameters that have no default, on the atlas of `conftest.py`."""
-
-
-def without_answers(text: str) -> str:
-    """Return a page without the answers of the demo atlas, which the files of the questions do not determine."""
-    lines, is_answer = [], False
-    for line in text.split("\n"):
-        is_answer = is_answer or line == ANSWER
-        if not is_answer:
-            lines.append(line)
-        elif line == "```":
-            is_answer = False
-    return "\n".join(lines)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +61,7 @@ def add_tables_at_random(root: Path) -> None:
 
     # Numbers of heads on pairs are there already, by `pairs_at_random`.
     for table, rows in draw_rows().items():
-        if table is not PAIR_HEADS:
+        if table.name != "pair_heads":
             add_rows(root, table, rows)
 
 
@@ -107,81 +90,6 @@ def answer(atlas: Atlas) -> Answer:
             return atlas.ask(name, **given_for(question_named(name), atlas))
 
     return lambda question: ask_once(question.name)
-
-
-@every_question
-def test_the_header_is_what_duckdb_reads(question: Question) -> None:
-    statements = duckdb.extract_statements(question.sql)
-    assert [statement.type for statement in statements] == [duckdb.StatementType.SELECT]
-    assert statements[0].named_parameters == {parameter.name for parameter in question.parameters}
-
-
-def test_there_are_questions_of_every_topic() -> None:
-    assert len(questions()) >= 20
-    assert {question.topic for question in questions()} == set(TOPICS)
-
-
-@every_question
-def test_what_a_header_says_is_in_sentences(question: Question) -> None:
-    assert not question.title.endswith(".")
-    texts = [
-        question.answers,
-        question.source,
-        *(p.doc for p in question.parameters),
-        *(d for _, d in question.columns),
-    ]
-    assert [text for text in texts if not re.search(r"[.?]$", text) or text[0].isspace()] == []
-    assert len(question.title) <= 70
-
-
-@every_question
-def test_the_order_of_the_rows_is_total(question: Question) -> None:
-    order = question.sql.rsplit("ORDER BY", 1)[1]
-    assert [name for name in question.grain if not re.search(rf"\b{name}\b", order)] == []
-
-
-@every_question
-def test_the_sql_keeps_the_style_of_the_house(question: Question) -> None:
-    (path,) = FOLDER.glob(f"*/{question.name}.sql")
-    text = path.read_text()
-    assert text.endswith("\n")
-    assert [line for line in text.splitlines() if len(line) > 120 or line != line.rstrip() or "\t" in line] == []
-    keywords = (
-        "select from where group order by join on with as and or not over having union case when then else end in"
-    )
-    code = strip_comments(question.sql)
-    code = re.sub(r"\bf\.end\b", "last", re.sub(r"'[^']*'", "''", code))  # `end` is a column of `features`
-    assert set(re.findall(r"\w+", code)) & set(keywords.split()) == set()
-    assert [name for name in re.findall(r"\b(\w+) AS \(", code) if name != name.lower()] == []
-
-
-@every_question
-def test_paragraphs_of_the_sql_are_told_apart(question: Question) -> None:
-    lines = question.sql.splitlines()
-    # A blank line before each CTE (or its comment) and before the last SELECT; a comment is a line of its own.
-    begins = [i for i, line in enumerate(lines) if re.match(r"\w+ AS (NOT )?(MATERIALIZED )?\(", line)]
-    for i in begins:
-        while lines[i - 1].startswith("--"):
-            i -= 1
-        assert lines[i - 1] == "", lines[i]
-    if lines[0].startswith("WITH"):
-        last = next(i for i, line in enumerate(lines) if line.startswith("SELECT"))
-        assert lines[last - 1] == ""
-    trailing = [line for line in lines if "--" in re.sub(r"'[^']*'", "''", line) and not re.match(r"\s*-- ", line)]
-    assert trailing == []
-
-
-@every_question
-def test_a_dollar_is_a_parameter_and_nothing_else(question: Question) -> None:
-    # `--sql` puts literals where `$name` stands.
-    names = {parameter.name for parameter in question.parameters}
-    assert set(re.findall(r"\$(\w*)", question.sql)) == names
-
-
-@every_question
-def test_a_layer_of_a_list_is_chosen_by_the_function(question: Question) -> None:
-    # Of `received[layer + 1]` a layer that the model lacks is NULL; of `at_layer` it is an error.
-    assert re.findall(r"\w+\[[\w.$]*layer \+ 1\]", question.sql) == []
 
 
 WITHOUT_ROWS = (
@@ -313,64 +221,15 @@ def test_an_answer_is_the_same_twice(atlas: Atlas, answer: Answer, name: str) ->
     assert atlas.ask(name, **given_for(question, atlas)).equals(answer(question))
 
 
-def test_the_pages_are_in_step_with_the_questions() -> None:
-    texts = {path.name: without_answers(path.read_text()) for path in PAGES.glob("*.md")}
-    assert texts == pages(None), "see the first lines of docs/questions/index.md for how to renew them"
-
-
-def test_there_is_a_page_for_each_topic_with_a_section_for_each_question_and_every_link_leads_somewhere() -> None:
-    texts = pages(None)
-    assert list(texts) == ["index.md", *map(page_name, TOPICS), "functions.md"]
-    for topic in TOPICS:
-        headings = re.findall("^## (.+)$", texts[page_name(topic)], re.MULTILINE)
-        assert headings == [question.name for question in questions() if question.topic == topic]
-    for text in texts.values():
-        for name, anchor in re.findall(r"\]\(([\w-]+\.md)#?(\w*)\)", text):
-            target = texts[name]
-            assert not anchor or f"## {anchor}\n" in target or f'<a id="{anchor}">' in target
-
-
-def test_the_pages_are_written_into_a_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--write", str(tmp_path / "docs" / "questions")])
-    written = {path.name: path.read_text() for path in (tmp_path / "docs" / "questions").iterdir()}
-    assert written == pages(None)
-    assert capsys.readouterr().out == ""
-    main([])
-    assert capsys.readouterr().out == "\n".join(pages(None).values())
-
-
-def test_the_pages_have_an_answer_to_every_question() -> None:
-    written = {path.name: path.read_text() for path in PAGES.glob("*.md")}
-    assert written
-    for topic in TOPICS:
-        sections = re.split(r"^## ", written[page_name(topic)], flags=re.MULTILINE)[1:]
-        needy = {question.name for question in questions() if question.needs}
-        for section in sections:
-            if section.splitlines()[0] in needy:
-                assert "\nNeeds `" in section
-                continue
-            (answer,) = re.findall(r"^```text\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-            assert len(answer.splitlines()) >= 2
-
-
-def test_a_question_that_needs_parameters_has_an_example() -> None:
-    needy = {question.name for question in questions() if any(p.is_required for p in question.parameters)}
-    assert needy <= {question.name for question in questions() if question.example}
-
-
 @pytest.fixture(scope="module")
 def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
     """Return an atlas of the small examples, through the pipeline."""
-    from attlas.pipeline.build import build
-    from attlas.pipeline.drafting import Options
-
     text = (ROOT / "examples" / "proteins.fasta").read_text()
     records = [f">{record}" for record in text.split(">")[1:]]
     accessions = {"P0DP23", "P0DP24", "P69905", "P68871", "P02144", "P01308", "P99999", "P0DPR3", "P07203"}
     folder = tmp_path_factory.mktemp("real")
     (folder / "small.fasta").write_text("".join(r for r in records if r.split("|")[1] in accessions))
-    quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
-    build(str(folder / "small.fasta"), folder / "atlas", Options(str(weights), device="cpu"), **quiet)
+    build_here(folder / "small.fasta", folder / "atlas", weights)
     add_tables_at_random(folder / "atlas")
     with Atlas.open(folder / "atlas") as opened:
         yield opened
@@ -385,26 +244,6 @@ def test_a_real_atlas_answers_in_the_grain(real: Atlas, question: Question) -> N
     assert len(set(keys)) == len(keys)
     numbers = [value for row in rows.to_pylist() for value in row.values() if isinstance(value, float)]
     assert [number for number in numbers if number != number or abs(number) == float("inf")] == []
-
-
-def test_the_answers_on_the_page_are_those_of_the_demo(
-    is_thorough: bool, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not is_thorough:
-        pytest.skip("builds the demo atlas again: --thorough")
-    from attlas.pipeline.build import build
-    from attlas.pipeline.drafting import Options
-
-    monkeypatch.chdir(ROOT)
-    quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
-    build("examples/proteins.fasta", tmp_path / "demo", Options(str(weights), device="cpu"), **quiet)
-    with Atlas.open(tmp_path / "demo") as demo:
-        built = [section for text in pages(demo).values() for section in re.split("^## ", text, flags=re.MULTILINE)]
-    written_pages = [(PAGES / name).read_text() for name in pages(None)]
-    written = [section for text in written_pages for section in re.split("^## ", text, flags=re.MULTILINE)]
-    differing = [a.splitlines()[0] for a, b in zip(built, written, strict=True) if a != b]
-    # One has the time; a pair at 0.3 to the last bit is an edge with one number of threads and none with another.
-    assert set(differing) <= {"provenance", "edge_heads"}
 
 
 @pytest.mark.thorough

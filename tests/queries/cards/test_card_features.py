@@ -2,18 +2,16 @@
 
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
-from helpers.annotated import add_rows, measure, substitute
-from helpers.synthetic import SyntheticProtein, publish_table, write_atlas
+from helpers.annotated import measure, sequence_ids, substitute
+from helpers.synthetic import SyntheticProtein, write_atlas
+from helpers.table_files import add_rows
 
 from attlas.queries import Atlas
 from attlas.queries.answers.one_id import answer_id
 from attlas.queries.answers.stored_rows import FeatureRow
 from attlas.queries.cards.card import card
 from attlas.queries.cards.features import MAX_FAMILIES, MAX_FEATURES, feature_marks, select_drawn_features
-from attlas.schema import FAMILIES, FEATURES, AtlasPaths, Manifest
-from attlas.schema.parquet_file import provenance
 
 SEQUENCE = "ACDEFGHIKLMNPQRSTVWY" * 4
 PROTEINS = [SyntheticProtein("P1", SEQUENCE), SyntheticProtein("P2", SEQUENCE), SyntheticProtein("P3", SEQUENCE[:-1])]
@@ -26,30 +24,21 @@ def feature(accession: str, kind: str, begin: int, end: int, description: str = 
 
 def annotated(root: Path, features: list[dict]) -> Path:
     """Write an atlas with a file of features per source."""
-    manifest = write_atlas(root, PROTEINS)
-    paths = AtlasPaths(root)
-    with Atlas.open(root) as atlas:
-        ids = {p.accession: atlas.protein(p.accession)["sequence_id"][0].as_py() for p in PROTEINS}
-    files = []
+    write_atlas(root, PROTEINS)
+    ids = sequence_ids(root)
     for source in sorted({row["source"] for row in features}):
         rows = [{**row, "sequence_id": ids[row["accession"]]} for row in features if row["source"] == source]
-        rows.sort(key=lambda row: [row[name] for name in FEATURES.sort])
-        table = pa.Table.from_pylist(rows, FEATURES.schema(0))
-        metadata = provenance(manifest.run, manifest.atlas_id)
-        files.append(publish_table(paths, paths.added(FEATURES, source), FEATURES, table, metadata))
-    changed = Manifest(**{**vars(manifest), "files": (*manifest.files, *files), "version": 2})
-    changed.write(paths)
+        add_rows(root, "features", rows, source)
     return root
 
 
 def with_families(root: Path, rows: list[tuple[str, str, str, str | None]]) -> Path:
     """Write an atlas with families: accession, database, family, name."""
     write_atlas(root, PROTEINS)
-    with Atlas.open(root) as atlas:
-        ids = {p.accession: atlas.protein(p.accession)["sequence_id"][0].as_py() for p in PROTEINS}
+    ids = sequence_ids(root)
     names = ("accession", "database", "family", "name")
     named = [dict(zip(names, row, strict=True)) for row in rows]
-    add_rows(root, FAMILIES, [{**row, "sequence_id": ids[row["accession"]], "source": "a"} for row in named], "a")
+    add_rows(root, "families", [{**row, "sequence_id": ids[row["accession"]], "source": "a"} for row in named], "a")
     return root
 
 

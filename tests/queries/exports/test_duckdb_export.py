@@ -1,34 +1,34 @@
 """The DuckDB file: the tables of the atlas, all of them or some proteins', and an older DuckDB reads it."""
 
-import io
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 import pytest
 from helpers.default_cases import each_nth_by_default
+from helpers.export_readers import exported
 from helpers.older_duckdb import ask_older
 from helpers.range_server import serving
 from helpers.reading_case import PROTEINS as INPUT
 from helpers.synthetic import SyntheticProtein, write_atlas
+from helpers.table_files import find_table
 
 from attlas.queries import Atlas
 from attlas.queries.asking.answering import ask
 from attlas.queries.engine.functions import functions
 from attlas.queries.engine.views import describe_column, docs_rows
-from attlas.queries.exports import EVERY_PROTEIN, EXPORTS, Request, duckdb_file
-from attlas.schema import HEADS, PROTEINS, RESIDUES, SEQUENCES, SHARD_TABLES, SITES, TABLES, BrokenAtlasError, Table
+from attlas.queries.exports import duckdb_file
+from attlas.schema import SHARD_TABLES, TABLES, BrokenAtlasError, Table
 
 pytestmark = pytest.mark.slow
 
 CHOSEN = ("P04637", "P0DP23", "Q00003", "Q00001")
 
 
-def write(atlas: Atlas, path: Path, request: Request = EVERY_PROTEIN) -> Path:
-    sink = io.BytesIO()
-    EXPORTS["duckdb"].write(atlas, request, sink)
-    path.write_bytes(sink.getvalue())
+def write(atlas: Atlas, path: Path, accessions: Sequence[str] | None = None) -> Path:
+    path.write_bytes(exported(atlas, "duckdb", accessions))
     return path
 
 
@@ -42,7 +42,7 @@ def as_json(rows: list[dict[str, object]]) -> list[list[object]]:
     return [list(row.values()) for row in rows]
 
 
-@pytest.mark.parametrize("table", [PROTEINS, *SHARD_TABLES], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [find_table("proteins"), *SHARD_TABLES], ids=lambda table: table.name)
 def test_duckdb_1_4_reads_every_table_with_all_its_rows(atlas: Atlas, database: Path, table: Table) -> None:
     query = f"SELECT * FROM {table.name} ORDER BY {', '.join(table.key)}"
     (rows,) = ask_older(database, query)
@@ -115,13 +115,13 @@ def test_duckdb_1_4_finds_the_keys(database: Path) -> None:
         database,
         "SELECT table_name, constraint_column_names FROM duckdb_constraints() WHERE constraint_type = 'PRIMARY KEY'",
     )
-    assert sorted(rows) == sorted([[t.name, list(t.key)] for t in (PROTEINS, SEQUENCES, SITES)])
+    assert sorted(rows) == sorted([[t.name, list(t.key)] for t in map(find_table, ("proteins", "sequences", "sites"))])
 
 
 def test_rows_stand_in_the_order_of_their_sequences(database: Path) -> None:
     with duckdb.connect(str(database), read_only=True) as connection:
-        for table, order in ((SITES, "rank"), (RESIDUES, "position"), (HEADS, "layer, head")):
-            rows = connection.sql(f"SELECT sequence_id, accession, {order} FROM {table.name} ORDER BY rowid").fetchall()
+        for table, order in (("sites", "rank"), ("residues", "position"), ("heads", "layer, head")):
+            rows = connection.sql(f"SELECT sequence_id, accession, {order} FROM {table} ORDER BY rowid").fetchall()
             assert rows == sorted(rows)
             assert len({row[0] for row in rows}) > 10
         names = connection.sql("SELECT accession FROM proteins ORDER BY rowid").fetchall()
@@ -130,9 +130,9 @@ def test_rows_stand_in_the_order_of_their_sequences(database: Path) -> None:
 
 @pytest.mark.thorough
 def test_the_file_of_some_proteins_holds_these_alone(atlas: Atlas, tmp_path: Path) -> None:
-    path = write(atlas, tmp_path / "some.duckdb", Request(accessions=CHOSEN))
+    path = write(atlas, tmp_path / "some.duckdb", CHOSEN)
     with duckdb.connect(str(path), read_only=True) as connection:
-        for table in (PROTEINS, SITES, RESIDUES, HEADS):
+        for table in map(find_table, ("proteins", "sites", "residues", "heads")):
             order = f"ORDER BY {', '.join(table.key)}"
             expected = atlas.sql(f"SELECT * FROM {table.name} WHERE accession IN {CHOSEN} {order}").to_pylist()
             rows = connection.sql(f"FROM {table.name} {order}").to_arrow_table().to_pylist()

@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,15 +15,14 @@ from helpers.default_cases import each_nth_by_default
 from helpers.export_readers import READERS, SEQUENCES, exported, tsv_rows
 from helpers.golden_files import formats, golden, write_golden_atlas
 from helpers.reading_case import HOSTILE, random_sequence
+from helpers.sealed_atlas import change_rows, list_problems
 from helpers.synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
 from attlas.queries.exports import EXPORTS, rows
 from attlas.queries.exports.escaping import percent_encode
 from attlas.queries.provenance import provenance_values
-from attlas.schema import SITES, AtlasPaths, BrokenAtlasError, Manifest
-from attlas.schema.parquet_file import describe_file, write_table
-from attlas.schema.verify import find_problems
+from attlas.schema import BrokenAtlasError
 
 pytestmark = pytest.mark.slow
 
@@ -74,18 +72,13 @@ def shifted_dir(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """An atlas whose sites are all one position too far, and whose manifest agrees with its files."""
     root = tmp_path_factory.mktemp("shifted") / "atlas"
     shutil.copytree(atlas_dir, root)
-    paths = AtlasPaths(root)
-    manifest = Manifest.read(paths)
-    files = [file for file in manifest.files if file.table != SITES.name]
-    for file in manifest.of_table(SITES):
-        table = pq.read_table(root / file.path)
-        further = pc.add(table["position"], pa.scalar(1, pa.int32()))
-        at = table.schema.get_field_index("position")
-        moved = table.set_column(at, table.schema.field("position"), further)
-        write_table(root / file.path, table=SITES, rows=moved, metadata=table.schema.metadata)
-        files.append(describe_file(paths, root / file.path, SITES))
-    replace(manifest, files=tuple(sorted(files, key=lambda file: (file.table, file.path)))).write(paths)
+    change_rows(root, "sites", move_on)
     return root
+
+
+def move_on(sites: pa.Table) -> pa.Table:
+    at = sites.schema.get_field_index("position")
+    return sites.set_column(at, sites.schema.field(at), pc.add(sites["position"], pa.scalar(1, pa.int32())))
 
 
 def test_every_format_of_sites_has_a_reader() -> None:
@@ -162,8 +155,7 @@ def test_texts_of_a_hostile_header_come_back_as_they_were(odd: Atlas) -> None:
 
 @pytest.mark.parametrize("format", each_nth_by_default([*READERS, "coverage", "duckdb"], 3))
 def test_an_atlas_whose_sites_are_one_off_is_refused_by_name(shifted_dir: Path, format: str) -> None:
-    paths = AtlasPaths(shifted_dir)
-    assert find_problems(paths, Manifest.read(paths)) == []  # so nothing but the letters can tell
+    assert list_problems(shifted_dir) == []  # so nothing but the letters can tell
     with (
         Atlas.open(shifted_dir) as shifted,
         pytest.raises(BrokenAtlasError, match="does not fit its sequence") as caught,

@@ -8,8 +8,9 @@ import duckdb
 import networkx as nx
 import pandas as pd
 import pytest
-from helpers.annotated import add_rows, sequence_ids
+from helpers.annotated import sequence_ids
 from helpers.structure_case import ACCESSION, PROTEINS, exported, write_case
+from helpers.table_files import add_rows
 
 from attlas.queries import Atlas
 from attlas.queries.exports import EVERY_PROTEIN, EXPORTS, Request, pair_rows

@@ -1,9 +1,5 @@
-"""The SQL functions that questions share, against scipy, and where they can be called."""
+"""The SQL functions that questions share, against scipy."""
 
-import re
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -15,26 +11,12 @@ from scipy.stats import binom, hypergeom, norm, t, ttest_1samp
 from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 
 from attlas.queries import Atlas
-from attlas.queries.asking.questions import FOLDER as QUESTIONS
-from attlas.queries.asking.questions import questions
 from attlas.queries.comparing.pooling import wilson_estimate
 from attlas.queries.comparing.student_t import t_quantile
-from attlas.queries.engine.definitions import Definitions
-from attlas.queries.engine.functions import FOLDER, Function, find_calls, functions, reached_from, read_function
-from attlas.queries.engine.sandbox import connect_unlocked
-from attlas.queries.engine.shell import completions, functions_lines
-from attlas.schema import TABLES, QuestionError
 
 pytestmark = pytest.mark.slow
 
 DF = [1, 2, 3, 4, 5, 8, 12, 30, 100, 1_000, 100_000]
-
-
-@pytest.fixture(scope="module")
-def connection(atlas_dir: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with Atlas.open(atlas_dir) as atlas, connect_unlocked(atlas.root, atlas.manifest)[0] as connection:
-        Definitions(connection).make_all()
-        yield connection
 
 
 def calculated(connection: duckdb.DuckDBPyConnection, expression: str, **columns: object) -> np.ndarray:
@@ -125,11 +107,6 @@ def test_a_table_of_the_callers_takes_no_place_inside_a_function(atlas: Atlas) -
     assert atlas.sql(f"WITH {none} {query}").to_pylist() == before
     for call in ("label_heads(NULL, NULL, 'count')", "chain_contacts('cb', 'one', NULL, 'contact_head')"):
         atlas.sql(f"WITH {none} SELECT count(*) FROM {call}")
-
-
-def test_tables_in_functions_are_named_whole() -> None:
-    tables = "|".join(table.name for table in TABLES)
-    assert [f.name for f in functions() if re.search(rf"\b(?:FROM|JOIN) (?:{tables})\b", f.body)] == []
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 5), (1, 5), (5, 5), (37, 120), (1, 100_000)])
@@ -271,144 +248,3 @@ def test_bounds_and_corrections_stop_where_they_should(connection: duckdb.DuckDB
     assert [only(connection, f"clamped({x}, 0, 1)") for x in (-1, 0.25, 7)] == pytest.approx([0, 0.25, 1])
     assert only(connection, "bonferroni(-3, 10)") == pytest.approx(-2)
     assert only(connection, "bonferroni(-1, 1000)") == 0
-
-
-def test_every_function_is_called_by_a_question_or_another_and_known_by_its_comment(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
-    calls = "\n".join([*(q.sql for q in questions()), *(f.body for f in functions())])
-    assert find_calls(calls) == functions()
-    query = "SELECT function_name, comment FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
-    assert connection.execute(query).fetchall() == [(f.name, f.returns) for f in functions()]
-
-
-def test_what_functions_call_is_found_as_well() -> None:
-    reached = reached_from("SELECT wilson_low(k, n, 2) FROM label_heads(NULL, NULL, 'count')")
-    names = [function.name for function in reached]
-    expected = ["attention_draws", "chance_variance", "change_without", "clamped", "effective_df"]
-    expected += ["error_over_proteins", "fewest_proteins", "in_form", "label_edges", "label_heads", "wilson_low"]
-    assert sorted(names) == expected
-    assert names.index("in_form") < names.index("label_edges") < names.index("label_heads")
-    assert [function.name for function in reached_from("SELECT Wilson_LOW (k, n, 2)")] == ["clamped", "wilson_low"]
-    assert reached_from("SELECT 1 FROM label_heads") == ()
-
-
-def test_formulas_stand_in_functions_only() -> None:
-    formula = re.compile(
-        r"lgamma|0\.17087277|sqrt\(-2 \* ln|\bz \^ 2|'Disulfide bond'|WHEN 'count' THEN \w*\.?n_edges|THEN ca_x"
-    )
-    assert [path.stem for path in sorted(QUESTIONS.glob("*/*.sql")) if formula.search(path.read_text())] == []
-
-
-def test_a_question_lies_in_the_folder_of_its_topic() -> None:
-    folders = {q.name: q.topic.removeprefix("The ").lower() for q in questions()}
-    assert {path.stem: path.parent.name for path in QUESTIONS.glob("*/*.sql")} == folders
-
-
-@pytest.mark.parametrize("function", functions(), ids=lambda function: function.name)
-def test_a_file_keeps_the_style_of_the_house(function: Function) -> None:
-    text = (FOLDER / f"{function.name}.sql").read_text()
-    assert [line for line in text.splitlines() if len(line) > 120 or line != line.rstrip() or "\t" in line] == []
-    assert [text for text in (function.returns, function.source) if text and not text.endswith(".")] == []
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (
-            "CREATE MACRO odd(x) AS x\n",
-            r"Line 1 of .*odd\.sql cannot be read: expected -- returns: TEXT; found 'CREATE",
-        ),
-        (
-            "-- returns: x.\nCREATE MACRO other(x) AS x\n",
-            r"Line 2 of .*: expected .* CREATE MACRO odd\(PARAMETERS\) AS;",
-        ),
-        (
-            "-- returns: x.\nCREATE MACRO odd(x) AS x\n; DROP TABLE y\n",
-            r"Line 3 of .*: expected SQL without a semicolon",
-        ),
-        ("-- returns: x.\n-- source: y.\nSELECT 1\n", r"Line 3 of .*: expected .*; found 'SELECT 1'"),
-    ],
-)
-def test_a_file_of_another_shape_is_refused_by_its_line(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "odd.sql"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=message):
-        read_function(path)
-
-
-def test_a_semicolon_in_a_comment_is_text(tmp_path: Path) -> None:
-    path = tmp_path / "twice.sql"
-    path.write_text(
-        "-- returns: x twice; no more.\nCREATE MACRO twice(x) AS\n    -- Added; not multiplied.\n    x + x\n"
-    )
-    function = read_function(path)
-    assert (function.returns, function.call) == ("x twice; no more.", "twice(x)")
-    assert duckdb.connect().execute(f"{function.sql}; SELECT twice(21)").fetchone() == (42,)
-
-
-def test_a_layer_is_counted_from_0_and_one_that_is_not_there_is_an_error(atlas: Atlas) -> None:
-    rows = atlas.sql(
-        "SELECT received, at_layer(received, 0) AS first, at_layer(received, 3) AS last, "
-        "at_layer(received, NULL) AS none FROM residues"
-    ).to_pylist()
-    assert [(row["first"], row["last"]) for row in rows] == [(row["received"][0], row["received"][3]) for row in rows]
-    assert {row["none"] for row in rows} == {None}
-    assert atlas.sql("SELECT at_layer(NULL::FLOAT[4], 9) AS x")["x"].to_pylist() == [None]
-    for layer in ("4", "-1", "1.5"):
-        with pytest.raises(QuestionError, match="cannot be answered") as caught:
-            atlas.sql(f"SELECT at_layer(received, {layer}) FROM residues")
-        assert f"there is no layer {layer}, layers are 0 to 3" in (caught.value.found or "")
-
-
-def test_a_profile_has_a_row_per_residue_and_layer(atlas: Atlas) -> None:
-    query = "SELECT position, layer, received FROM profile() WHERE accession = 'P04637' ORDER BY position, layer"
-    rows = [tuple(row.values()) for row in atlas.sql(query).to_pylist()]
-    residues = atlas.residues("P04637").to_pylist()
-    assert rows == [(r["position"], layer, x) for r in residues for layer, x in enumerate(r["received"])]
-
-
-def test_whoever_asks_an_atlas_may_call_them(atlas: Atlas) -> None:
-    results = atlas.sql("SELECT student_t_quantile(0.025, 4) AS t, wilson_low(0.5, 10, 1.96) AS low").to_pylist()
-    assert results[0] == {"t": pytest.approx(2.776, abs=1e-3), "low": pytest.approx(0.2366, abs=1e-4)}
-
-
-@pytest.mark.thorough
-def test_a_function_is_made_by_the_first_query_that_calls_it(atlas_dir: Path) -> None:
-    def functions_made() -> list[str]:
-        query = "SELECT function_name FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
-        return [name for (name,) in atlas._database.connection.execute(query).fetchall()]
-
-    with Atlas.open(atlas_dir) as atlas:
-        atlas.sql("SELECT count(*) FROM sites")
-        assert functions_made() == []
-        low = atlas.sql("SELECT Wilson_Low (0.5, 10, 1.96) AS low")["low"].to_pylist()
-        assert low == [pytest.approx(0.2366, abs=1e-4)]
-        assert functions_made() == ["clamped", "wilson_low"]
-        atlas.sql("SELECT wilson_high /* of a share */ (0.5, 10, 1.96)")  # not plain to see: all are made
-        assert functions_made() == [function.name for function in functions()]
-
-
-@pytest.mark.thorough
-def test_functions_are_found_however_a_query_names_them(atlas: Atlas) -> None:
-    for query in ('SELECT "wilson_low"(0.5, 10, 1.96)', "EXPLAIN SELECT wilson_low(0.5, 10, 1.96)", 'FROM "profile"()'):
-        with Atlas.open(atlas.root) as just_opened:
-            assert just_opened.sql(query).num_rows > 0
-    with Atlas.open(atlas.root) as just_opened, pytest.raises(QuestionError, match="cannot be answered") as caught:
-        just_opened.sql("SELECT wilson_lo(0.5, 10, 1.96)")
-    assert 'Did you mean "wilson_low"?' in (caught.value.found or "")
-
-
-def test_many_threads_may_call_a_function_first(atlas_dir: Path) -> None:
-    queries = ["SELECT wilson_low(0.5, 10, 1.96) AS x", "SELECT clamped(7, 0, 1) AS x", "SELECT normal_95() AS x"] * 4
-    with Atlas.open(atlas_dir) as atlas, ThreadPoolExecutor(len(queries)) as threads:
-        atlas.sql("SELECT 1")
-        answers = [answer["x"].to_pylist()[0] for answer in threads.map(atlas.sql, queries)]
-    assert [float(answer) for answer in answers] == pytest.approx([0.23659, 1, 1.95996] * 4, abs=1e-5)
-
-
-def test_the_shell_lists_and_completes_them() -> None:
-    lines = list(functions_lines())
-    assert any(line.startswith("student_t_quantile(p, df)") for line in lines)
-    assert max(map(len, functions_lines(120))) <= 120
-    assert "student_t_quantile" in completions("student_t", "SELECT student_t")

@@ -7,20 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 from helpers.annotated import Shown, place
 from helpers.synthetic import SyntheticProtein, write_atlas
-from hypothesis import given
-from hypothesis import strategies as st
 
 from attlas.queries import Atlas
 from attlas.queries.answers.many_ids import lookup
 from attlas.queries.asking.answering import ask
 from attlas.queries.exports.exporting import ExportOptions, prepare_export
-from attlas.queries.lookup.hits import FITS, Hit, Search, choose_protein
+from attlas.queries.lookup.hits import FITS
 from attlas.queries.lookup.naming import MOST_SEARCHED, N_NOTED
-from attlas.queries.lookup.text_arrays import text_array
 from attlas.schema import QuestionError
 
 COLI = {"organism": "Escherichia coli (strain K12)", "taxon_id": 83333}
@@ -88,26 +84,6 @@ def test_names_that_are_not_there_are_null(named: Atlas) -> None:
     (hit,) = named.find("x1").to_pylist()
     assert hit == {"accession": "X1", "entry_name": None, "gene": None, "description": None, "organism": None,
                    "fit": "accession"}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("fits", "meant"),
-    [
-        ([], None),
-        (["gene"], 0),
-        (["gene", "gene"], None),
-        (["gene", "whole name", "words"], 0),
-        (["words"], 0),
-        (["words", "parts of words"], 0),
-        (["whole name", "words"], None),
-        (["parts of words"], None),
-    ],
-)
-def test_one_protein_is_meant_by_an_identifier_or_by_words_that_no_other_has(
-    fits: list[str], meant: int | None
-) -> None:
-    hits = tuple(Hit(i, f"P{i}", "", "", "", "", fit) for i, fit in enumerate(fits))
-    assert choose_protein(Search(hits)) == (None if meant is None else hits[meant])
 
 
 @pytest.mark.parametrize("name", ["esta_bacsu", "FTSZ", "ftsz", "sliding clamp", "1i6w", "lipase"])
@@ -256,14 +232,6 @@ def test_find_needs_neither_duckdb_nor_pandas(named_dir: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, named_dir], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-
-
-@pytest.mark.thorough
-@given(st.lists(st.none() | st.text()))
-def test_an_array_of_texts_is_that_of_pyarrow(texts: list[str | None]) -> None:
-    made = text_array(texts)
-    made.validate(full=True)
-    assert made.equals(pa.array(texts, pa.string()))
 
 
 def test_an_atlas_without_structures_finds_none(atlas: Atlas) -> None:

@@ -10,8 +10,9 @@ import gemmi
 import numpy as np
 import pytest
 from helpers import structure_case
-from helpers.annotated import Shown, add_rows, place
+from helpers.annotated import Shown, place
 from helpers.synthetic import SyntheticProtein, write_atlas
+from helpers.table_files import add_rows
 
 from attlas.queries import Atlas
 from attlas.queries.answers.one_id import answer_id

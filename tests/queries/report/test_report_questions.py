@@ -7,7 +7,8 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from helpers.annotated import Span, add_rows, annotate, probe, sequence_ids
+from helpers.annotated import Span, annotate, probe, sequence_ids
+from helpers.table_files import add_rows
 
 from attlas.queries import Atlas
 from attlas.queries.asking.answering import ask

@@ -7,11 +7,12 @@ from itertools import product
 
 import numpy as np
 import pytest
-from helpers.annotated import Shown, add_rows, place, sequence_ids
+from helpers.annotated import Shown, place, sequence_ids
 from helpers.default_cases import each_nth_by_default
 from helpers.jackknife_oracle import estimate, near
 from helpers.pair_rows import KNOWN
 from helpers.synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
+from helpers.table_files import add_rows
 
 from attlas.queries import Atlas
 from attlas.schema import PAIR_CONTACTS, PARTNER_CONTACTS

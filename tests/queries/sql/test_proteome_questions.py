@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.annotated import add_rows, annotate, assign, link, probe, sequence_ids
+from helpers.annotated import annotate, assign, link, probe, sequence_ids
 from helpers.contact_case import MadeChain, add_chains, walk
 from helpers.synthetic import SyntheticProtein, write_atlas
+from helpers.table_files import add_rows
 from scipy.stats import binomtest, hypergeom, mannwhitneyu, pearsonr, ttest_1samp
 
 from attlas.queries import Atlas
