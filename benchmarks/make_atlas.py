@@ -24,7 +24,8 @@ import numpy as np
 import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from helpers.synthetic import publish_table, synthetic_run
+from helpers.synthetic import synthetic_run
+from helpers.table_files import publish_table
 
 from attlas.pipeline.indexes.writing import write_indexes
 from attlas.schema import (
