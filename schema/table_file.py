@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 
 from attlas.schema.json_file import IllTypedError, from_json
 from attlas.schema.tables import ADDED_TABLES, INDEX_TABLES, PROTEINS, SHARD_TABLES
@@ -60,7 +61,7 @@ def parse_table_files(values: object) -> tuple[TableFile, ...]:
 
 def _check_entry(file: TableFile) -> None:
     """Refuse an entry that no file of an atlas has. Raises IllTypedError."""
-    pattern = _PATHS.get(file.table)
+    pattern = _path_pattern(file.table)
     if pattern is None:
         raise IllTypedError(f"files: no table is named {file.table!a}"[:200])
     if not pattern.fullmatch(file.path):
@@ -85,13 +86,13 @@ def is_sha256(text: str) -> bool:
     return _SHA256.fullmatch(text) is not None
 
 
-def _path_patterns() -> dict[str, re.Pattern[str]]:
-    """Return the pattern that the paths of each table's files match, by the table's name."""
+@cache
+def _path_pattern(table_name: str) -> re.Pattern[str] | None:
+    """Return the pattern that the paths of a table's files match; None of a table that there is not."""
     names = {PROTEINS.name: PROTEINS.name}
     names |= {table.name: _PART_NAME.format(table=table.name) for table in INDEX_TABLES}
     names |= {table.name: f"(?:{_SHARD_NAME}|{_PART_NAME.format(table=table.name)})" for table in SHARD_TABLES}
     names |= {table.name: _ADDED_NAME for table in ADDED_TABLES}
-    return {table: re.compile(rf"{table}/{name}\.parquet", re.ASCII) for table, name in names.items()}
-
-
-_PATHS = _path_patterns()
+    if table_name not in names:
+        return None
+    return re.compile(rf"{table_name}/{names[table_name]}\.parquet", re.ASCII)
