@@ -25,12 +25,12 @@ def add_fits_here(root: Path, **settings: object) -> Fit:
 
 
 def prepare_targets(root: Path, **settings: object) -> FitTargets:
-    """Return what probes of residues are fitted to."""
+    """Return the targets of a fit to residues."""
     return make_task(root, FitSettings(**settings))
 
 
 def foretell_fit(root: Path, **settings: object) -> FitCost:
-    """Return what a fit in this process takes."""
+    """Return the cost of a fit in this process, without a fit."""
     return predict_fit_cost(root, FitSettings(**settings), n_workers=0)
 
 

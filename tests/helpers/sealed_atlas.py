@@ -17,7 +17,7 @@ def read_manifest(root: Path) -> Manifest:
 
 
 def list_problems(root: Path) -> list[str]:
-    """Return what `attlas verify` finds, the manifest read anew."""
+    """Return the problems that `attlas verify` names, the manifest read anew."""
     return find_problems(AtlasPaths(root), read_manifest(root))
 
 

@@ -41,12 +41,7 @@ from attlas.pipeline.contacts import contact_head, memory
 from attlas.pipeline.contacts.memory import predict_contact_bytes
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.workers import runners
-from attlas.schema import (
-    AtlasPaths,
-    EnvironmentFault,
-    InputError,
-    PlanError,
-)
+from attlas.schema import AtlasPaths, EnvironmentFault, InputError, PlanError
 
 pytestmark = pytest.mark.slow
 
