@@ -116,7 +116,9 @@ def test_manifest_scale_measures_both_forms_of_the_list() -> None:
 
 @pytest.mark.thorough
 def test_asking_scale_finds_the_same_rows_in_every_way_and_times_them(random_atlas: Path) -> None:
-    printed = _run("asking_scale", random_atlas, "--questions", "organisms", "--rounds", 1, "--files", 1, 9).stdout
+    printed = run_benchmark(
+        "asking_scale", random_atlas, "--questions", "organisms", "--rounds", 1, "--files", 1, 9
+    ).stdout
     assert "attlas, 3 files" in printed
     assert [line.split(" files")[0] for line in printed.splitlines() if "none left out" in line] == [
         "DuckDB over 1",

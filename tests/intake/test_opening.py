@@ -14,19 +14,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from helpers.ways_in import WAYS
 
-from attlas.intake import compression, files
 from attlas.intake.compression import plain_name
-from attlas.intake.files import MAX_BYTES, open_file, read_file
+from attlas.intake.files import MAX_BYTES, STANDARD_INPUT, open_file, read_file
 from attlas.intake.text import stream_lines, text_of
 from attlas.pipeline.annotate.formats import format_of
-from attlas.pipeline.annotate.readers import delimited, uniprot_xml
-from attlas.pipeline.proteins.proteome import read_proteome
-from attlas.queries.asking.alignments import read_alignment
-from attlas.queries.comparing.reading import read_table
-from attlas.queries.lookup.id_file import read_ids
+from attlas.pipeline.annotate.readers import uniprot_xml
 from attlas.schema import InputError
-from attlas.structures.chains import read_structure
 
 Pack = Callable[[bytes], bytes]
 
@@ -66,44 +61,8 @@ ENCODINGS: dict[str, Pack] = {
     "UTF-16": lambda data: data.decode().encode("utf-16"),
     "UTF-16, the other way round": lambda data: b"\xfe\xff" + data.decode().encode("utf-16-be"),
 }
-ATOM = "ATOM  {0:5d} {1:<4} ALA A{2:4d}    {3:8.3f}{4:8.3f}   0.000  1.00  0.00           {5}\n"
-ALANINES = "".join(
-    ATOM.format(4 * i + j, name, i, 3.8 * i + j, j, name[1])
-    for i in range(1, 4)
-    for j, name in enumerate((" N", " CA", " C", " O"))
-).encode()
 
 
-def annotation(path: Path) -> list[str]:
-    assert format_of(path) == "csv"
-    return [entry.accessions[0] for entry in delimited.read_csv(path)]
-
-
-WAYS: dict[str, tuple[bytes, Callable[[Path], object], object]] = {
-    "build": (
-        b">P1 \xc3\xa9t\xc3\xa9\r\nMKV\n",
-        lambda path: [(p.accession, p.description, p.sequence) for p in read_proteome(str(path)).proteins],
-        [("P1", "été", "MKV")],
-    ),
-    "annotate": (b"accession,position,label\nP1,3,x\nP2,4,y\n", annotation, ["P1", "P2"]),
-    "annotate XML": (
-        b'<?xml version="1.0"?>\n<uniprot><entry><accession>P1</accession></entry></uniprot>\n',
-        lambda path: [entry.accessions for entry in uniprot_xml.read(path)],
-        [("P1",)],
-    ),
-    "compare": (
-        b"accession\tposition\nP1\t3\n",
-        lambda path: [(row.id, row.sites[0].number) for row in read_table(path).rows],
-        [("P1", 3)],
-    ),
-    "--ids": (b"P1\tx\n# no\nP2\n", read_ids, ["P1", "P2"]),
-    "alignment": (b">P1 x\nMK-\n>P2\nM-K\n", read_alignment, {"P1": "MK-", "P2": "M-K"}),
-    "structure": (
-        ALANINES,
-        lambda path: [chain.letters for chain in read_structure(path).chains],
-        ["AAA"],
-    ),
-}
 every_way = pytest.mark.parametrize("way", WAYS)
 
 
@@ -169,7 +128,7 @@ def test_annotation_is_not_read_from_standard_input_and_says_why() -> None:
 def test_a_bomb_is_refused_after_its_first_megabytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(compression, "MIN_BYTES_OF_BOMB", 1 << 20)
+    monkeypatch.setattr("attlas.intake.compression.MIN_BYTES_OF_BOMB", 1 << 20)
     path = tmp_path / "bomb"
     path.write_bytes(COMPRESSIONS[name](bytes(16 << 20)))
     with pytest.raises(InputError, match=r"compressed more than any text(.|\n)*at most 250 bytes") as caught:
@@ -186,7 +145,7 @@ def test_a_bomb_is_refused_after_its_first_megabytes(
 def test_a_bomb_is_refused_before_its_first_line_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line: bytes
 ) -> None:
-    monkeypatch.setattr(compression, "MIN_BYTES_OF_BOMB", 1 << 20)
+    monkeypatch.setattr("attlas.intake.compression.MIN_BYTES_OF_BOMB", 1 << 20)
     path = tmp_path / "bomb"
     path.write_bytes(COMPRESSIONS[name](line * ((2 << 20) // len(line))))
     with open_file(path, expected="anything") as handle, pytest.raises(InputError, match="compressed more than any"):
@@ -379,4 +338,4 @@ def test_xml_of_an_encoding_that_is_not_read_is_a_sentence(tmp_path: Path, encod
 def test_a_name_without_the_ending_of_a_compressed_file() -> None:
     names = {"a.pdb.gz": "a.pdb", "b.cif.BZ2": "b.cif", "c.fa.zst": "c.fa", "d.csv": "d.csv", ".xz": ""}
     assert {name: plain_name(name) for name in names} == names
-    assert files.STANDARD_INPUT == "-"
+    assert STANDARD_INPUT == "-"

@@ -5,40 +5,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from helpers.annotated import annotate
 from helpers.building import assert_whole, build_here, random_proteins, write_fasta
 from helpers.dask_workers import open_scheduler
 from helpers.divided import divide_atlas, dividing
+from helpers.probe_case import make_probe, probe_here, run_probe
+from helpers.sealed_atlas import list_files, query_rows, read_manifest, read_rows
 
-from attlas.pipeline import build as steps
-from attlas.pipeline import passes
 from attlas.pipeline.adding import add_files
-from attlas.pipeline.directory import read_plan
-from attlas.pipeline.drafting import Options
+from attlas.pipeline.build import set_manifest_aside
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.lock import hold_lock
-from attlas.pipeline.pass_task import digest_inputs
-from attlas.pipeline.passes import run_pass
-from attlas.pipeline.probe import probing
-from attlas.pipeline.probe.adding import add_probe
-from attlas.pipeline.workers import faults
-from attlas.queries import Atlas
-from attlas.schema import (
-    FEATURES,
-    HEAD_FEATURES,
-    HEADS,
-    LABELS,
-    SEQUENCES,
-    AtlasPaths,
-    BrokenAtlasError,
-    EnvironmentFault,
-    InputError,
-    Manifest,
-)
-from attlas.schema.parquet_file import describe_file, write_table
-from attlas.schema.publish import publishing
+from attlas.pipeline.probe.probing import Probe
+from attlas.schema import AtlasPaths, BrokenAtlasError, EnvironmentFault, InputError
 
 pytestmark = pytest.mark.slow
 
@@ -46,19 +25,8 @@ PROTEINS = random_proteins([400] * 14)
 """Enough for three shards."""
 
 
-def quietly(*_: object):
-    return lambda event: None
-
-
-def run(out: Path, **options: object) -> Manifest:
-    return add_probe(
-        out, progress=quietly, **({"theta": 0.3, "types": None, "is_by_letter": True, "n_workers": 0} | options)
-    )
-
-
 def labelled(out: Path) -> set[str]:
-    with Atlas.open(out) as atlas:
-        return set(atlas.sql("SELECT DISTINCT accession FROM labels")["accession"].to_pylist())
+    return {row["accession"] for row in query_rows(out, "SELECT DISTINCT accession FROM labels")}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +34,8 @@ def probed_once(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Pat
     """Return a folder with proteins and their atlas, probed."""
     folder = tmp_path_factory.mktemp("probed")
     build_here(write_fasta(folder / "p.fasta", PROTEINS), folder / "atlas", tiny_esm)
-    assert len(run(folder / "atlas").of_table(LABELS)) == 3
+    probe_here(folder / "atlas")
+    assert len(list_files(folder / "atlas", "labels")) == 3
     return folder
 
 
@@ -91,8 +60,8 @@ def divided(probed_once: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_damaged_shard_is_computed_again_and_what_was_added_stays(probed: Path, tiny_esm: Path, attlas) -> None:
-    before = Manifest.read(AtlasPaths(probed))
-    damaged = probed / before.of_table(HEADS)[0].path
+    before = read_manifest(probed)
+    damaged = list_files(probed, "heads")[0]
     damaged.write_bytes(damaged.read_bytes()[:-1])
     outcome = attlas("build", probed.parent / "p.fasta", "--out", probed, "--model", tiny_esm, "--workers", 0)
     after = assert_whole(probed)
@@ -103,30 +72,29 @@ def test_a_damaged_shard_is_computed_again_and_what_was_added_stays(probed: Path
 
 
 def test_a_build_killed_between_its_manifests_still_knows_what_was_added(probed: Path, tiny_esm: Path) -> None:
-    paths = AtlasPaths(probed)
-    before = Manifest.read(paths)
-    steps.set_manifest_aside(paths)
+    before = read_manifest(probed)
+    set_manifest_aside(AtlasPaths(probed))
     with pytest.raises(BrokenAtlasError, match="no manifest"):
-        Manifest.read(paths)
+        read_manifest(probed)
     after = build_here(probed.parent / "p.fasta", probed, tiny_esm)
     assert (after.added, after.version) == (before.added, before.version + 1)
     assert_whole(probed)
 
 
 def test_sealed_once_more_an_atlas_keeps_what_was_added(probed: Path, attlas) -> None:
-    before = Manifest.read(AtlasPaths(probed))
+    before = read_manifest(probed)
     assert attlas("seal", probed).code == 0
     assert assert_whole(probed).added == before.added
 
 
 @pytest.mark.thorough
 def test_a_damaged_file_that_was_added_is_left_out_by_name(probed: Path, tiny_esm: Path, attlas) -> None:
-    path = Manifest.read(AtlasPaths(probed)).of_table(LABELS)[0].path
+    path = read_manifest(probed).files.of_tables(["labels"])[0].path
     (probed / path).write_bytes(b"")
     outcome = attlas("build", probed.parent / "p.fasta", "--out", probed, "--model", tiny_esm, "--workers", 0)
     assert f"removed from labels, because damaged: {path}" in outcome.err
     assert {file.table for file in assert_whole(probed).added} == {"head_features", "head_max_sites"}
-    run(probed)
+    probe_here(probed)
     assert labelled(probed) == set(PROTEINS)
 
 
@@ -135,8 +103,8 @@ def list_part_names(root: Path) -> set[str]:
 
 
 def test_a_damaged_list_of_a_built_table_is_written_anew(divided: Path, tiny_esm: Path) -> None:
-    before = Manifest.read(AtlasPaths(divided))
-    (divided / before.of_table(HEADS).parts[0].path).write_bytes(b"{}")
+    before = read_manifest(divided)
+    (divided / before.files.of_tables(["heads"]).parts[0].path).write_bytes(b"{}")
     after = build_here(divided.parent / "p.fasta", divided, tiny_esm)
     assert after.files.parts == before.files.parts
     assert list_part_names(divided) == {part.path for part in assert_whole(divided).files.parts}
@@ -146,11 +114,11 @@ def test_a_damaged_list_of_a_built_table_is_written_anew(divided: Path, tiny_esm
 def test_a_table_whose_list_is_damaged_is_left_out_by_name_and_can_be_added_again(
     divided: Path, tiny_esm: Path, attlas
 ) -> None:
-    (divided / Manifest.read(AtlasPaths(divided)).of_table(LABELS).parts[0].path).unlink()
+    (divided / read_manifest(divided).files.of_tables(["labels"]).parts[0].path).unlink()
     outcome = attlas("build", divided.parent / "p.fasta", "--out", divided, "--model", tiny_esm, "--workers", 0)
     assert "removed all of labels, because the list of its files is damaged" in outcome.err
     assert set(assert_whole(divided).added.tables) == {"head_features", "head_max_sites"}
-    run(divided)
+    probe_here(divided)
     assert labelled(divided) == set(PROTEINS)
     assert list_part_names(divided) == {part.path for part in assert_whole(divided).files.parts}
 
@@ -159,7 +127,7 @@ def test_a_table_whose_list_is_damaged_is_left_out_by_name_and_can_be_added_agai
 def test_a_seal_that_ends_before_its_manifest_leaves_no_list_behind(
     divided: Path, monkeypatch: pytest.MonkeyPatch, attlas
 ) -> None:
-    before = Manifest.read(AtlasPaths(divided))
+    before = read_manifest(divided)
 
     def die(*_: object) -> None:
         raise KeyboardInterrupt
@@ -168,21 +136,23 @@ def test_a_seal_that_ends_before_its_manifest_leaves_no_list_behind(
         patch.setattr("attlas.schema.file_list.PART_FILES", 1)  # other parts than before
         patch.setattr("attlas.schema.manifest.publish_bytes", die)
         attlas("seal", divided)
-    assert Manifest.read(AtlasPaths(divided)) == before
+    assert read_manifest(divided) == before
     assert list_part_names(divided) == {part.path for part in assert_whole(divided).files.parts}
 
 
 @pytest.mark.thorough
 def test_a_table_added_anew_has_a_new_list_and_the_other_tables_keep_theirs(divided: Path) -> None:
-    before = Manifest.read(AtlasPaths(divided))
-    after = run(divided, theta=0.5)
-    assert set(before.of_table(HEADS).parts) == set(after.of_table(HEADS).parts)
-    assert set(before.of_table(HEAD_FEATURES).parts).isdisjoint(after.of_table(HEAD_FEATURES).parts)
+    before = read_manifest(divided)
+    after = probe_here(divided, theta=0.5)
+    assert set(before.files.of_tables(["heads"]).parts) == set(after.files.of_tables(["heads"]).parts)
+    assert set(before.files.of_tables(["head_features"]).parts).isdisjoint(
+        after.files.of_tables(["head_features"]).parts
+    )
     assert list_part_names(divided) == {part.path for part in assert_whole(divided).files.parts}
 
 
 @pytest.mark.thorough
-def test_a_probe_after_a_retry_has_the_mended_proteins(tmp_path: Path, tiny_esm: Path, monkeypatch) -> None:
+def test_a_probe_after_a_retry_has_the_mended_proteins(tmp_path: Path, tiny_esm: Path, monkeypatch, attlas) -> None:
     begin, bad = Encoder.start, PROTEINS["P00002"]
 
     def broken(self, sequences, **options):
@@ -194,18 +164,18 @@ def test_a_probe_after_a_retry_has_the_mended_proteins(tmp_path: Path, tiny_esm:
     with monkeypatch.context() as patch:
         patch.setattr(Encoder, "start", broken)
         assert build_here(source, out, tiny_esm).counts.n_failed > 0
-    run(out)
+    probe_here(out)
     without = labelled(out)
     assert "P00002" not in without
-    options = Options(str(tiny_esm), device="cpu")
-    steps.build(str(source), out, options, progress=quietly, n_workers=0, is_retry=True)
+    arguments = ["build", source, "--out", out, "--model", tiny_esm, "--device", "cpu", "--workers", 0]
+    assert attlas(*arguments, "--retry-failed").code == 0
     assert labelled(out) == without
-    run(out)
+    probe_here(out)
     assert labelled(out) == set(PROTEINS)
     assert_whole(out)
 
 
-class Failing(probing.Probe):
+class Failing(Probe):
     """A probe whose first shard cannot be computed."""
 
     def __call__(self, root, index, n_threads):
@@ -214,65 +184,54 @@ class Failing(probing.Probe):
         return super().__call__(root, index, n_threads)
 
 
-def asked_of(out: Path, kind: type[probing.Probe] = probing.Probe, **changed: object) -> probing.Probe:
-    manifest = Manifest.read(AtlasPaths(out))
-    values = {"atlas_id": manifest.atlas_id, "theta": 0.3, "types": None, "is_by_letter": True}
-    return kind(**values | {"inputs": digest_inputs(manifest, HEAD_FEATURES)} | changed)
-
-
 @pytest.mark.thorough
 @pytest.mark.parametrize("n_workers", [0, 2])
 def test_a_receipt_of_before_does_not_stand_for_a_shard_that_fails_now(
     probed: Path, n_workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(faults, "PATIENCE_S", 2.0)  # without a worker that computes
-    run(probed, theta=0.2)  # the files of the first probe are gone, its receipts are not
-    paths = AtlasPaths(probed)
-    before, plan = Manifest.read(paths), read_plan(paths)
+    monkeypatch.setattr("attlas.pipeline.workers.faults.PATIENCE_S", 2.0)  # without a worker that computes
+    probe_here(probed, theta=0.2)  # the files of the first probe are gone, its receipts are not
+    before = read_manifest(probed)
     with ExitStack() as stack:
         scheduler = stack.enter_context(open_scheduler(n_workers)) if n_workers else None
-        stack.enter_context(hold_lock(paths))
         stack.enter_context(pytest.raises((EnvironmentFault, MemoryError), match=r"shard 1|too little"))
-        run_pass(
-            paths, plan, asked_of(probed, Failing), tables=probing.TABLES, shards=plan.shards,
-            progress=quietly, n_workers=n_workers, scheduler=scheduler,
-        )  # fmt: skip
-    assert Manifest.read(paths) == before
+        run_probe(probed, make_probe(probed, Failing), n_workers=n_workers, scheduler=scheduler)
+    assert read_manifest(probed) == before
 
 
 def test_a_pass_that_lost_a_shard_is_not_sealed(probed: Path, monkeypatch) -> None:
-    monkeypatch.setattr(passes, "encode", lambda *_, **__: None)
-    before = Manifest.read(AtlasPaths(probed))
+    monkeypatch.setattr("attlas.pipeline.passes.encode", lambda *_, **__: None)
+    before = read_manifest(probed)
     with pytest.raises(BrokenAtlasError, match=r"(?s)missing or changed.*shard 1.*shard 3"):
-        run(probed, theta=0.25)
-    assert Manifest.read(AtlasPaths(probed)) == before
+        probe_here(probed, theta=0.25)
+    assert read_manifest(probed) == before
 
 
 def test_a_task_is_not_answered_from_other_tables_than_it_was_asked_of(probed: Path) -> None:
-    paths, task = AtlasPaths(probed), asked_of(probed)
-    gone = Manifest.read(paths).of_table(SEQUENCES)[0]
-    add_files(paths, [], is_replaced=lambda file: file == gone)
+    task = make_probe(probed)
+    gone = read_manifest(probed).files.of_tables(["sequences"])[0]
+    add_files(AtlasPaths(probed), [], is_replaced=lambda file: file == gone)
     with pytest.raises(EnvironmentFault, match="changed while a pass over them was running: sequences"):
         task(str(probed), 1, 1)
 
 
 @pytest.mark.thorough
 def test_what_another_probe_left_unfinished_is_removed(probed: Path) -> None:
-    paths = AtlasPaths(probed)
-    other = asked_of(probed, theta=0.11)
+    other = make_probe(probed, theta=0.11)
     other(str(probed), 1, 1)  # and killed before the second
     left = {path for path in probed.rglob("*.parquet") if other.name in path.name}
     assert len(left) == 3
-    run(probed, theta=0.12)
+    probe_here(probed, theta=0.12)
     assert not any(path.exists() for path in left)
     assert_whole(probed)
-    assert run(probed, theta=0.11).of_table(LABELS) != ()
+    probe_here(probed, theta=0.11)
+    assert list_files(probed, "labels") != []
     assert_whole(probed)
-    assert paths.manifest.is_file()
+    assert AtlasPaths(probed).manifest.is_file()
 
 
 def test_what_was_not_finished_is_told_and_is_no_damage(probed: Path, attlas) -> None:
-    asked_of(probed, theta=0.11)(str(probed), 1, 1)
+    make_probe(probed, theta=0.11)(str(probed), 1, 1)
     outcome = attlas("verify", probed)
     assert outcome.code == 0
     assert "3 files, such as head_features/probe-" in outcome.err
@@ -286,23 +245,12 @@ def test_where_there_is_no_atlas_no_directory_is_made(tmp_path: Path, attlas, ve
 
 
 def test_a_type_to_probe_is_found_in_any_letter_case(probed: Path) -> None:
-    proteins = pq.read_table(AtlasPaths(probed).proteins, columns=["accession", "sequence_id"]).to_pylist()
-    of = {row["accession"]: row["sequence_id"] for row in proteins}
-    names = ("accession", "sequence_id", "type", "begin", "end", "description", "evidence", "source")
-    row = ("P00000", of["P00000"], "Active site", 1, 2, "", None, "hand")
-    table = pa.Table.from_pylist([dict(zip(names, row, strict=True))], FEATURES.schema(1))
-    paths = AtlasPaths(probed)
-    with publishing(paths.added(FEATURES, "hand")) as beside:
-        write_table(beside, table=FEATURES, rows=table, metadata={b"attlas": b"{}"})
-    added = describe_file(paths, paths.added(FEATURES, "hand"), FEATURES)
-    add_files(paths, [added], is_replaced=lambda file: False)
-    manifest = run(probed, types=["active SITE"], is_by_letter=False)
-    labels = {
-        row for file in manifest.of_table(LABELS) for row in pq.read_table(probed / file.path)["label"].to_pylist()
-    }
+    annotate(probed, [("P00000", "Active site", 1, 2)])
+    probe_here(probed, types=["active SITE"], is_by_letter=False)
+    labels = {row["label"] for row in read_rows(probed, "labels")}
     assert labels == {"residue", "Active site"}
     with pytest.raises(InputError, match="no feature of 1 of the types"):
-        run(probed, types=["actve site"])
+        probe_here(probed, types=["actve site"])
 
 
 @pytest.mark.thorough
@@ -319,7 +267,7 @@ def test_a_probe_of_older_features_is_reported_to_be(probed: Path, attlas) -> No
     assert note in attlas("ask", probed, *question).err
     assert attlas("report", probed, "--out", probed.parent / "r.html").code == 0
     assert "ead_features was computed from other features" in (probed.parent / "r.html").read_text()
-    run(probed)
+    probe_here(probed)
     assert "other features" not in attlas("ask", probed, *question).err
     assert attlas("publish", probed, "--out", probed.parent / "release").code == 0
     assert "other features" not in attlas("ask", probed.parent / "release", *question).err

@@ -9,15 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.building import build_here, digests, random_proteins, write_fasta
 from helpers.default_cases import each_nth_by_default
+from helpers.pass_tasks import make_pass_task
 
 from attlas.pipeline.directory import read_plan
-from attlas.pipeline.links.linking import LinkResidues
 from attlas.pipeline.part_limits import PartLimits
-from attlas.pipeline.pass_task import PassTask, compute_shard, digest_inputs
+from attlas.pipeline.pass_task import compute_shard
 from attlas.pipeline.passes import run_pass
-from attlas.pipeline.probe.probing import TABLES, Probe
 from attlas.pipeline.workers.runners import load_plan_and_model
-from attlas.schema import LINKS, AtlasPaths, Manifest, Receipt
+from attlas.schema import LINKS, AtlasPaths, Receipt
 
 LENGTHS = [20, 24, 28, 32, 36, 40, 44]
 WHOLE = PartLimits(n_residues=10_000, n_sequences=100)
@@ -31,15 +30,6 @@ def sealed(tiny_esm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "atlas"
 
 
-def make_task(name: str, root: Path) -> PassTask:
-    manifest = Manifest.read(AtlasPaths(root))
-    if name == "links":
-        inputs = digest_inputs(manifest, LINKS)
-        return LinkResidues(manifest.atlas_id, inputs, floor=0.01, per_residue=1, max_length=None)
-    inputs = digest_inputs(manifest, *TABLES)
-    return Probe(manifest.atlas_id, inputs, theta=0.3, types=None, is_by_letter=True, periods=(3,))
-
-
 def read_rows(root: Path, receipt: Receipt) -> dict[str, pa.Table]:
     return {file.table: pq.read_table(root / file.path) for file in receipt.files}
 
@@ -48,7 +38,7 @@ def read_rows(root: Path, receipt: Receipt) -> dict[str, pa.Table]:
 def test_interrupted_between_parts_a_pass_goes_on_there_and_its_bytes_are_the_same(
     sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    task = make_task(name, sealed)
+    task = make_pass_task(name, sealed)
     whole, in_parts = (shutil.copytree(sealed, tmp_path / folder) for folder in ("whole", "in-parts"))
     rows = read_rows(whole, compute_shard(task, str(whole), 1, 1, limits=WHOLE))
     expected = compute_shard(task, str(in_parts), 1, 1, limits=THREE_PARTS)
@@ -99,7 +89,7 @@ def test_a_finished_pass_removes_the_parts_of_passes_with_other_settings_and_no_
         (paths.parts / folder / "part.json").write_text("{}")
 
     plan = read_plan(paths)
-    task = make_task("links", paths.root)
+    task = make_pass_task("links", paths.root)
     load_plan_and_model(str(paths.root), 1)
     run_pass(paths, plan, task, tables=[LINKS], shards=plan.shards, progress=lambda *_: lambda event: None, n_workers=0)
     assert sorted(path.name for path in paths.parts.iterdir()) == sorted(folders[1:])

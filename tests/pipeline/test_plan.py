@@ -1,35 +1,27 @@
 """Planning: every sequence once, in order of length, in shards of equal cost with an honest bound."""
 
 import itertools
-import json
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attlas.pipeline.model.files import ModelShape, find_model
+from attlas.pipeline.model.files import ModelShape
 from attlas.pipeline.plan import (
     PACK_TOKENS,
     SHARD_RESIDUES,
     Plan,
     cut_packs,
     cut_shards,
-    order_sequences,
     predict_cost,
     predict_shard_bytes,
     sum_shards,
 )
-from attlas.pipeline.proteins.proteome import Protein
 from attlas.schema.run import Run
 
 ESM2_8M = ModelShape("esm", 6, 20, 320, 1280, None, 30_000_000)
 ESM2_650M = ModelShape("esm", 33, 20, 1280, 5120, None, 2_600_000_000)
 LENGTHS = st.lists(st.integers(1, 40_000), min_size=1, max_size=300).map(sorted)
-
-
-def protein(accession, sequence, reason=None):
-    return Protein(accession, None, None, None, None, None, None, sequence, line=1, reason=reason)
 
 
 def make_plan(**changes):
@@ -82,28 +74,6 @@ def test_the_bound_grows_with_what_is_added(lengths):
 def test_titin_fits_24_gib_even_with_the_650m_model():
     assert predict_shard_bytes([34_350], shape=ESM2_8M, pack_tokens=PACK_TOKENS["cpu"]) < 4 << 30
     assert predict_shard_bytes([34_350], shape=ESM2_650M, pack_tokens=PACK_TOKENS["cpu"]) < 22 << 30
-
-
-def test_the_size_of_prott5_is_that_of_its_encoder(tmp_path):
-    """Heads four times as wide as the model: 24 layers of 50 million weights, 1.2 billion in all."""
-    sizes = {"d_model": 1024, "num_layers": 24, "num_heads": 32, "d_kv": 128, "d_ff": 16384}
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "t5", **sizes}))
-    (tmp_path / "pytorch_model.bin").touch()
-    shape = find_model(str(tmp_path)).shape
-    assert (shape.width, shape.heads_width, shape.max_residues) == (1024, 4096, None)
-    assert shape.weight_bytes == pytest.approx(4 * 1.2e9, rel=0.02)
-
-
-@given(st.permutations(["MKV", "A" * 12, "C" * 12, "MKVL", "WWW"]))
-def test_sequence_ids_do_not_depend_on_the_order_of_the_input(sequences):
-    order = order_sequences([protein(f"P{i}", sequence) for i, sequence in enumerate(sequences)])
-    assert [len(sequence) for sequence in order] == [3, 3, 4, 12, 12]
-    assert order == order_sequences([protein(f"P{i}", sequence) for i, sequence in enumerate(sorted(sequences))])
-
-
-def test_identical_sequences_are_one_and_skipped_ones_none():
-    proteins = [protein("A", "MKV"), protein("B", "MKV"), protein("C", "MK*V", reason="inner `*`")]
-    assert order_sequences(proteins) == ["MKV"]
 
 
 def test_a_plan_survives_json():

@@ -5,17 +5,9 @@ from pathlib import Path
 import numpy as np
 from helpers.building import build_here, random_proteins, write_fasta
 from helpers.contact_oracles import add_coordinates
-
-from attlas.pipeline.contacts.adding import add_contacts
-from attlas.pipeline.contacts.planning import ContactSettings
-from attlas.pipeline.probe.adding import add_probe
-from attlas.queries import Atlas
-from attlas.queries.lookup.settings import settings_of
-from attlas.schema import CONTACTS, HEAD_CONTACTS, HEAD_FEATURES, HEAD_MAX_SITES, LABELS, PROTEINS
-
-
-def quietly(*_: object):
-    return lambda event: None
+from helpers.passes_here import add_contacts_here
+from helpers.probe_case import probe_here
+from helpers.sealed_atlas import read_manifest, read_settings
 
 
 def test_the_settings_of_a_probe_and_of_contacts_are_read_from_their_files(tmp_path: Path, tiny_esm: Path) -> None:
@@ -24,14 +16,13 @@ def test_the_settings_of_a_probe_and_of_contacts_are_read_from_their_files(tmp_p
     accession = min(proteins)
     places = np.random.default_rng(1).normal(0, 9, (len(proteins[accession]), 3))
     add_coordinates(out, {(accession, "hand.cif", "A"): places})
-    add_probe(out, progress=quietly, theta=0.05, types=None, is_by_letter=True, n_workers=0)
-    add_contacts(out, ContactSettings(atom="cb", is_heads_only=True), progress=quietly, n_workers=0)
-    with Atlas.open(out) as atlas:
-        settings = {table.name: settings_of(atlas.root, atlas.manifest, table) for table in (LABELS, HEAD_CONTACTS)}
-        for table in (HEAD_FEATURES, HEAD_MAX_SITES):
-            assert settings_of(atlas.root, atlas.manifest, table) == settings["labels"]
-        assert settings_of(atlas.root, atlas.manifest, CONTACTS) == {}
-        assert settings_of(atlas.root, atlas.manifest, PROTEINS) == {}
-        theta = atlas.manifest.run.edge_theta
+    probe_here(out, theta=0.05)
+    add_contacts_here(out, atom="cb", is_heads_only=True)
+    settings = {table: read_settings(out, table) for table in ("labels", "head_contacts")}
+    for table in ("head_features", "head_max_sites"):
+        assert read_settings(out, table) == settings["labels"]
+    assert read_settings(out, "contacts") == {}
+    assert read_settings(out, "proteins") == {}
+    theta = read_manifest(out).run.edge_theta
     assert settings["labels"] == {"theta": 0.05}
     assert settings["head_contacts"] == {"theta": theta, "atom": "cb", "max_length": None}

@@ -1,23 +1,25 @@
 """An atlas of format 2 is written anew: the same numbers and id, in types that every engine reads."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from helpers.older_atlas import write_older
 from helpers.reading_case import PROTEINS
+from helpers.sealed_atlas import list_problems
 from helpers.synthetic import write_atlas
 
 from attlas.pipeline.upgrade import upgrade
 from attlas.queries import Atlas
-from attlas.schema import INDEX_TABLES, RESIDUES, TABLES, AtlasPaths, BrokenAtlasError, InputError, Manifest, Table
-from attlas.schema.blocks import add_block_digests
-from attlas.schema.json_file import content_sha256, json_bytes
-from attlas.schema.parquet_file import describe_file
-from attlas.schema.verify import find_problems
+from attlas.schema import RESIDUES, BrokenAtlasError, InputError
+
+
+@pytest.fixture(scope="module")
+def old(new: Path) -> Path:
+    """The same atlas as format 2 had it."""
+    return write_older(new, new.with_name("old"))
 
 
 @pytest.fixture(scope="module")
@@ -25,46 +27,6 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("upgrade") / "new"
     write_atlas(root, PROTEINS)
     return root
-
-
-@pytest.fixture(scope="module")
-def old(new: Path) -> Path:
-    """The same atlas as format 2 had it: half floats, no members of clusters, no indexes of names, no keys of files."""
-    root = shutil.copytree(new, new.with_name("old"))
-    for index in INDEX_TABLES:
-        shutil.rmtree(root / index.name)
-    paths, manifest = AtlasPaths(root), Manifest.read(AtlasPaths(root))
-    half = pa.list_(pa.field("item", pa.float16(), nullable=False), manifest.run.n_layers)
-    entries = []
-    for file in manifest.files:
-        if file.table in [index.name for index in INDEX_TABLES]:
-            continue
-        path = root / file.path
-        if file.table == "proteins":
-            rows = pq.read_table(path).drop_columns(["n_members"])
-            pq.write_table(rows, path, row_group_size=8_192, compression="zstd")
-            add_block_digests(path)
-        if file.table == "residues":
-            rows = pq.read_table(path)
-            lists = rows["received"].combine_chunks()
-            values = lists.flatten().cast(pa.float16())
-            at = rows.schema.get_field_index("received")
-            rows = rows.set_column(
-                at, pa.field("received", half, False), pa.FixedSizeListArray.from_arrays(values, type=half)
-            )
-            pq.write_table(rows, path, row_group_size=8_192, compression="zstd")
-            add_block_digests(path)
-        entry = vars(describe_file(paths, path, _table(file.table)))
-        entries.append({name: value for name, value in entry.items() if name not in ("first_key", "last_key")})
-
-    values = json.loads(paths.manifest.read_text()) | {"format_version": 2, "files": entries}
-    del values["manifest_sha256"]
-    paths.manifest.write_bytes(json_bytes({**values, "manifest_sha256": content_sha256(values)}))
-    return root
-
-
-def _table(name: str) -> Table:
-    return next(table for table in TABLES if table.name == name)
 
 
 def test_an_upgraded_atlas_has_the_same_id_and_the_same_rows(
@@ -79,7 +41,7 @@ def test_an_upgraded_atlas_has_the_same_id_and_the_same_rows(
     with Atlas.open(new) as expected, Atlas.open(tmp_path / "upgraded") as upgraded:
         assert upgraded.manifest.atlas_id == expected.manifest.atlas_id
         assert upgraded.manifest.run == expected.manifest.run
-        assert find_problems(AtlasPaths(tmp_path / "upgraded"), upgraded.manifest) == []
+        assert list_problems(tmp_path / "upgraded") == []
         for table in ("proteins", "sites", "residues", "heads", "sequences"):
             query = f"FROM {table} ORDER BY ALL"
             assert upgraded.sql(query).to_pylist() == expected.sql(query).to_pylist(), table

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from attlas.pipeline.indexes.words import READ_COLUMNS, list_words, sort_words, write_word_index
 from attlas.schema import WORDS, AtlasPaths
 from attlas.schema.index_tables import WORD_RANKS
-from attlas.schema.words import SEARCHED_LETTERS, WORD_KEY_LETTERS, split_words, word_keys
+from attlas.schema.words import split_words, word_keys
 
 NAMES = (None, "", "kinase", "DNA-kinase I", "Kinase", "_a_B", "ÉTÉ straße", "x" * 70, "1.2", "İ", "kinase kinase")
 
@@ -66,14 +66,3 @@ def test_the_words_are_the_same_in_whichever_number_of_files(tmp_path: Path, fil
     assert _rows(rows) == _expected(stored)
     assert (len(files) > 1) == (file_rows < 300)
     assert not list(tmp_path.glob(".tmp*"))
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.text("abc", min_size=1, max_size=300), st.data())
-def test_any_letters_in_a_row_of_a_very_long_word_stand_in_one_of_its_keys(word: str, data: st.DataObject) -> None:
-    keys = word_keys(word)
-    assert all(len(key) <= WORD_KEY_LETTERS for key in keys)
-    start = data.draw(st.integers(0, max(len(word) - SEARCHED_LETTERS, 0)))
-    part = word[start : start + SEARCHED_LETTERS]
-    assert any(part in key for key in keys)
-    assert keys[0].startswith(word[:SEARCHED_LETTERS])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from helpers.shard_case import write_shard_case
+from helpers.seven_shards import write_seven_shards
 
 from attlas.queries import Atlas
 
@@ -11,5 +11,5 @@ from attlas.queries import Atlas
 @pytest.fixture(scope="session")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
     """Return an atlas of seven shards, with two accessions of one sequence, and proteins that were not computed."""
-    with Atlas.open(write_shard_case(tmp_path_factory.mktemp("shards") / "atlas")) as atlas:
+    with Atlas.open(write_seven_shards(tmp_path_factory.mktemp("shards") / "atlas")) as atlas:
         yield atlas

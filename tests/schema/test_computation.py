@@ -5,20 +5,8 @@ import math
 
 import pytest
 
-from attlas.schema import (
-    ADDED_TABLES,
-    CONTACTS,
-    COORDINATES,
-    FEATURES,
-    HEAD_CONTACTS,
-    HEAD_FEATURES,
-    LABELS,
-    SEQUENCES,
-    SITES,
-    Computation,
-    Setting,
-)
-from attlas.schema.settings import SETTINGS_KEY, describe_outdated
+from attlas.schema import ADDED_TABLES, HEAD_CONTACTS, SITES, Computation, Setting
+from attlas.schema.settings import SETTINGS_KEY
 
 SETTINGS = {"theta": 0.3, "atom": "ca", "max_length": None}
 DIGESTS = {"sequences": "0a", "coordinates": "0b"}
@@ -86,23 +74,6 @@ def test_a_setting_allows_values_of_its_type_only(kind: type, allowed: list, ref
     assert [setting.allows(value) for value in allowed] == [True] * len(allowed)
     assert [setting.allows(value) for value in refused] == [False] * len(refused)
     assert Setting("name", kind, "What it sets.", is_optional=True).allows(None)
-
-
-def test_tables_that_one_command_renews_for_one_reason_share_a_sentence() -> None:
-    sources = {
-        LABELS: [FEATURES],
-        HEAD_FEATURES: [FEATURES],
-        CONTACTS: [SEQUENCES],
-        HEAD_CONTACTS: [SEQUENCES, COORDINATES],
-    }
-    assert describe_outdated(sources) == [
-        "labels and head_features were computed from other features than the atlas has now: "
-        "`attlas probe DIR` renews them",
-        "contacts was computed from other sequences than the atlas has now: `attlas contacts DIR` renews it",
-        "head_contacts was computed from other sequences and coordinates than the atlas has now: "
-        "`attlas contacts DIR` renews it",
-    ]
-    assert describe_outdated({}) == []
 
 
 def test_a_table_is_either_read_from_sources_or_computed_from_tables_with_settings() -> None:

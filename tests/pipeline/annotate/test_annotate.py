@@ -11,15 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.annotated_case import CALMODULIN, EXPECTED, FASTA, FLAT, FORMAT_OF, SHORT, SOURCES, XML, written
 from helpers.building import build_here
+from helpers.sealed_atlas import list_problems, read_manifest, read_rows
 
-from attlas.intake.rejects import Account
-from attlas.pipeline.annotate import AnnotationSource, ImportReport
+from attlas.pipeline.annotate import AnnotationSource
 from attlas.pipeline.annotate import write as writing
 from attlas.pipeline.probe.labels import label_protein
 from attlas.queries import Atlas
-from attlas.schema import FEATURES, AtlasPaths, BrokenAtlasError, InputError, Manifest, PlanError
+from attlas.schema import FEATURES, AtlasPaths, BrokenAtlasError, InputError, PlanError
 from attlas.schema.publish import file_sha256
-from attlas.schema.verify import find_problems
 
 HEADER = "accession,begin,end,label\n"
 
@@ -39,16 +38,13 @@ def paths(built: Path, tmp_path: Path) -> AtlasPaths:
     return AtlasPaths(tmp_path / "atlas")
 
 
-def annotate(
-    paths: AtlasPaths, source: Path, *, format: str | None = None, rejected: Path | None = None
-) -> tuple[ImportReport, Account, Manifest]:
+def annotate(paths: AtlasPaths, source: Path, *, format: str | None = None, rejected: Path | None = None) -> tuple:
     imported, manifest = writing.annotate(paths, AnnotationSource(source, format), rejected=rejected)
     return imported.report, imported.rejected, manifest
 
 
 def rows(paths: AtlasPaths) -> list[dict]:
-    files = Manifest.read(paths).of_table(FEATURES)
-    return [row for file in files for row in pq.read_table(paths.root / file.path).to_pylist()]
+    return read_rows(paths.root, "features")
 
 
 def contents(root: Path) -> dict[str, str]:
@@ -76,7 +72,7 @@ def test_every_format_stores_the_same_rows(paths: AtlasPaths, tmp_path: Path, na
         1,
     )
     assert source_import.by_type == {"Active site": 1, "Binding site": 1, "Mutagenesis": 1}
-    assert (manifest.version, find_problems(paths, manifest)) == (2, [])
+    assert (manifest.version, list_problems(paths.root)) == (2, [])
 
 
 def test_rows_carry_the_sequence_and_lie_in_the_order_of_the_table(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -329,9 +325,9 @@ def test_a_newer_file_of_the_same_name_takes_the_place_of_the_earlier(paths: Atl
     annotate(paths, table(tmp_path, "Q00001,1,1,old"))
     annotate(paths, table(tmp_path, "Q00001,1,1,other", name="t_csv"))
     annotate(paths, table(tmp_path, "Q00001,2,2,new"))
-    manifest = Manifest.read(paths)
+    manifest = read_manifest(paths.root)
     assert sorted(row["type"] for row in rows(paths)) == ["new", "other"]
-    assert (manifest.version, find_problems(paths, manifest)) == (4, [])
+    assert (manifest.version, list_problems(paths.root)) == (4, [])
     assert len(list(paths.receipts.glob("annotation-*.json"))) == 2
 
 
@@ -369,9 +365,9 @@ def test_names_that_differ_only_in_signs_are_two_sources(paths: AtlasPaths, tmp_
     annotate(paths, table(tmp_path, "Q00001,1,1,b", name="a-b.csv"))
     annotate(paths, table(tmp_path, "Q00001,1,1,b", name="a.b.csv"))  # of the same bytes, too
     assert sorted(row["source"] for row in rows(paths)) == ["a b.csv", "a-b.csv", "a.b.csv"]
-    manifest = Manifest.read(paths)
-    assert len(manifest.of_table(FEATURES)) == len(list(paths.receipts.glob("annotation-*.json"))) == 3
-    assert find_problems(paths, manifest) == []
+    manifest = read_manifest(paths.root)
+    assert len(manifest.files.of_tables(["features"])) == len(list(paths.receipts.glob("annotation-*.json"))) == 3
+    assert list_problems(paths.root) == []
 
 
 def test_the_receipt_tells_what_became_of_the_source(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -379,7 +375,7 @@ def test_the_receipt_tells_what_became_of_the_source(paths: AtlasPaths, tmp_path
     annotate(paths, source)
     (receipt,) = paths.receipts.glob("annotation-*.json")
     values = json.loads(receipt.read_text())
-    (file,) = Manifest.read(paths).of_table(FEATURES)
+    (file,) = read_manifest(paths.root).files.of_tables(["features"])
     assert (values["source"], values["sha256"]) == ("t.csv", file_sha256(source))
     assert values["rejected"] == {"id not in the atlas": 1}
     assert [entry["sha256"] for entry in values["files"]] == [file.sha256]
@@ -390,7 +386,7 @@ def test_nothing_that_was_built_is_touched(built: Path, paths: AtlasPaths, tmp_p
     before, after = contents(built), contents(paths.root)
     assert {name for name in before if before[name] != after[name]} == {"manifest.json"}
     assert {name.split("/")[0] for name in after.keys() - before.keys()} == {"features", "receipts"}
-    assert Manifest.read(paths).atlas_id == Manifest.read(AtlasPaths(built)).atlas_id
+    assert read_manifest(paths.root).atlas_id == read_manifest(built).atlas_id
 
 
 class Killed(BaseException):
@@ -418,11 +414,11 @@ def test_a_kill_between_any_two_steps_leaves_the_old_or_the_new_atlas(
             annotate(paths, source)
     is_new = step == "add_files" and is_after
     assert [row["type"] for row in rows(paths)] == (["new"] if is_new else ["old"])
-    named = [text for text in find_problems(paths, Manifest.read(paths)) if "not in the manifest" not in text]
+    named = [text for text in list_problems(paths.root) if "not in the manifest" not in text]
     assert named == []
     annotate(paths, source)
     assert [row["type"] for row in rows(paths)] == ["new"]
-    assert find_problems(paths, Manifest.read(paths)) == []
+    assert list_problems(paths.root) == []
     assert len(list(paths.receipts.glob("annotation-*.json"))) == 1
     assert list(paths.root.rglob(".tmp-*")) == []
 
@@ -437,7 +433,7 @@ def test_a_kill_after_the_manifest_leaves_the_new_atlas(
             annotate(paths, table(tmp_path, "Q00001,2,2,new"))
     assert [row["type"] for row in rows(paths)] == ["new"]
     annotate(paths, table(tmp_path, "Q00001,2,2,new"))
-    assert find_problems(paths, Manifest.read(paths)) == []
+    assert list_problems(paths.root) == []
 
 
 # --- refusals ---

@@ -12,36 +12,17 @@ import pytest
 from Bio import SwissProt
 from helpers.annotated_case import CALMODULIN, FASTA, FLAT, XML, written
 from helpers.building import build_here
+from helpers.sealed_atlas import list_problems, read_manifest, read_rows
 
 from attlas.pipeline.annotate import AnnotationSource, Import
 from attlas.pipeline.annotate import write as writing
-from attlas.pipeline.annotate.families import _DATABASES, _IDENTIFIERS, database_of, database_word, family_word
 from attlas.pipeline.annotate.formats import format_of
 from attlas.pipeline.annotate.readers import family_table
 from attlas.queries import Atlas
-from attlas.schema import FAMILIES, FEATURES, AtlasPaths, InputError, Manifest, Table
-from attlas.schema.verify import find_problems
+from attlas.schema import AtlasPaths, InputError
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = {
-    "Pfam": "PF00069",
-    "InterPro": "IPR000719",
-    "PANTHER": "PTHR24350:SF1",
-    "CDD": "cd00614",
-    "SMART": "SM00220",
-    "PROSITE": "PS50011",
-    "SUPFAM": "SSF56112",
-    "Gene3D": "3.30.200.20",
-    "FunFam": "G3DSA:1.10.510.10:FF:000571",
-    "NCBIfam": "NF012345",
-    "PRINTS": "PR00109",
-    "HAMAP": "MF_01815",
-    "PIRSF": "PIRSF001434",
-    "SFLD": "SFLDF00300",
-    "AntiFam": "ANF00001",
-    "ProDom": "PD000001",
-}
 
 REFERENCES = """  <dbReference type="Pfam" id="PF13499"><property type="entry name" value="EF-hand_7"/></dbReference>
   <dbReference type="InterPro" id="IPR011992"><property type="entry name" value="EF-hand-dom_pair"/></dbReference>
@@ -81,9 +62,8 @@ def read(paths: AtlasPaths, source: Path, **options: object) -> Import:
     return writing.annotate(paths, AnnotationSource(source, **options))[0]
 
 
-def rows(paths: AtlasPaths, table: Table = FAMILIES) -> list[dict]:
-    files = Manifest.read(paths).of_table(table)
-    return [row for file in files for row in pq.read_table(paths.root / file.path).to_pylist()]
+def rows(paths: AtlasPaths, table: str = "families") -> list[dict]:
+    return read_rows(paths.root, table)
 
 
 def families(paths: AtlasPaths) -> list[tuple]:
@@ -280,8 +260,8 @@ def test_xml_and_flat_file_give_the_same_families_beside_the_features(
     report = read(paths, written(tmp_path, name, text)).report
     assert families(paths) == OF_CALMODULIN
     assert (report.n_features, report.n_families, report.n_records, report.n_rejected) == (3, 3, 6, 0)
-    manifest = Manifest.read(paths)
-    assert (manifest.version, find_problems(paths, manifest)) == (2, [])
+    manifest = read_manifest(paths.root)
+    assert (manifest.version, list_problems(paths.root)) == (2, [])
 
 
 def test_biopython_finds_the_same_references_in_the_flat_file(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -330,7 +310,9 @@ def test_a_source_of_families_alone_is_welcome(paths: AtlasPaths, tmp_path: Path
     text = "".join(line + "\n" for line in text.splitlines() if not line.startswith("FT"))
     report = read(paths, written(tmp_path, "c.txt", text)).report
     assert (report.n_features, report.n_families) == (0, 3)
-    assert [file.table for file in Manifest.read(paths).files if file.table in ("features", "families")] == ["families"]
+    assert [file.table for file in read_manifest(paths.root).files if file.table in ("features", "families")] == [
+        "families"
+    ]
 
 
 # --- InterProScan ---
@@ -388,7 +370,7 @@ def test_a_kill_between_the_tables_of_a_source_leaves_the_atlas_as_it_was(
     paths: AtlasPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, n_done: int
 ) -> None:
     read(paths, written(tmp_path, "c.xml", with_references(XML)))
-    old = families(paths), rows(paths, FEATURES)
+    old = families(paths), rows(paths, "features")
     changed = with_references(XML).replace("PF13499", "PF00036").replace("Proton acceptor", "Other")
     real, calls = getattr(writing, step), []
 
@@ -402,10 +384,10 @@ def test_a_kill_between_the_tables_of_a_source_leaves_the_atlas_as_it_was(
         patch.setattr(writing, step, killed)
         with pytest.raises(Killed):
             read(paths, written(tmp_path, "c.xml", changed))
-    assert (families(paths), rows(paths, FEATURES)) == old
+    assert (families(paths), rows(paths, "features")) == old
     read(paths, written(tmp_path, "c.xml", changed))
     assert ("P0DP23", "Pfam", "PF00036", "EF-hand_7") in families(paths)
-    assert find_problems(paths, Manifest.read(paths)) == []
+    assert list_problems(paths.root) == []
     assert len(list(paths.receipts.glob("annotation-*.json"))) == 1
 
 
@@ -425,14 +407,14 @@ def test_a_kill_with_other_options_on_the_same_source_leaves_every_file_as_the_m
         with pytest.raises(Killed):
             read(paths, source, database="theirs")
     assert families(paths) == old
-    assert [text for text in find_problems(paths, Manifest.read(paths)) if "not in the manifest" not in text] == []
+    assert [text for text in list_problems(paths.root) if "not in the manifest" not in text] == []
     report = read(paths, source, database="theirs").report
     assert [tuple(file) for file in report.replaced] == [("t.tsv", "families", 1)]
     assert families(paths) == [("P0DP23", "theirs", "PF00069", None)]
     before = paths.manifest.read_bytes()
     assert read(paths, source, database="theirs").report.replaced == ()
     assert paths.manifest.read_bytes() == before
-    assert find_problems(paths, Manifest.read(paths)) == []
+    assert list_problems(paths.root) == []
     assert len(list(paths.receipts.glob("annotation-*.json"))) == 1
 
 
@@ -440,8 +422,8 @@ def test_a_newer_source_without_families_takes_those_of_the_older_away(paths: At
     read(paths, written(tmp_path, "c.xml", with_references(XML)))
     read(paths, written(tmp_path, "c.xml", XML))
     assert families(paths) == []
-    assert len(rows(paths, FEATURES)) == 3
-    assert find_problems(paths, Manifest.read(paths)) == []
+    assert len(rows(paths, "features")) == 3
+    assert list_problems(paths.root) == []
 
 
 def test_the_receipt_lists_the_files_of_every_table(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -480,22 +462,6 @@ def test_the_reading_room_sees_the_families(paths: AtlasPaths, tmp_path: Path) -
 
 
 # --- words ---
-
-
-@pytest.mark.parametrize("database", EXAMPLES)
-def test_an_identifier_tells_its_database(database: str) -> None:
-    assert database_of(EXAMPLES[database]) == database
-    assert database_of(EXAMPLES[database].lower()) == database
-
-
-def test_every_database_of_families_has_an_identifier_that_tells_it() -> None:
-    assert {spellings[0] for spellings in _DATABASES} == set(_IDENTIFIERS.values()) == set(EXAMPLES)
-
-
-def test_words_and_identifiers_that_are_none_are_not_guessed_at() -> None:
-    assert [database_word(text) for text in ("GO", "DisProt", "", "Pfam-A")] == [None] * 4
-    assert [database_of(text) for text in ("PF0069", "PF000690", "1.10", "P0DP23", "")] == [None] * 5
-    assert (family_word("G3DSA:1.10.238.10"), database_word("prositeprofiles")) == ("1.10.238.10", "PROSITE")
 
 
 def test_a_csv_of_families_may_quote_names_over_lines_and_a_huge_field_is_refused(tmp_path: Path) -> None:

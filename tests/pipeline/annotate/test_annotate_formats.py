@@ -3,7 +3,6 @@
 import gzip
 import io
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,8 @@ from helpers.annotated_case import CALMODULIN, EXPECTED, FLAT, FORMAT_OF, OLD_FL
 from attlas.intake.claims import SequenceClaim
 from attlas.intake.rejects import Problem, Reason
 from attlas.pipeline.annotate.formats import READERS, format_of
-from attlas.pipeline.annotate.records import Entry, FeatureRecord, describe_feature, eco_codes
-from attlas.pipeline.annotate.types import _SPELLINGS, type_word
+from attlas.pipeline.annotate.records import Entry, FeatureRecord
+from attlas.pipeline.annotate.types import type_word
 from attlas.schema import InputError
 
 
@@ -202,27 +201,6 @@ def test_a_table_may_claim_a_checksum_and_a_residue(tmp_path: Path) -> None:
     text = f"accession,position,label,residue,md5,length\nP1,3,x,V,{'AB' * 16},20\n"
     (entry,) = entries(written(tmp_path, "l.csv", text))
     assert (entry.claim, entry.features[0].residue) == (SequenceClaim(md5="ab" * 16, length=20), "V")
-
-
-def test_every_spelling_of_a_type_is_one_word() -> None:
-    for spellings in _SPELLINGS:
-        assert {type_word(spelling) for spelling in spellings} == {spellings[0]}
-    for text in ("ACT_SITE", "active site", "Active site", "active_site", "  Active-Site "):
-        assert type_word(text) == "Active site"
-    assert type_word("my own  label") == "my own label"
-
-
-def test_two_types_never_share_a_spelling() -> None:
-    keys = [re.sub(r"[-_ ]+", " ", text).casefold() for spellings in _SPELLINGS for text in set(spellings)]
-    words = [type_word(key) for key in keys]
-    assert len({(key, word) for key, word in zip(keys, words, strict=True)}) == len(set(keys))
-    assert len({spellings[0] for spellings in _SPELLINGS}) == len(_SPELLINGS)
-
-
-def test_evidence_is_its_codes_in_order_each_once() -> None:
-    assert eco_codes("ECO:0000269|PubMed:1, ECO:0000255", "ECO:0000269", None) == "ECO:0000255; ECO:0000269"
-    assert eco_codes("", None) is None
-    assert describe_feature("note", ligand="heme b", label="1", part="Fe") == "heme b 1; part Fe; note"
 
 
 @pytest.mark.parametrize(

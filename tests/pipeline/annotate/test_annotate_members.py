@@ -10,19 +10,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers.building import random_proteins
+from helpers.clusters_case import write_clusters
 from helpers.range_server import serving
-from helpers.synthetic import SyntheticProtein, write_atlas
+from helpers.sealed_atlas import list_files, list_problems, read_manifest, read_rows
 from starlette.testclient import TestClient
 
-from attlas.pipeline.annotate.members import adding
 from attlas.pipeline.annotate.members.adding import add_members
-from attlas.pipeline.directory import write_plan_file
-from attlas.pipeline.plan import Plan, Shard, sum_shards
-from attlas.pipeline.stored_shards import write_shards
 from attlas.queries import Atlas
-from attlas.schema import MEMBERS, AtlasPaths, InputError, Manifest, PlanError, QuestionError
-from attlas.schema.verify import find_problems
+from attlas.schema import MEMBERS, InputError, PlanError, QuestionError
 from attlas.serve.app import make_app
 
 CLUSTERS = [f"UniRef50_Q{i:05d}" for i in range(12)]
@@ -31,15 +26,7 @@ CLUSTERS = [f"UniRef50_Q{i:05d}" for i in range(12)]
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An atlas of clusters, with a plan beside it as a build leaves one."""
-    root = tmp_path_factory.mktemp("clusters") / "atlas"
-    sequences = random_proteins([20] * len(CLUSTERS)).values()
-    proteins = [SyntheticProtein(cluster, text) for cluster, text in zip(CLUSTERS, sequences, strict=True)]
-    manifest = write_atlas(root, proteins, n_layers=1, n_heads=1, n_shards=1)
-    shards = (Shard(1, 0, len(CLUSTERS), 20 * len(CLUSTERS), 1.0, 1),)
-    write_shards(AtlasPaths(root).shards, shards, ["digest"])
-    plan = Plan(manifest.run, "in.fasta", "a" * 64, 12, "0" * 16, "none", 1_024, sum_shards(shards), shards)
-    write_plan_file(AtlasPaths(root), plan)
-    return root
+    return write_clusters(tmp_path_factory.mktemp("clusters") / "atlas", CLUSTERS)
 
 
 @pytest.fixture
@@ -58,9 +45,7 @@ def mapped(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def stored(root: Path) -> list[tuple[str, str]]:
-    files = Manifest.read(AtlasPaths(root)).of_table(MEMBERS)
-    rows = [row for file in files for row in pq.read_table(root / file.path).to_pylist()]
-    return [(row["member"], row["accession"]) for row in rows]
+    return [(row["member"], row["accession"]) for row in read_rows(root, "members")]
 
 
 def selected_line(member: str, *, uniref50: str, uniref90: str = "UniRef90_Z") -> str:
@@ -72,9 +57,9 @@ def selected_line(member: str, *, uniref50: str, uniref90: str = "UniRef90_Z") -
 def test_every_line_is_stored_or_counted_and_each_pair_stands_once_in_order(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adding, "RUN_ROWS", 50)
-    monkeypatch.setattr(adding, "FILE_GROUPS", 1)
-    monkeypatch.setattr(adding, "GROUP_ROWS", 40)
+    monkeypatch.setattr("attlas.pipeline.annotate.members.adding.RUN_ROWS", 50)
+    monkeypatch.setattr("attlas.pipeline.annotate.members.adding.FILE_GROUPS", 1)
+    monkeypatch.setattr("attlas.pipeline.annotate.members.adding.GROUP_ROWS", 40)
     dice = random.Random(1)
     names = [*CLUSTERS, "UniRef50_A0", "UniRef50_ZZZ", "UniRef50_Q00003x", ""]
     lines = [(f"P{dice.randrange(150):05d}", dice.choice(names)) for _ in range(400)]
@@ -82,11 +67,11 @@ def test_every_line_is_stored_or_counted_and_each_pair_stands_once_in_order(
     table = tmp_path / "members.tsv.gz"
     table.write_bytes(gzip.compress("".join(f"{member}\t{cluster}\n" for member, cluster in lines).encode()))
 
-    report, manifest = add_members(root, table)
+    report, _ = add_members(root, table)
     expected = sorted({(m, c) for m, c in lines if m and c in CLUSTERS and m != c})
     assert stored(root) == expected
-    assert len(manifest.of_table(MEMBERS)) == -(-len(expected) // 40)
-    assert not find_problems(AtlasPaths(root), manifest)
+    assert len(list_files(root, "members")) == -(-len(expected) // 40)
+    assert not list_problems(root)
 
     fitting = [(m, c) for m, c in lines if m and c in CLUSTERS and m != c]
     members = [m for m, _ in expected]
@@ -169,11 +154,11 @@ def test_a_table_of_another_shape_is_refused_with_what_was_expected(
 ) -> None:
     table = tmp_path / "members.tsv"
     table.write_text(text)
-    before = Manifest.read(AtlasPaths(root))
+    before = read_manifest(root)
     with pytest.raises(InputError, match=r"members\.tsv") as refusal:
         add_members(root, table)
     assert error in str(refusal.value)
-    assert Manifest.read(AtlasPaths(root)) == before
+    assert read_manifest(root) == before
     assert not list(root.glob(".tmp*"))
 
 
@@ -271,7 +256,7 @@ def test_the_report_is_printed_or_json(root: Path, tmp_path: Path, attlas: Calla
 
 
 def test_the_columns_are_as_declared(mapped: Path) -> None:
-    (file,) = Manifest.read(AtlasPaths(mapped)).of_table(MEMBERS)
+    (file,) = read_manifest(mapped).files.of_tables(["members"])
     assert (file.first_key, file.last_key) == ("P00001", "P99999")
     schema = pq.read_schema(mapped / file.path)
     assert schema.equals(MEMBERS.schema(0))

@@ -5,15 +5,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gemmi
-import pyarrow.parquet as pq
 import pytest
 from helpers.annotated_case import CALMODULIN, FASTA, SHORT, written
+from helpers.annotation_case import annotate_from
 from helpers.building import build_here
 from helpers.pdb_case import Chain, dbref, pdb
+from helpers.sealed_atlas import read_rows
 
 from attlas.intake.rejects import describe_record
-from attlas.pipeline.annotate import AnnotationSource, Import, annotate
-from attlas.schema import COORDINATES, FEATURES, AtlasPaths, InputError, Manifest, Table
+from attlas.pipeline.annotate import Import
+from attlas.schema import AtlasPaths, InputError
 from attlas.structures.chains import read_structure
 
 OTHER = "another polymer of the chain's name"
@@ -35,12 +36,11 @@ def paths(built: Path, tmp_path: Path) -> AtlasPaths:
 
 
 def read(paths: AtlasPaths, source: Path, **settings: object) -> Import:
-    return annotate(paths, AnnotationSource(source, **settings))[0]
+    return annotate_from(paths.root, source, **settings)
 
 
-def rows(paths: AtlasPaths, table: Table = COORDINATES) -> list[dict]:
-    files = Manifest.read(paths).of_table(table)
-    return [row for file in files for row in pq.read_table(paths.root / file.path).to_pylist()]
+def rows(paths: AtlasPaths, table: str = "coordinates") -> list[dict]:
+    return read_rows(paths.root, table)
 
 
 def said(reading: Import, reason: str) -> list[str]:
@@ -80,7 +80,7 @@ def test_two_polymers_of_two_proteins_are_both_stored_from_their_own_atoms(paths
     assert (reading.report.n_chains, reading.report.n_records, reading.report.rejected) == (2, 2, {})
     expected = [("P0DP23", "A", i, 0.0) for i in range(1, 61)] + [("Q00001", "A", i, 40.0) for i in range(1, 21)]
     assert sorted((r["accession"], r["chain"], r["position"], r["ca_y"]) for r in rows(paths)) == expected
-    helices = {(row["accession"], row["begin"], row["end"]) for row in rows(paths, FEATURES)}
+    helices = {(row["accession"], row["begin"], row["end"]) for row in rows(paths, "features")}
     assert helices == {("P0DP23", 3, 9), ("Q00001", 4, 8)}
 
 
@@ -142,7 +142,9 @@ def test_the_second_polymer_of_a_name_touches_other_chains_like_the_first(paths:
     chains = [Chain("A", CALMODULIN), Chain("B", SHORT, y=40, begin=101), Chain("C", SHORT[::-1], y=45)]
     header = [dbref("A", "P0DP23"), dbref("B", "Q00001"), dbref("C", "Q00002")]
     read(paths, one_name(tmp_path, chains, header, keep="C"))
-    interfaces = {(row["accession"], row["description"]) for row in rows(paths, FEATURES) if row["type"] == "Interface"}
+    interfaces = {
+        (row["accession"], row["description"]) for row in rows(paths, "features") if row["type"] == "Interface"
+    }
     assert interfaces == {("Q00001", "chain A with chain C"), ("Q00002", "chain C with chain A")}
 
 

@@ -10,21 +10,21 @@ from pathlib import Path
 
 import gemmi
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from Bio.PDB import MMCIFParser
 from helpers.annotated_case import CALMODULIN, FASTA, SHORT, written
+from helpers.annotation_case import annotate_from
 from helpers.building import build_here
 from helpers.pdb_case import LIPASE, LIPASE_FILE, OFFSET, Chain, dbref, helix, pdb, sheet
+from helpers.sealed_atlas import list_problems, read_keys, read_manifest, read_rows
 
 from attlas.intake.rejects import describe_record
-from attlas.pipeline.annotate import AnnotationSource, Import, annotate
-from attlas.schema import COORDINATES, FAMILIES, FEATURES, AtlasPaths, InputError, Manifest, Table
-from attlas.schema.verify import find_problems
+from attlas.pipeline.annotate import Import
+from attlas.schema import AtlasPaths, InputError
 
 pytestmark = pytest.mark.slow
 
-ROWS = (COORDINATES, FEATURES, FAMILIES)
+ROWS = ("coordinates", "features", "families")
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +43,15 @@ def paths(built: Path, tmp_path: Path) -> AtlasPaths:
 
 
 def read(paths: AtlasPaths, source: Path, **options: object) -> Import:
-    return annotate(paths, AnnotationSource(source, **options))[0]
+    return annotate_from(paths.root, source, **options)
 
 
-def rows(paths: AtlasPaths, table: Table) -> list[dict]:
-    files = Manifest.read(paths).of_table(table)
-    return [row for file in files for row in pq.read_table(paths.root / file.path).to_pylist()]
+def rows(paths: AtlasPaths, table: str) -> list[dict]:
+    return read_rows(paths.root, table)
 
 
 def features(paths: AtlasPaths, kind: str) -> list[tuple]:
-    features_of_kind = [row for row in rows(paths, FEATURES) if row["type"] == kind]
+    features_of_kind = [row for row in rows(paths, "features") if row["type"] == kind]
     return [(row["accession"], row["begin"], row["end"], row["description"]) for row in features_of_kind]
 
 
@@ -85,7 +84,7 @@ def test_coordinates_are_those_that_biopython_reads(paths: AtlasPaths, lipase_at
         for chain, residues in lipase_atoms.items()
         for residue in residues
     }
-    stored = {(row["chain"], row["position"]): row for row in rows(paths, COORDINATES)}
+    stored = {(row["chain"], row["position"]): row for row in rows(paths, "coordinates")}
     assert stored.keys() == expected.keys()
     assert (report.n_coordinates, report.n_chains, report.n_structures, report.format) == (358, 2, 1, "mmcif")
     for key, (ca, cb) in expected.items():
@@ -95,7 +94,7 @@ def test_coordinates_are_those_that_biopython_reads(paths: AtlasPaths, lipase_at
 
 def test_every_position_has_the_letter_of_the_protein_and_the_observed_one(paths: AtlasPaths) -> None:
     read(paths, LIPASE_FILE)
-    stored = rows(paths, COORDINATES)
+    stored = rows(paths, "coordinates")
     assert {(row["accession"], row["source"]) for row in stored} == {("P37957", "1r4z.cif.gz")}
     assert all(row["residue"] == LIPASE[row["position"] - 1] == row["observed"] for row in stored)
     assert [row["position"] for row in stored] == 2 * list(range(34, 213))
@@ -120,7 +119,7 @@ def test_helices_and_strands_are_those_written_in_the_file(paths: AtlasPaths) ->
     assert len(strands) == 12
     assert sorted(features(paths, "Helix")) == sorted(helices)
     assert sorted(features(paths, "Beta strand")) == sorted(strands)
-    assert {row["evidence"] for row in rows(paths, FEATURES)} == {"ECO:0007829"}
+    assert {row["evidence"] for row in rows(paths, "features")} == {"ECO:0007829"}
 
 
 def heavy(residue: object) -> np.ndarray:
@@ -214,12 +213,12 @@ def test_the_files_own_accession_is_taken_first(paths: AtlasPaths, tmp_path: Pat
     # P0DP23 and P0DP24 have one sequence: what the file says decides.
     text = pdb([Chain("A", CALMODULIN)], header=[dbref("A", "P0DP24")])
     read(paths, written(tmp_path, "c.pdb", text))
-    assert {row["accession"] for row in rows(paths, COORDINATES)} == {"P0DP24"}
+    assert {row["accession"] for row in rows(paths, "coordinates")} == {"P0DP24"}
 
 
 def test_a_file_that_says_nothing_is_known_by_its_sequence(paths: AtlasPaths, tmp_path: Path) -> None:
     reading = read(paths, written(tmp_path, "c.pdb", pdb([Chain("A", CALMODULIN)])))
-    assert {row["accession"] for row in rows(paths, COORDINATES)} == {"P0DP23", "P0DP24"}
+    assert {row["accession"] for row in rows(paths, "coordinates")} == {"P0DP23", "P0DP24"}
     assert remarks(reading, "protein found by the chain's sequence") == [
         "P0DP23 chain A of c.pdb",
         "P0DP24 chain A of c.pdb",
@@ -228,7 +227,7 @@ def test_a_file_that_says_nothing_is_known_by_its_sequence(paths: AtlasPaths, tm
 
 def test_a_tag_before_a_known_sequence_is_left_out_and_counted(paths: AtlasPaths, tmp_path: Path) -> None:
     reading = read(paths, written(tmp_path, "c.pdb", pdb([Chain("A", "HHHHHH" + SHORT, begin=-5)])))
-    assert [row["position"] for row in rows(paths, COORDINATES)] == list(range(1, 21))
+    assert [row["position"] for row in rows(paths, "coordinates")] == list(range(1, 21))
     assert remarks(reading, "residues not of the protein, left out") == ["Q00001 chain A of c.pdb 6 of the chain's 26"]
 
 
@@ -250,7 +249,7 @@ def test_a_computed_model_is_known_by_modelcif_and_has_no_experiments_evidence(
         loop.add_row([kind, "A", str(begin), "A", str(end)])
     document.write_file(str(tmp_path / "AF-Q00001-F1.cif"))
     reading = read(paths, tmp_path / "AF-Q00001-F1.cif")
-    assert [(r["type"], r["begin"], r["end"], r["description"], r["evidence"]) for r in rows(paths, FEATURES)] == [
+    assert [(r["type"], r["begin"], r["end"], r["description"], r["evidence"]) for r in rows(paths, "features")] == [
         ("Helix", 2, 5, "chain A, alpha helix", None),
         ("Helix", 6, 8, "chain A, 3-10 helix", None),
         ("Polyproline helix", 9, 10, "chain A, polyproline helix", None),
@@ -264,12 +263,12 @@ def test_the_caller_may_say_which_protein_and_which_chain(paths: AtlasPaths, tmp
     text = pdb([Chain("A", SHORT), Chain("B", SHORT, y=30), Chain("C", CALMODULIN, y=60)])
     source = written(tmp_path, "c.pdb", text)
     read(paths, source, accessions=("Q00001",), chain="B")
-    assert {row["chain"] for row in rows(paths, COORDINATES)} == {"B"}
+    assert {row["chain"] for row in rows(paths, "coordinates")} == {"B"}
     reading = read(paths, source, accessions=("Q00001",))
-    assert {row["chain"] for row in rows(paths, COORDINATES)} == {"A", "B"}
+    assert {row["chain"] for row in rows(paths, "coordinates")} == {"A", "B"}
     assert reasons(reading, "not the sequence of the protein") == ["chain C of c.pdb not of Q00001"]
     read(paths, source, accessions=("Q00001", "P0DP24"))
-    stored = {(row["accession"], row["chain"]) for row in rows(paths, COORDINATES)}
+    stored = {(row["accession"], row["chain"]) for row in rows(paths, "coordinates")}
     assert stored == {("Q00001", "A"), ("Q00001", "B"), ("P0DP24", "C")}
 
 
@@ -290,7 +289,7 @@ def test_what_the_caller_says_and_is_not_so_is_refused(
     source = written(tmp_path, "c.pdb", pdb([Chain("A", SHORT)]))
     with pytest.raises(InputError, match=message):
         read(paths, source, **options)
-    assert rows(paths, COORDINATES) == []
+    assert rows(paths, "coordinates") == []
 
 
 @pytest.mark.parametrize(("option", "value"), [("--accession", "Q00001"), ("--chain", "A")])
@@ -312,7 +311,7 @@ def test_chains_of_other_proteins_and_of_dna_are_named(paths: AtlasPaths, tmp_pa
     (other,) = reasons(reading, "not the sequence of the protein")
     assert re.fullmatch(r"P0DP23 chain C of c.pdb \d+ of \d+ letters the same .*", other)
     assert reasons(reading, "no protein chain") == ["chain D of c.pdb DNA, 8 residues"]
-    assert {row["chain"] for row in rows(paths, COORDINATES)} == {"A"}
+    assert {row["chain"] for row in rows(paths, "coordinates")} == {"A"}
     assert (reading.report.n_records, reading.report.n_rejected) == (4, 3)
 
 
@@ -346,7 +345,7 @@ def test_long_accessions_stand_on_two_lines_of_a_pdb_file(tmp_path: Path) -> Non
 def test_a_fusion_is_laid_onto_both_of_its_proteins(paths: AtlasPaths, tmp_path: Path) -> None:
     text = pdb([Chain("A", CALMODULIN + SHORT)], header=[dbref("A", "P0DP23", 1, 60), dbref("A", "Q00001", 61, 80)])
     read(paths, written(tmp_path, "c.pdb", text))
-    counts = [row["accession"] for row in rows(paths, COORDINATES)]
+    counts = [row["accession"] for row in rows(paths, "coordinates")]
     assert (counts.count("P0DP23"), counts.count("Q00001")) == (60, 20)
 
 
@@ -357,7 +356,7 @@ def test_a_mutant_keeps_its_coordinates_and_says_what_it_is(paths: AtlasPaths, t
     mutant = CALMODULIN[:20] + "W" + CALMODULIN[21:]
     text = pdb([Chain("A", mutant)], header=[dbref("A", "P0DP23")])
     reading = read(paths, written(tmp_path, "c.pdb", text))
-    row = rows(paths, COORDINATES)[20]
+    row = rows(paths, "coordinates")[20]
     assert (row["position"], row["residue"], row["observed"], row["ca_x"]) == (21, "D", "W", 76.0)
     lines = remarks(reading, "another residue than the protein's, kept as observed")
     assert lines == ["P0DP23 chain A of c.pdb D21 is TRP 21"]
@@ -371,7 +370,7 @@ def test_numbers_insertion_codes_gaps_and_selenomethionine_do_not_shift_anything
     chain = Chain("A", CALMODULIN, numbers=numbers, names={0: "MSE"}, missing=(5, 6, 33))
     header = [dbref("A", "P0DP23"), helix("A", "39", "40B"), sheet("A", "40D", "42")]
     read(paths, written(tmp_path, "c.pdb", pdb([chain], header=header)))
-    stored = rows(paths, COORDINATES)
+    stored = rows(paths, "coordinates")
     assert [row["position"] for row in stored] == [i + 1 for i in range(60) if i not in (5, 6, 33)]
     assert all(row["ca_x"] == pytest.approx(3.8 * (row["position"] - 1), abs=1e-3) for row in stored)
     assert stored[0]["observed"] == "M"
@@ -384,7 +383,7 @@ def test_glycine_has_its_ca_for_a_cb_and_a_missing_cb_is_empty(paths: AtlasPaths
     text = pdb([Chain("A", SHORT)], header=[dbref("A", "Q00001")])
     lines = [line for line in text.splitlines() if not (line[12:16] == " CB " and line[22:26].strip() == "3")]
     read(paths, written(tmp_path, "c.pdb", "\n".join(lines) + "\n"))
-    stored = rows(paths, COORDINATES)
+    stored = rows(paths, "coordinates")
     assert SHORT[6] == "G"
     assert all(stored[6][f"ca_{axis}"] == stored[6][f"cb_{axis}"] for axis in "xyz")
     assert [stored[2][f"cb_{axis}"] for axis in "xyz"] == [None] * 3
@@ -400,14 +399,14 @@ def test_of_alternative_places_the_first_is_read(paths: AtlasPaths, tmp_path: Pa
         else:
             lines.append(line)
     read(paths, written(tmp_path, "c.pdb", "\n".join(lines) + "\n"))
-    assert rows(paths, COORDINATES)[3]["ca_z"] == 0.0
+    assert rows(paths, "coordinates")[3]["ca_z"] == 0.0
 
 
 def test_of_twenty_models_the_first_is_read_and_said(paths: AtlasPaths, tmp_path: Path) -> None:
     text = pdb([Chain("A", SHORT)], header=[dbref("A", "Q00001")], n_models=20, shift=5.0)
     reading = read(paths, written(tmp_path, "nmr.pdb", text))
-    assert {row["ca_z"] for row in rows(paths, COORDINATES)} == {0.0}
-    assert len(rows(paths, COORDINATES)) == 20
+    assert {row["ca_z"] for row in rows(paths, "coordinates")} == {0.0}
+    assert len(rows(paths, "coordinates")) == 20
     assert remarks(reading, "several models, the first is read") == ["nmr.pdb 20 models"]
 
 
@@ -488,16 +487,16 @@ def test_a_folder_is_one_source_and_what_cannot_be_read_is_named(
     assert "left out, file cannot be read: 3 files" in outcome.err
     for name in ("cut.cif.gz", "empty.cif", "blank.pdb", "chain A of other.pdb"):
         assert f"- {name}" in outcome.err
-    assert {row["source"] for row in rows(paths, COORDINATES)} == {"1r4z.cif.gz", "short.ENT"}
+    assert {row["source"] for row in rows(paths, "coordinates")} == {"1r4z.cif.gz", "short.ENT"}
     assert (tmp_path / "left.tsv").read_text().count("\n") == 5
-    manifest = Manifest.read(paths)
-    assert (manifest.version, find_problems(paths, manifest)) == (2, [])
-    assert len(manifest.of_table(COORDINATES)) == len(manifest.of_table(FEATURES)) == 1
+    manifest = read_manifest(paths.root)
+    assert (manifest.version, list_problems(paths.root)) == (2, [])
+    assert len(manifest.files.of_tables(["coordinates"])) == len(manifest.files.of_tables(["features"])) == 1
 
 
 def test_what_is_asked_of_a_folder_is_asked_of_each_file(paths: AtlasPaths, tmp_path: Path) -> None:
     reading = read(paths, folder(tmp_path), accessions=("P37957",), chain="B")
-    assert {(row["source"], row["chain"]) for row in rows(paths, COORDINATES)} == {("1r4z.cif.gz", "B")}
+    assert {(row["source"], row["chain"]) for row in rows(paths, "coordinates")} == {("1r4z.cif.gz", "B")}
     assert reasons(reading, "no chain as asked for") == [
         "other.pdb other.pdb has no protein chain B",
         "short.ENT short.ENT has no protein chain B",
@@ -515,8 +514,8 @@ def test_the_same_folder_again_changes_nothing_and_a_smaller_one_takes_its_place
     assert paths.manifest.read_bytes() == before
     (where / "1r4z.cif.gz").unlink()
     read(paths, where)
-    assert {row["source"] for row in rows(paths, COORDINATES)} == {"short.ENT"}
-    assert find_problems(paths, Manifest.read(paths)) == []
+    assert {row["source"] for row in rows(paths, "coordinates")} == {"short.ENT"}
+    assert list_problems(paths.root) == []
     assert len(list(paths.receipts.glob("annotation-*.json"))) == 1
 
 
@@ -524,11 +523,11 @@ def test_a_file_that_a_folder_brought_is_stored_once(paths: AtlasPaths, tmp_path
     where = folder(tmp_path)
     read(paths, LIPASE_FILE)
     read(paths, where)
-    keys = [tuple(row[name] for name in COORDINATES.key) for row in rows(paths, COORDINATES)]
+    keys = read_keys(paths.root, "coordinates")
     assert len(keys) == len(set(keys)) == 378
     with pytest.raises(InputError, match=r"has 1r4z.cif.gz from the folder models, with 1 others"):
         read(paths, LIPASE_FILE)
-    assert len(rows(paths, COORDINATES)) == 378
+    assert len(rows(paths, "coordinates")) == 378
 
 
 def test_a_folder_of_which_nothing_fits_is_refused(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -558,7 +557,7 @@ def test_a_single_file_that_cannot_be_used_leaves_the_atlas_as_it_was(
     (tmp_path / name).write_bytes(data)
     with pytest.raises(InputError, match=message):
         read(paths, tmp_path / name)
-    assert Manifest.read(paths).version == 1
+    assert read_manifest(paths.root).version == 1
 
 
 def test_gemmi_that_is_not_installed_is_reported(
@@ -613,7 +612,7 @@ def test_a_coordinate_that_is_no_number_is_none(paths: AtlasPaths, tmp_path: Pat
     structure[0]["A"][0].find_atom("CA", "*").pos = gemmi.Position(float("nan"), 0, 0)
     structure.make_mmcif_document().write_file(str(tmp_path / "x.cif"))
     read(paths, tmp_path / "x.cif", accessions=("P37957",), chain="A")
-    row, next_row = sorted(rows(paths, COORDINATES), key=lambda row: row["position"])[:2]
+    row, next_row = sorted(rows(paths, "coordinates"), key=lambda row: row["position"])[:2]
     assert (row["ca_x"], row["ca_y"], row["ca_z"]) == (None, None, None)
     assert None not in (row["cb_x"], next_row["ca_x"])
 

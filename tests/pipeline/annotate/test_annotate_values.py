@@ -14,14 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 from Bio.PDB import MMCIFParser
 from helpers.annotated_case import CALMODULIN, FASTA, SHORT, written
+from helpers.annotation_case import add_track, add_variants, annotate_from
 from helpers.building import build_here
 from helpers.pdb_case import LIPASE, LIPASE_FILE, OFFSET, Chain, dbref, pdb
+from helpers.sealed_atlas import list_problems, read_rows
 
-from attlas.pipeline.annotate import AnnotationSource, Import, Series, annotate
+from attlas.pipeline.annotate import Import
 from attlas.pipeline.annotate.values.substitutions import read_substitution
 from attlas.queries import Atlas
-from attlas.schema import COORDINATES, FEATURES, TRACKS, VARIANTS, AtlasPaths, InputError, Manifest, Table
-from attlas.schema.verify import find_problems
+from attlas.schema import AtlasPaths, InputError
 
 
 @pytest.fixture(scope="module")
@@ -39,25 +40,20 @@ def paths(built: Path, tmp_path: Path) -> AtlasPaths:
     return AtlasPaths(tmp_path / "atlas")
 
 
-def read(paths: AtlasPaths, source: Path, series: Series, **options: object) -> Import:
-    return annotate(paths, AnnotationSource(source, series=series, **options))[0]
+def read_track(paths: AtlasPaths, source: Path, *series: str, **options: object) -> Import:
+    return add_track(paths.root, source, *series, **options)
 
 
-def read_track(paths: AtlasPaths, source: Path, name: str = "score", **options: object) -> Import:
-    return read(paths, source, Series(TRACKS, name), **options)
+def read_variants(paths: AtlasPaths, source: Path, *series: str, **options: object) -> Import:
+    return add_variants(paths.root, source, *series, **options)
 
 
-def read_variants(paths: AtlasPaths, source: Path, name: str = "score", **options: object) -> Import:
-    return read(paths, source, Series(VARIANTS, name), **options)
+def rows(paths: AtlasPaths, table: str) -> list[dict]:
+    return read_rows(paths.root, table)
 
 
-def rows(paths: AtlasPaths, table: Table) -> list[dict]:
-    files = Manifest.read(paths).of_table(table)
-    return [row for file in files for row in pq.read_table(paths.root / file.path).to_pylist()]
-
-
-def values(paths: AtlasPaths, table: Table = TRACKS) -> dict[tuple, float]:
-    names = [name for name in ("accession", "position", "residue", "substitute") if name in table.schema(1).names]
+def values(paths: AtlasPaths, table: str = "tracks") -> dict[tuple, float]:
+    names = ("accession", "position", "residue", *(["substitute"] if table == "variants" else []))
     return {tuple(row[name] for name in names): row["value"] for row in rows(paths, table)}
 
 
@@ -82,9 +78,9 @@ TABLES = {
 def test_every_format_of_a_track_stores_the_same_values(paths: AtlasPaths, tmp_path: Path, name: str) -> None:
     report = read_track(paths, written(tmp_path, name, TABLES[name])).report
     assert values(paths) == pytest.approx(VALUES, rel=1e-6)
-    assert {(row["name"], row["unit"], row["source"]) for row in rows(paths, TRACKS)} == {("score", "", name)}
+    assert {(row["name"], row["unit"], row["source"]) for row in rows(paths, "tracks")} == {("score", "", name)}
     assert (report.n_records, report.n_rejected, report.n_track_values, report.n_proteins) == (4, 0, 4, 1)
-    assert find_problems(paths, Manifest.read(paths)) == []
+    assert list_problems(paths.root) == []
 
 
 @pytest.mark.parametrize("type_", [pa.float64(), pa.float32(), pa.float16()])
@@ -114,14 +110,14 @@ def test_a_protein_may_be_named_as_in_any_other_command(paths: AtlasPaths, tmp_p
 
 def test_the_caller_may_say_whose_values_they_are(paths: AtlasPaths, tmp_path: Path) -> None:
     read_variants(paths, written(tmp_path, "dms.csv", "mutant,DMS_score\nK2A,0.25\n"), accessions=("SHORT_HUMAN",))
-    assert values(paths, VARIANTS) == {("Q00001", 2, "K", "A"): 0.25}
+    assert values(paths, "variants") == {("Q00001", 2, "K", "A"): 0.25}
 
 
 def test_the_column_of_values_is_that_of_the_name_or_the_one_asked_for(paths: AtlasPaths, tmp_path: Path) -> None:
     source = written(tmp_path, "t.csv", "accession,position,entropy,coverage\nQ00001,1,0.5,9\n")
     read_track(paths, source, "entropy")
-    read(paths, source, Series(TRACKS, "depth", "Coverage", "sequences"))
-    stored = {(row["name"], row["value"], row["unit"]) for row in rows(paths, TRACKS)}
+    read_track(paths, source, "depth", "Coverage", "sequences")
+    stored = {(row["name"], row["value"], row["unit"]) for row in rows(paths, "tracks")}
     assert stored == {("entropy", 0.5, ""), ("depth", 9, "sequences")}
 
 
@@ -130,7 +126,7 @@ def test_a_column_of_values_that_is_not_plain_is_asked_for(paths: AtlasPaths, tm
     with pytest.raises(InputError, match=r"not plain which column(.|\n)*--column NAME says which"):
         read_track(paths, source, "conservation")
     with pytest.raises(InputError, match=r"no column depth\.(.|\n)*entropy, coverage"):
-        read(paths, source, Series(TRACKS, "x", "depth"))
+        read_track(paths, source, "x", "depth")
 
 
 # --- variants ---
@@ -160,7 +156,7 @@ VARIANT_VALUES = {("Q00001", 2, "K", "A"): 0.25, ("Q00001", 2, "K", "V"): 0.75, 
 )
 def test_every_way_to_write_variants_stores_the_same(paths: AtlasPaths, tmp_path: Path, text: str) -> None:
     report = read_variants(paths, written(tmp_path, "AM.tsv.gz", text)).report
-    assert values(paths, VARIANTS) == VARIANT_VALUES
+    assert values(paths, "variants") == VARIANT_VALUES
     assert (report.n_variants, report.n_track_values, report.n_rejected) == (3, 0, 0)
 
 
@@ -179,7 +175,7 @@ def test_a_track_of_a_name_and_variants_of_a_name_stand_beside_each_other(paths:
     source = written(tmp_path, "AM.tsv", ALPHAMISSENSE)
     read_variants(paths, source, "am")
     read_track(paths, source, "am")
-    assert (len(rows(paths, TRACKS)), len(rows(paths, VARIANTS))) == (2, 3)
+    assert (len(rows(paths, "tracks")), len(rows(paths, "variants"))) == (2, 3)
 
 
 def test_values_of_residues_are_no_variants(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -216,10 +212,10 @@ def test_the_b_column_is_read_as_biopython_reads_it(paths: AtlasPaths, tmp_path:
     expected = {residue.id[1] + OFFSET: residue["CA"].get_bfactor() for residue in residues}
 
     imported = read_track(paths, LIPASE_FILE, "b")
-    stored = {row["position"]: row["value"] for row in rows(paths, TRACKS)}
+    stored = {row["position"]: row["value"] for row in rows(paths, "tracks")}
     different = {int(detail.record.begin) for detail, _ in imported.rejected.examples.get("another residue", [])}
     assert stored == pytest.approx({at: value for at, value in expected.items() if at not in different}, abs=1e-4)
-    assert all(LIPASE[row["position"] - 1] == row["residue"] for row in rows(paths, TRACKS))
+    assert all(LIPASE[row["position"] - 1] == row["residue"] for row in rows(paths, "tracks"))
     assert imported.report.rejected["another chain of the same protein"] == 1
 
 
@@ -227,7 +223,7 @@ def test_another_chain_may_be_asked_for(paths: AtlasPaths) -> None:
     read_track(paths, LIPASE_FILE, "b")
     first_values = values(paths)
     read_track(paths, LIPASE_FILE, "b of B", chain="B")
-    other_values = {row["position"]: row["value"] for row in rows(paths, TRACKS) if row["name"] == "b of B"}
+    other_values = {row["position"]: row["value"] for row in rows(paths, "tracks") if row["name"] == "b of B"}
     assert len(other_values) > 150
     assert {position for (_, position, _), value in first_values.items() if value != other_values.get(position)}
 
@@ -261,16 +257,16 @@ def test_a_folder_of_structures_gives_one_track(paths: AtlasPaths, tmp_path: Pat
     written(folder, "b.pdb", numbered_model(Chain("A", SHORT), "Q00001"))
     report = read_track(paths, folder, "plddt").report
     assert (report.source, report.n_track_values, report.n_proteins) == ("models", 80, 2)
-    assert {row["source"] for row in rows(paths, TRACKS)} == {"a.pdb.gz", "b.pdb"}
+    assert {row["source"] for row in rows(paths, "tracks")} == {"a.pdb.gz", "b.pdb"}
 
 
 def test_a_structure_gives_coordinates_and_a_track(paths: AtlasPaths) -> None:
-    annotate(paths, AnnotationSource(LIPASE_FILE))
-    n_coordinates, n_features = len(rows(paths, COORDINATES)), len(rows(paths, FEATURES))
+    annotate_from(paths.root, LIPASE_FILE)
+    n_coordinates, n_features = len(rows(paths, "coordinates")), len(rows(paths, "features"))
     read_track(paths, LIPASE_FILE, "b")
     replaced = read_track(paths, LIPASE_FILE, "b").report.replaced
-    assert (len(rows(paths, COORDINATES)), len(rows(paths, FEATURES))) == (n_coordinates, n_features)
-    assert len({(row["name"], row["position"]) for row in rows(paths, TRACKS)}) == len(rows(paths, TRACKS)) > 150
+    assert (len(rows(paths, "coordinates")), len(rows(paths, "features"))) == (n_coordinates, n_features)
+    assert len({(row["name"], row["position"]) for row in rows(paths, "tracks")}) == len(rows(paths, "tracks")) > 150
     assert replaced == ()  # the very same file
 
 
@@ -291,7 +287,7 @@ def test_positions_that_pandas_wrote_as_floats_are_read(
 
     text = "accession,residue,position,substitute,value\nQ00001,K,2.0,A,1\n"
     read_variants(paths, written(tmp_path, "v.csv", text))
-    assert values(paths, VARIANTS) == {("Q00001", 2, "K", "A"): 1}
+    assert values(paths, "variants") == {("Q00001", 2, "K", "A"): 1}
 
 
 # --- what is rejected ---
@@ -326,7 +322,7 @@ def test_values_that_do_not_fit_are_named_counted_and_none_is_lost(paths: AtlasP
     lines = ["Q00001,4,L,2", *REASONS]
     source = written(tmp_path, "t.csv", "accession,position,residue,score\n" + "".join(f"{line}\n" for line in lines))
     target = tmp_path / "left.tsv"
-    imported, _ = annotate(paths, AnnotationSource(source, series=Series(TRACKS, "score")), rejected=target)
+    imported = read_track(paths, source, rejected=target)
     assert values(paths) == {("Q00001", 4, "L"): 2}
     assert imported.report.n_rejected == len(REASONS) == imported.report.n_records - 1
 
@@ -348,7 +344,7 @@ def test_of_two_different_values_of_a_residue_neither_is_stored(paths: AtlasPath
 def test_variants_of_one_residue_are_different_records(paths: AtlasPaths, tmp_path: Path) -> None:
     text = "accession,variant,value\nQ00001,K2A,1\nQ00001,K2C,2\nQ00001,K2A,3\n"
     imported = read_variants(paths, written(tmp_path, "t.csv", text))
-    assert values(paths, VARIANTS) == {("Q00001", 2, "K", "C"): 2}
+    assert values(paths, "variants") == {("Q00001", 2, "K", "C"): 2}
     assert imported.report.rejected == {"given more than once, with different values": 2}
 
 
@@ -360,7 +356,7 @@ def test_variants_with_another_letter_or_none_are_rejected(paths: AtlasPaths, tm
         "position past the end": 1,
         "position before the first residue": 1,
     }
-    assert values(paths, VARIANTS) == {("Q00001", 2, "K", "A"): 1}
+    assert values(paths, "variants") == {("Q00001", 2, "K", "A"): 1}
 
 
 def test_a_bedgraph_counts_from_0_without_the_end(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -386,7 +382,7 @@ def test_four_columns_without_a_name_or_a_header_are_not_taken_for_a_bedgraph(
     with pytest.raises(InputError, match=r"no table of numbers(.|\n)*--format bedgraph"):
         read_track(paths, source)
     read_track(paths, source, format="bedgraph")
-    assert [row["position"] for row in rows(paths, TRACKS)] == [2, 3]
+    assert [row["position"] for row in rows(paths, "tracks")] == [2, 3]
 
 
 def test_where_nothing_fits_the_atlas_stays_as_it_was(paths: AtlasPaths, tmp_path: Path) -> None:

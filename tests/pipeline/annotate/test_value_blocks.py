@@ -11,13 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.annotated_case import CALMODULIN, SHORT, written
 from helpers.default_cases import each_nth_by_default
+from helpers.series_case import import_numbers, make_proteins
 
-from attlas.intake.rejects import Account
-from attlas.pipeline.annotate import AnnotationSource, Series
-from attlas.pipeline.annotate.check import COLUMNS, Proteins
-from attlas.pipeline.annotate.values import blocks, spill, table_rows
-from attlas.pipeline.annotate.values.read import import_series
-from attlas.pipeline.scratch import open_scratch
+from attlas.pipeline.annotate.check import Proteins
+from attlas.pipeline.annotate.values.blocks import cut_batch, cut_chunk
+from attlas.pipeline.annotate.values.spill import _append_stream, split_sequences
 from attlas.schema import TRACKS, VARIANTS, EnvironmentFault, Table
 
 IDS = ["Q00001", "P0DP23", "P0DP24", "X99999", "X99998", "Q00003", "", "sp|Q00001|SHORT_HUMAN", "Q00001-2", " Q00001 "]
@@ -37,10 +35,7 @@ def proteins() -> Proteins:
          "reason": None, "entry_name": "SHORT_HUMAN" if accession == "Q00001" else ""}
         for number, (accession, sequence) in enumerate(sequences.items())
     ]  # fmt: skip
-    types = {"length": pa.int32(), "sequence_version": pa.int32(), "sequence_id": pa.int32()}
-    return Proteins.of(
-        pa.table({name: pa.array([row.get(name) for row in rows], types.get(name, pa.string())) for name in COLUMNS})
-    )
+    return make_proteins(rows)
 
 
 def random_rows(kind: str, n: int, *, seed: int) -> Iterator[list[str]]:
@@ -63,18 +58,6 @@ def random_rows(kind: str, n: int, *, seed: int) -> Iterator[list[str]]:
         }[kind]
 
 
-def read(path: Path, format: str, table: Table, proteins: Proteins, *, accession: str | None = None) -> dict:
-    accessions = () if accession is None else (accession,)
-    source = AnnotationSource(path, format=format, accessions=accessions, series=Series(table, "score"))
-    rejected = Account()
-    with open_scratch(path.parent / "scratch", purpose="values") as scratch:
-        imported = import_series(source, source.series, proteins, rejected, scratch)
-    shown = {kind: [item for item, _ in examples] for kind, examples in rejected.examples.items()}
-    rows = getattr(imported.rows, table.name).to_pylist()
-    return {"rows": rows, "counts": dict(rejected.counts), "proteins": rejected.proteins, "shown": shown,
-            "report": imported.report, "remarks": list(imported.remarks.lines())}  # fmt: skip
-
-
 @pytest.fixture
 def cuts(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Have tables cut into blocks of a few rows, and return whether each piece of them was cut."""
@@ -88,17 +71,17 @@ def cuts(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
         return note
 
-    monkeypatch.setattr(blocks, "FIRST_BYTES", 30)
-    monkeypatch.setattr(blocks, "CHUNK_BYTES", 400)
-    monkeypatch.setattr(table_rows, "_BATCH_ROWS", 100)
-    monkeypatch.setattr(table_rows, "cut_chunk", noting(table_rows.cut_chunk))
-    monkeypatch.setattr(table_rows, "cut_batch", noting(table_rows.cut_batch))
+    monkeypatch.setattr("attlas.pipeline.annotate.values.blocks.FIRST_BYTES", 30)
+    monkeypatch.setattr("attlas.pipeline.annotate.values.blocks.CHUNK_BYTES", 400)
+    monkeypatch.setattr("attlas.pipeline.annotate.values.table_rows._BATCH_ROWS", 100)
+    monkeypatch.setattr("attlas.pipeline.annotate.values.table_rows.cut_chunk", noting(cut_chunk))
+    monkeypatch.setattr("attlas.pipeline.annotate.values.table_rows.cut_batch", noting(cut_batch))
     return were_cut
 
 
 def row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("cut_chunk", "cut_batch"):
-        monkeypatch.setattr(table_rows, name, lambda *arguments, **options: None)
+        monkeypatch.setattr(f"attlas.pipeline.annotate.values.table_rows.{name}", lambda *arguments, **options: None)
 
 
 SPOILERS = {
@@ -134,11 +117,11 @@ def test_blocks_of_text_store_and_leave_out_what_single_rows_do(
     path.write_bytes(text.encode("latin-1"))
     table = VARIANTS if kind in ("variant", "parts") else TRACKS
     format = "tsv" if delimiter == "\t" else "csv"
-    at_once = read(path, format, table, proteins)
+    at_once = import_numbers(path, format, table, proteins)
     assert sum(cuts) > 5
 
     row_by_row(monkeypatch)
-    assert at_once == read(path, format, table, proteins)
+    assert at_once == import_numbers(path, format, table, proteins)
     assert len(at_once["rows"]) > 10
 
 
@@ -147,11 +130,11 @@ def test_windows_line_ends_a_mean_over_variants_and_a_protein_that_is_said(
 ) -> None:
     lines = [f"{SHORT[i % 20]}{i % 20 + 1}{LETTERS[i // 20]}\t{i / 7:.3f}\r\n" for i in range(380)]
     path = written(tmp_path, "t.tsv", "variant\tvalue\r\n" + "".join(lines))
-    at_once = read(path, "tsv", TRACKS, proteins, accession="Q00001")
+    at_once = import_numbers(path, "tsv", TRACKS, proteins, accession="Q00001")
     assert sum(cuts) > 5
 
     row_by_row(monkeypatch)
-    assert at_once == read(path, "tsv", TRACKS, proteins, accession="Q00001")
+    assert at_once == import_numbers(path, "tsv", TRACKS, proteins, accession="Q00001")
     assert [row["position"] for row in at_once["rows"]] == list(range(1, 21))
 
 
@@ -171,11 +154,11 @@ def test_batches_of_parquet_store_and_leave_out_what_single_rows_do(
     }
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table(columns), path)
-    at_once = read(path, "parquet", TRACKS, proteins)
+    at_once = import_numbers(path, "parquet", TRACKS, proteins)
     assert sum(cuts) == len(cuts) > 2
 
     row_by_row(monkeypatch)
-    assert at_once == read(path, "parquet", TRACKS, proteins)
+    assert at_once == import_numbers(path, "parquet", TRACKS, proteins)
     assert len(at_once["rows"]) > 10
 
 
@@ -186,14 +169,17 @@ def test_values_that_wait_on_the_disk_are_stored_and_left_out_as_in_memory(
 ) -> None:
     lines = [f"{','.join(cells)}\n" for cells in random_rows(kind, 600, seed=5)]
     path = written(tmp_path, "t.csv", f"{HEADERS[kind]}\n{''.join(lines)}")
-    in_memory = read(path, "csv", table, proteins)
+    in_memory = import_numbers(path, "csv", table, proteins)
 
     written_paths = set[Path]()
-    append = spill._append_stream
-    monkeypatch.setattr(spill, "_append_stream", lambda path, rows: (written_paths.add(path), append(path, rows)))
-    monkeypatch.setattr(spill, "HELD_ROWS", 40)
-    monkeypatch.setattr(spill, "RANGE_RESIDUES", 20)
-    assert read(path, "csv", table, proteins) == in_memory
+    append = _append_stream
+    monkeypatch.setattr(
+        "attlas.pipeline.annotate.values.spill._append_stream",
+        lambda path, rows: (written_paths.add(path), append(path, rows)),
+    )
+    monkeypatch.setattr("attlas.pipeline.annotate.values.spill.HELD_ROWS", 40)
+    monkeypatch.setattr("attlas.pipeline.annotate.values.spill.RANGE_RESIDUES", 20)
+    assert import_numbers(path, "csv", table, proteins) == in_memory
     assert len(written_paths) == 3  # of 4 proteins; one was not computed
     assert not (tmp_path / "scratch").exists()
 
@@ -206,27 +192,27 @@ def test_a_full_disk_is_told_with_the_file_and_leaves_nothing(
 
     lines = [f"{','.join(cells)}\n" for cells in random_rows("variant", 100, seed=1)]
     path = written(tmp_path, "t.csv", f"{HEADERS['variant']}\n{''.join(lines)}")
-    monkeypatch.setattr(spill, "HELD_ROWS", 10)
-    monkeypatch.setattr(spill.pa.ipc, "new_stream", fill)
+    monkeypatch.setattr("attlas.pipeline.annotate.values.spill.HELD_ROWS", 10)
+    monkeypatch.setattr(pa.ipc, "new_stream", fill)
     with pytest.raises(EnvironmentFault, match=r"(?s)disk is full.*range-"):
-        read(path, "csv", VARIANTS, proteins)
+        import_numbers(path, "csv", VARIANTS, proteins)
     assert not (tmp_path / "scratch").exists()
 
 
 def test_ranges_hold_whole_sequences_and_about_as_many_residues_each(monkeypatch: pytest.MonkeyPatch) -> None:
     lengths = dict.fromkeys(range(50), 100)
-    monkeypatch.setattr(spill, "RANGE_RESIDUES", 1_000)
-    assert spill.split_sequences(lengths) == [0, 10, 20, 30, 40]
-    monkeypatch.setattr(spill, "MOST_RANGES", 2)
-    assert spill.split_sequences(lengths) == [0, 25]
-    assert spill.split_sequences({7: 99_999}) == [7]
-    assert spill.split_sequences({}) == []
+    monkeypatch.setattr("attlas.pipeline.annotate.values.spill.RANGE_RESIDUES", 1_000)
+    assert split_sequences(lengths) == [0, 10, 20, 30, 40]
+    monkeypatch.setattr("attlas.pipeline.annotate.values.spill.MOST_RANGES", 2)
+    assert split_sequences(lengths) == [0, 25]
+    assert split_sequences({7: 99_999}) == [7]
+    assert split_sequences({}) == []
 
 
 def test_a_float_column_of_whole_positions_is_read_at_once() -> None:
     def positions(*numbers: float | None) -> list[str] | None:
         batch = pa.record_batch({"id": ["Q"] * len(numbers), "position": numbers, "value": [1.0] * len(numbers)})
-        block = blocks.cut_batch(batch, first_row=1, places=(0, 1, 2), value=2, position=1)
+        block = cut_batch(batch, first_row=1, places=(0, 1, 2), value=2, position=1)
         return None if block is None else block.columns[1].to_pylist()
 
     assert positions(1.0, 20.0, None) == ["1", "20", ""]

@@ -4,27 +4,18 @@ import numpy as np
 import pytest
 import torch
 from helpers.oracles import received, statistics
+from helpers.packed_layer import draw_layer, pack_layer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attlas.pipeline.attention import tiles
 from attlas.pipeline.attention.added_scores import HIDDEN, MapScores, OffsetScores
 from attlas.pipeline.attention.attending import attend_in_rows
-from attlas.pipeline.attention.definitions import LayerInputs, Pack, reduce_plain
+from attlas.pipeline.attention.definitions import reduce_plain
 from attlas.pipeline.attention.tiled import reduce_tiled
 from attlas.pipeline.attention.tiles import Tile
-from attlas.pipeline.encoder.interface import _make_mask
-from attlas.pipeline.model.attention_support import NO_WINDOW, read_window
-from attlas.pipeline.model.offline import transformers
 
-N_HEADS, DIM, THETA = 3, 8, 0.2
+N_HEADS, THETA = 3, 0.2
 REDUCTIONS = [reduce_plain, reduce_tiled]
-
-
-def random_parts(n_tokens: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    q, k, v = (torch.randn(N_HEADS, n_tokens, DIM, generator=generator) for _ in range(3))
-    return q, k, v
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
@@ -55,16 +46,18 @@ def expected_map(
 def test_a_pack_with_a_table_a_window_and_hidden_ends_is_reduced_as_by_float64(
     reduce, window, hides_first, hides_last, monkeypatch
 ):
-    monkeypatch.setattr(tiles, "TILE_ELEMENTS", 300)  # several tiles of rows and heads for each sequence
+    monkeypatch.setattr(
+        "attlas.pipeline.attention.tiles.TILE_ELEMENTS", 300
+    )  # several tiles of rows and heads for each sequence
     lengths, reach = (31, 9, 40), 64
-    q, k, v = random_parts(sum(lengths))
+    q, k, v = draw_layer(sum(lengths), 0)
     bias = torch.randn(N_HEADS, 2 * reach - 1, generator=torch.Generator().manual_seed(1))
     added = OffsetScores(bias, window, hides_first, hides_last)
-    pack = Pack(lengths, torch.device("cpu"))
+    inputs = pack_layer(q, k, v, lengths, scaling=0.5, added=added)
 
-    layer = reduce(LayerInputs(q, k, v, pack=pack, scaling=0.5, added=added), theta=THETA)
-    profiles = torch.split(layer.received, pack.n_residues)
-    for tokens, profile, heads in zip(pack.slices, profiles, layer.heads, strict=True):
+    layer = reduce(inputs, theta=THETA)
+    profiles = torch.split(layer.received, inputs.pack.n_residues)
+    for tokens, profile, heads in zip(inputs.pack.slices, profiles, layer.heads, strict=True):
         attention = expected_map(
             q[:, tokens], k[:, tokens], bias.double().numpy(), window, hides_first=hides_first, hides_last=hides_last
         )
@@ -76,11 +69,10 @@ def test_a_pack_with_a_table_a_window_and_hidden_ends_is_reduced_as_by_float64(
 
 
 def test_tiles_in_rows_of_any_device_add_the_same():
-    q, k, v = random_parts(50)
+    q, k, v = draw_layer(50, 0)
     added = OffsetScores(torch.randn(N_HEADS, 99, generator=torch.Generator().manual_seed(1)), is_first_hidden=True)
-    pack = Pack((20, 30), torch.device("cpu"))
-    output = attend_in_rows(LayerInputs(q, k, v, pack=pack, scaling=0.5, added=added), add=lambda tile, at: None)
-    plain = reduce_plain(LayerInputs(q, k, v, pack=pack, scaling=0.5, added=added), theta=THETA)
+    output = attend_in_rows(pack_layer(q, k, v, [20, 30], scaling=0.5, added=added), add=lambda tile, at: None)
+    plain = reduce_plain(pack_layer(q, k, v, [20, 30], scaling=0.5, added=added), theta=THETA)
     torch.testing.assert_close(output, plain.output)
 
 
@@ -92,7 +84,7 @@ def test_a_whole_map_with_zeros_is_reduced_to_what_it_holds(reduce):
     nothing = torch.empty(N_HEADS, 42, 0)
     added = MapScores(torch.from_numpy(attention))
     layer = reduce(
-        LayerInputs(nothing, nothing, None, pack=Pack((42,), torch.device("cpu")), scaling=1.0, added=added),
+        pack_layer(nothing, nothing, None, [42], added=added),
         theta=THETA,
     )
     np.testing.assert_allclose(layer.received, received(attention), rtol=1e-5)
@@ -114,26 +106,3 @@ def test_any_rows_of_a_tile_hold_the_number_of_their_offset(n_tokens, beyond, da
 def test_a_window_alone_is_the_same_for_all_heads():
     rows = OffsetScores(window=2).select(Tile(0, slice(0, 3), slice(5, 11), 1), 2)
     assert rows.tolist() == [[[0, 0, 0, 0, HIDDEN, HIDDEN], [0, 0, 0, 0, 0, HIDDEN]]]
-
-
-def make_mask(mask_function):
-    return _make_mask(mask_function=mask_function)
-
-
-def test_the_width_of_a_window_is_read_from_its_mask():
-    masks = transformers.masking_utils
-    assert make_mask(masks.bidirectional_mask_function) is None
-    for width in (1, 64, 4096):
-        assert read_window(make_mask(masks.sliding_window_bidirectional_mask_function(width))) == width
-
-
-@pytest.mark.parametrize(
-    "name", ["causal_mask_function", "sliding_window_causal_mask_function", "chunked_causal_mask_function"]
-)
-def test_any_other_mask_is_no_window(name):
-    function = getattr(transformers.masking_utils, name)
-    arguments = {"sliding_window_causal_mask_function": (8,), "chunked_causal_mask_function": (8, torch.zeros(1))}
-    mask = make_mask(function(*arguments[name]) if name in arguments else function)
-    assert int(mask) == NO_WINDOW
-    assert read_window(mask) is None
-    assert read_window(torch.zeros(1, 1, 1, 1)) is None  # a mask of another maker

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from helpers.annotation_case import annotate_from
 from helpers.building import (
     assert_whole,
     build_here,
@@ -29,29 +30,18 @@ from helpers.contact_oracles import (
     top_precision,
 )
 from helpers.dask_workers import open_scheduler
+from helpers.example_proteins import read_sequences
+from helpers.passes_here import add_contacts_here, refuse_to_compute
+from helpers.sealed_atlas import ask_rows, digest_table, list_files, query_rows, remove_plan
 from helpers.tiny_esm import save_tiny_esm, save_vocabulary
 from safetensors.torch import load_file, save_file
 from transformers import EsmModel, EsmTokenizer
 
-from attlas.pipeline.annotate import AnnotationSource, annotate
 from attlas.pipeline.contacts import contact_head, memory
-from attlas.pipeline.contacts.adding import AddedContacts, add_contacts
-from attlas.pipeline.contacts.memory import cut_map_packs, predict_contact_bytes, predict_head_contact_bytes
-from attlas.pipeline.contacts.planning import ContactSettings
+from attlas.pipeline.contacts.memory import predict_contact_bytes
 from attlas.pipeline.directory import read_plan
-from attlas.pipeline.proteins.proteome import read_proteome
-from attlas.queries import Atlas
-from attlas.schema import (
-    CONTACTS,
-    COORDINATES,
-    HEAD_CONTACTS,
-    SEQUENCES,
-    AtlasPaths,
-    EnvironmentFault,
-    InputError,
-    Manifest,
-    PlanError,
-)
+from attlas.pipeline.workers import runners
+from attlas.schema import AtlasPaths, EnvironmentFault, InputError, PlanError
 
 pytestmark = pytest.mark.slow
 
@@ -60,29 +50,10 @@ STRUCTURE = ROOT / "examples" / "1r4z.cif.gz"
 LIPASE = "P37957"
 
 
-def run(
-    out: Path,
-    *,
-    progress=lambda plan, shards: lambda event: None,
-    n_workers: int = 0,
-    scheduler=None,
-    **settings: object,
-) -> AddedContacts:
-    return add_contacts(out, ContactSettings(**settings), progress=progress, n_workers=n_workers, scheduler=scheduler)
-
-
-def rows_of(out: Path, query: str) -> list[dict]:
-    with Atlas.open(out) as atlas:
-        return atlas.sql(query).to_pylist()
-
-
 @pytest.fixture(scope="module")
 def proteins() -> dict[str, str]:
     """A lipase with a structure, and five shorter proteins, one of them of seven residues."""
-    sequences = {
-        protein.accession: protein.sequence
-        for protein in read_proteome(str(ROOT / "examples" / "proteins.fasta")).proteins
-    }
+    sequences = read_sequences(ROOT / "examples" / "proteins.fasta")
     short = sorted(sequences, key=lambda accession: len(sequences[accession]))[:4]
     return {LIPASE: sequences[LIPASE], "SEVEN": "MKTAYIA", **{accession: sequences[accession] for accession in short}}
 
@@ -91,8 +62,8 @@ def proteins() -> dict[str, str]:
 def real(tmp_path_factory: pytest.TempPathFactory, weights: Path, proteins: dict[str, str]) -> Path:
     folder = tmp_path_factory.mktemp("contacts")
     build_here(write_fasta(folder / "p.fasta", proteins), folder / "atlas", weights)
-    annotate(AtlasPaths(folder / "atlas"), AnnotationSource(STRUCTURE))
-    run(folder / "atlas")
+    annotate_from(folder / "atlas", STRUCTURE)
+    add_contacts_here(folder / "atlas")
     return folder / "atlas"
 
 
@@ -104,7 +75,7 @@ def test_the_stored_pairs_are_the_best_of_transformers_own_prediction(real: Path
         maps = model.predict_contacts(tokens["input_ids"], tokens["attention_mask"]).numpy()
     for (accession, sequence), eager_map in zip(proteins.items(), maps, strict=True):
         n = len(sequence)
-        rows = rows_of(real, f"SELECT i, j, probability FROM contacts WHERE accession = '{accession}' ORDER BY i, j")
+        rows = query_rows(real, f"SELECT i, j, probability FROM contacts WHERE accession = '{accession}' ORDER BY i, j")
         i, j = (np.array([row[name] for row in rows], int) - 1 for name in "ij")
         probabilities = np.array([row["probability"] for row in rows])
         np.testing.assert_allclose(probabilities, eager_map[i, j], rtol=0, atol=1e-4)
@@ -120,7 +91,7 @@ def test_the_stored_pairs_are_the_best_of_transformers_own_prediction(real: Path
 
 def lipase_places(real: Path, chain: str, atom: str) -> np.ndarray:
     places = np.full((212, 3), np.nan)
-    for row in rows_of(real, f"FROM coordinates WHERE accession = '{LIPASE}' AND chain = '{chain}'"):
+    for row in query_rows(real, f"FROM coordinates WHERE accession = '{LIPASE}' AND chain = '{chain}'"):
         places[row["position"] - 1] = [row[f"{atom}_{axis}"] for axis in "xyz"]
     return places
 
@@ -129,7 +100,7 @@ def lipase_places(real: Path, chain: str, atom: str) -> np.ndarray:
 def test_single_heads_against_a_real_structure_are_those_counted_by_hand(real: Path, weights: Path, proteins) -> None:
     stored = {
         (row["chain"], row["layer"], row["head"]): row
-        for row in rows_of(real, f"FROM head_contacts WHERE accession = '{LIPASE}'")
+        for row in query_rows(real, f"FROM head_contacts WHERE accession = '{LIPASE}'")
     }
     assert {key[0] for key in stored} == {"A", "B"}
     assert len(stored) == 2 * 6 * 20
@@ -159,8 +130,7 @@ def test_precision_told_by_sql_is_that_of_the_whole_map(real: Path, weights: Pat
     with torch.inference_mode():
         scores = model.predict_contacts(tokens["input_ids"], tokens["attention_mask"])[0].numpy()
     for atom in ("ca", "cb"):
-        with Atlas.open(real) as atlas:
-            rows = atlas.ask("contact_precision_by_structure", atom=atom, structures="all").to_pylist()
+        rows = ask_rows(real, "contact_precision_by_structure", atom=atom, structures="all")
         assert len(rows) == 2 * 9
         for row in rows:
             expected = top_precision(scores, lipase_places(real, row["chain"], atom), row["range"], row["cut"])
@@ -171,19 +141,18 @@ def test_precision_told_by_sql_is_that_of_the_whole_map(real: Path, weights: Pat
 
 def test_the_table_says_what_it_was_asked(real: Path) -> None:
     assert_whole(real)
-    manifest = Manifest.read(AtlasPaths(real))
-    digests = {table.name: manifest.digest_of(table) for table in (SEQUENCES, COORDINATES)}
-    metadata = pq.read_schema(real / manifest.of_table(CONTACTS)[0].path).metadata
+    digests = {table: digest_table(real, table) for table in ("sequences", "coordinates")}
+    metadata = pq.read_schema(list_files(real, "contacts")[0]).metadata
     assert json.loads(metadata[b"attlas.settings"]) == {
         "settings": {"floor": 0.3, "max_length": None},
         "computed_from": {"sequences": digests["sequences"]},
     }
-    metadata = pq.read_schema(real / manifest.of_table(HEAD_CONTACTS)[0].path).metadata
+    metadata = pq.read_schema(list_files(real, "head_contacts")[0]).metadata
     assert json.loads(metadata[b"attlas.settings"]) == {
         "settings": {"theta": 0.3, "atom": "ca", "max_length": None},
         "computed_from": digests,
     }
-    assert rows_of(real, "SELECT count(*) AS n FROM contacts WHERE accession = 'SEVEN'") == [{"n": 1}]
+    assert query_rows(real, "SELECT count(*) AS n FROM contacts WHERE accession = 'SEVEN'") == [{"n": 1}]
 
 
 SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQA"
@@ -199,13 +168,13 @@ def small(tmp_path: Path, tiny_esm: Path) -> Path:
 
 
 def test_without_structures_only_the_probabilities_are_told(small: Path) -> None:
-    outcome = run(small)
+    outcome = add_contacts_here(small)
     assert (outcome.n_chains, outcome.failed, outcome.longer) == (0, (), ())
-    assert not outcome.manifest.of_table(HEAD_CONTACTS)
+    assert not outcome.manifest.files.of_tables(["head_contacts"])
     assert_whole(small)
     counts = {
         row["accession"]: row["n"]
-        for row in rows_of(small, "SELECT accession, count(*) AS n FROM contacts GROUP BY ALL")
+        for row in query_rows(small, "SELECT accession, count(*) AS n FROM contacts GROUP BY ALL")
     }
     assert counts["A1"] == counts["A2"]
     assert {accession: n for accession, n in counts.items() if accession.startswith("S")} == {"S7": 1, "S8": 3}
@@ -213,8 +182,8 @@ def test_without_structures_only_the_probabilities_are_told(small: Path) -> None
 
 def test_a_structure_of_one_accession_is_its_own(small: Path) -> None:
     add_coordinates(small, {("A2", "x.cif", "A"): folded(34, seed=1)})
-    assert run(small).n_chains == 1
-    assert rows_of(small, "SELECT DISTINCT accession, source, chain FROM head_contacts") == [
+    assert add_contacts_here(small).n_chains == 1
+    assert query_rows(small, "SELECT DISTINCT accession, source, chain FROM head_contacts") == [
         {"accession": "A2", "source": "x.cif", "chain": "A"}
     ]
 
@@ -223,55 +192,58 @@ def test_a_chain_without_a_long_range_pair_and_tiny_ones_have_rows_of_nothing(sm
     places = folded(36, seed=2)
     places[20:] = np.nan
     add_coordinates(small, {("B1", "b.cif", "Q"): places, ("S3", "s.cif", "A"): folded(3, seed=1)})
-    assert (run(small).failed, assert_whole(small).version) == ((), 4)
-    rows = rows_of(small, "SELECT DISTINCT accession, n_pairs, n_top, n_top_contacts, n_long_pairs FROM head_contacts")
+    assert (add_contacts_here(small).failed, assert_whole(small).version) == ((), 4)
+    rows = query_rows(
+        small, "SELECT DISTINCT accession, n_pairs, n_top, n_top_contacts, n_long_pairs FROM head_contacts"
+    )
     assert sorted(tuple(row.values()) for row in rows) == [("B1", 400, 0, 0, 0), ("S3", 9, 0, 0, 0)]
 
 
 def test_asked_again_nothing_changes(small: Path) -> None:
     add_coordinates(small, {("A1", "x.cif", "A"): folded(34, seed=1)})
-    earlier = run(small)
+    earlier = add_contacts_here(small)
     before = digests(small)
-    assert run(small, progress=refuse) == earlier
+    assert add_contacts_here(small, progress=refuse_to_compute) == earlier
     assert digests(small) == before
-
-
-def refuse(*_: object):
-    raise AssertionError("nothing is to be computed")
 
 
 def test_new_structures_leave_the_probabilities_as_they_are(small: Path) -> None:
     add_coordinates(small, {("A1", "x.cif", "A"): folded(34, seed=1)})
-    run(small)
+    add_contacts_here(small)
     before = digests(small)
     add_coordinates(small, {("B1", "y.cif", "A"): folded(36, seed=3)}, name="more")
     computed: list[int] = []
-    run(small, progress=lambda plan, shards: computed.extend(s.n_sequences for s in shards) or (lambda event: None))
+    add_contacts_here(
+        small, progress=lambda plan, shards: computed.extend(s.n_sequences for s in shards) or (lambda event: None)
+    )
     after = digests(small)
     assert sum(computed) == 2  # A1 and B1 once more, nobody else
     assert {path: sha for path, sha in after.items() if path.startswith("contacts/")} == {
         path: sha for path, sha in before.items() if path.startswith("contacts/")
     }
     assert {path for path in before if path.startswith("head_contacts/")}.isdisjoint(after)
-    assert {row["accession"] for row in rows_of(small, "SELECT DISTINCT accession FROM head_contacts")} == {"A1", "B1"}
+    assert {row["accession"] for row in query_rows(small, "SELECT DISTINCT accession FROM head_contacts")} == {
+        "A1",
+        "B1",
+    }
     assert_whole(small)
 
 
 def test_another_floor_or_atom_takes_the_place_of_its_own_table_alone(small: Path) -> None:
     add_coordinates(small, {("A1", "x.cif", "A"): folded(34, seed=1)}, cb=np.array([9.0, 0, 0]))
-    run(small)
+    add_contacts_here(small)
     earlier = digests(small)
-    run(small, floor=0.01)
+    add_contacts_here(small, floor=0.01)
     assert {p for p in earlier if "head_contacts/" in p} < set(digests(small))
     assert {p for p in earlier if p.startswith("contacts/")}.isdisjoint(digests(small))
-    run(small, floor=0.01, atom="cb")
+    add_contacts_here(small, floor=0.01, atom="cb")
     assert {p for p in earlier if "head_contacts/" in p}.isdisjoint(digests(small))
     assert_whole(small)
 
 
 def test_a_floor_keeps_every_pair_above_it(small: Path) -> None:
-    run(small, floor=1e-9)
-    (row,) = rows_of(small, "SELECT count(*) AS n FROM contacts WHERE accession = 'A1'")
+    add_contacts_here(small, floor=1e-9)
+    (row,) = query_rows(small, "SELECT count(*) AS n FROM contacts WHERE accession = 'A1'")
     assert row["n"] == sum(range(1, 34 - 5))
 
 
@@ -280,7 +252,7 @@ def test_a_pass_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_
     out = tmp_path / "larger"
     build_here(write_fasta(tmp_path / "r.fasta", random_proteins([700] * 8)), out, tiny_esm)
     add_coordinates(out, {(f"P{i:05d}", "x.cif", "A"): folded(700, seed=i) for i in (0, 3, 7)})
-    run(out)
+    add_contacts_here(out)
     whole = digests(out)
     for kind in ("contacts", "head-contacts"):
         receipts = sorted((out / "receipts").glob(f"{kind}-*.json"))
@@ -289,7 +261,7 @@ def test_a_pass_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_
         receipts[0].unlink()
         (out / lost["files"][0]["path"]).unlink()
         computed: list[int] = []
-        run(
+        add_contacts_here(
             out,
             progress=lambda plan, shards, into=computed: into.extend(s.index for s in shards) or (lambda event: None),
         )
@@ -306,13 +278,13 @@ def test_a_killed_command_goes_on_with_workers_and_ends_as_one_in_this_process(
     for name in ("killed", "whole"):
         build_here(source, tmp_path / name, tiny_esm)
         add_coordinates(tmp_path / name, {("P00005", "x.cif", "A"): folded(500, seed=5)})
-    run(tmp_path / "whole")
+    add_contacts_here(tmp_path / "whole")
     out = tmp_path / "killed"
     process = start(command("contacts", out, "--workers", 0))
     wait_for(lambda: list((out / "receipts").glob("contacts-*.json")), what="a first receipt")
     process.kill()
     process.communicate()
-    assert not Manifest.read(AtlasPaths(out)).of_table(CONTACTS)
+    assert list_files(out, "contacts") == []
     with open_scheduler(2) as address:
         again = attlas("contacts", out, "--scheduler", address)
     assert again.code == 0, again.err
@@ -326,13 +298,13 @@ def test_a_killed_command_goes_on_with_workers_and_ends_as_one_in_this_process(
 )
 def test_what_cannot_be_asked_is_refused(small: Path, options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        run(small, **options)
+        add_contacts_here(small, **options)
 
 
 def test_a_release_has_no_plan(small: Path) -> None:
-    AtlasPaths(small).plan.unlink()
+    remove_plan(small)
     with pytest.raises(PlanError, match=r"no plan|other files"):
-        run(small)
+        add_contacts_here(small)
 
 
 @pytest.fixture
@@ -351,19 +323,20 @@ def headless(tmp_path: Path, tiny_esm: Path) -> Path:
 def test_a_model_without_a_contact_head_is_refused_and_the_atlas_stays(headless: Path) -> None:
     before = digests(headless)
     with pytest.raises(EnvironmentFault, match=r"(?s)no contact head.*--heads-only"):
-        run(headless)
+        add_contacts_here(headless)
     assert digests(headless) == before
 
 
 def test_without_a_contact_head_single_heads_are_held_against_structures(headless: Path, attlas) -> None:
     with pytest.raises(InputError, match="No protein has a structure"):
-        run(headless, is_heads_only=True)
+        add_contacts_here(headless, is_heads_only=True)
     add_coordinates(headless, {("A1", "x.cif", "A"): folded(34, seed=1)})
     outcome = attlas("contacts", headless, "--workers", 0, "--heads-only")
     assert (outcome.code, outcome.out.strip()) == (0, f"{headless}: heads against 1 chain of structures, by CA")
     assert "head_contact_precision" in outcome.err
-    assert not assert_whole(headless).of_table(CONTACTS)
-    assert rows_of(headless, "SELECT count(*) AS n FROM head_contacts")[0]["n"] > 0
+    assert_whole(headless)
+    assert list_files(headless, "contacts") == []
+    assert query_rows(headless, "SELECT count(*) AS n FROM head_contacts")[0]["n"] > 0
 
 
 @pytest.mark.thorough
@@ -382,11 +355,11 @@ def test_heads_of_an_esmc_model_are_held_against_a_structure_as_by_its_eager_pat
     build_here(write_fasta(tmp_path / "p.fasta", {"A1": SEQUENCE}), tmp_path / "atlas", tmp_path / "model")
     places = folded(len(SEQUENCE), seed=1)
     add_coordinates(tmp_path / "atlas", {("A1", "x.cif", "A"): places})
-    run(tmp_path / "atlas", is_heads_only=True)
+    add_contacts_here(tmp_path / "atlas", is_heads_only=True)
     tokens = EsmTokenizer.from_pretrained(tmp_path / "model")(SEQUENCE, return_tensors="pt")
     with torch.inference_mode():
         layers = model(**tokens, output_attentions=True).attentions
-    rows = {(row["layer"], row["head"]): row for row in rows_of(tmp_path / "atlas", "FROM head_contacts")}
+    rows = {(row["layer"], row["head"]): row for row in query_rows(tmp_path / "atlas", "FROM head_contacts")}
     assert len(rows) == 9
     assert sum(row["n_contact_edges"] for row in rows.values()) > 0
     for (layer, head), row in rows.items():
@@ -400,14 +373,15 @@ def test_heads_of_an_esmc_model_are_held_against_a_structure_as_by_its_eager_pat
 
 def test_heads_alone_are_as_beside_the_contact_head(small: Path) -> None:
     add_coordinates(small, {("A1", "x.cif", "A"): folded(34, seed=1)})
-    run(small, is_heads_only=True)
+    add_contacts_here(small, is_heads_only=True)
     alone = digests(small)
-    run(small)
+    add_contacts_here(small)
     both = digests(small)
     assert {path: sha for path, sha in both.items() if path.startswith("head_contacts/")} == {
         path: sha for path, sha in alone.items() if path.startswith("head_contacts/")
     }
-    assert run(small, is_heads_only=True, progress=refuse).manifest.of_table(CONTACTS) != ()
+    again = add_contacts_here(small, is_heads_only=True, progress=refuse_to_compute)
+    assert list(again.manifest.files.of_tables(["contacts"])) != []
 
 
 def test_what_is_not_finite_is_named_and_the_others_go_on(small: Path, monkeypatch, attlas) -> None:
@@ -423,7 +397,11 @@ def test_what_is_not_finite_is_named_and_the_others_go_on(small: Path, monkeypat
     outcome = attlas("contacts", small, "--workers", 0)
     assert outcome.code == 3
     assert "1 failed, because the model's attention is not finite: A1 (34 residues)" in outcome.err
-    assert {row["accession"] for row in rows_of(small, "SELECT DISTINCT accession FROM contacts")} == {"B1", "S7", "S8"}
+    assert {row["accession"] for row in query_rows(small, "SELECT DISTINCT accession FROM contacts")} == {
+        "B1",
+        "S7",
+        "S8",
+    }
     assert_whole(small)
 
 
@@ -439,7 +417,7 @@ def test_a_pass_that_computes_nothing_finite_of_the_known_protein_blames_no_sequ
     assert outcome.code == 1, outcome.out
     assert "computes nothing finite in this pass" in outcome.err
     assert_whole(small)
-    assert not Manifest.read(AtlasPaths(small)).of_table(CONTACTS)
+    assert list_files(small, "contacts") == []
 
 
 @pytest.mark.thorough
@@ -448,8 +426,6 @@ def test_chains_on_which_attention_is_not_finite_are_named(tmp_path: Path, attla
     good = save_tiny_esm(tmp_path / "model")
     build_here(write_fasta(tmp_path / "p.fasta", {"A": SEQUENCE, "B": SEQUENCE + "O"}), tmp_path / "atlas", good)
     add_coordinates(tmp_path / "atlas", {(name, "x.cif", "A"): folded(34, seed=1) for name in "AB"})
-    from attlas.pipeline.workers import runners
-
     _, _, encoder = runners.load_plan_and_model(str(tmp_path / "atlas"), 1)
     encoder.model.embeddings.word_embeddings.weight.data[encoder.vocabulary.token_ids("O")[1]] = float("nan")
     outcome = attlas("contacts", tmp_path / "atlas", "--workers", 0)
@@ -458,7 +434,7 @@ def test_chains_on_which_attention_is_not_finite_are_named(tmp_path: Path, attla
     assert "2 failed" in outcome.err
     assert "B (35 residues), B (chain A of x.cif)" in outcome.err
     assert {
-        row["accession"] for row in rows_of(tmp_path / "atlas", "SELECT DISTINCT accession FROM head_contacts")
+        row["accession"] for row in query_rows(tmp_path / "atlas", "SELECT DISTINCT accession FROM head_contacts")
     } == {"A"}
 
 
@@ -474,16 +450,6 @@ def test_the_command_says_what_it_did_and_what_is_missing(small: Path, attlas) -
     assert "attlas ask" in outcome.err
 
 
-# Memory
-
-
-def test_packs_hold_few_pairs(monkeypatch) -> None:
-    monkeypatch.setattr(memory, "PACK_PAIRS", 1000)
-    parts = list(cut_map_packs([10, 20, 20, 22, 40, 5], 60))
-    assert [(part.start, part.stop) for part in parts] == [(0, 3), (3, 4), (4, 5), (5, 6)]
-    assert list(cut_map_packs([], 60)) == []
-
-
 def test_what_does_not_fit_is_refused_by_name_before_anything_is_computed(small: Path, monkeypatch) -> None:
     predicted = max(shard.predicted_bytes for shard in read_plan(AtlasPaths(small)).shards)
     monkeypatch.setattr(
@@ -493,13 +459,6 @@ def test_what_does_not_fit_is_refused_by_name_before_anything_is_computed(small:
     )
     before = digests(small)
     with pytest.raises(EnvironmentFault, match=r"(?s)maps of pairs.*B1: 36 residues.*--max-length"):
-        run(small, progress=refuse)
+        add_contacts_here(small, progress=refuse_to_compute)
     assert digests(small) == before
-    assert run(small, max_length=35).longer == ("B1 (36 residues)",)
-
-
-def test_titin_is_foretold_in_gigabytes() -> None:
-    titin = 34_350
-    assert predict_contact_bytes([titin], 1024, floor=0.3) == 10 * titin**2
-    assert predict_contact_bytes([titin], 1024, floor=0.01) == 32 * titin**2  # nearly every pair may be kept
-    assert predict_head_contact_bytes([400, titin]) == 16 * titin**2
+    assert add_contacts_here(small, max_length=35).longer == ("B1 (36 residues)",)

@@ -1,7 +1,5 @@
 """Contacts by fused heads: chosen by brute force, predicted by NumPy in float64, refused by name."""
 
-import gzip
-import hashlib
 import json
 import random
 from pathlib import Path
@@ -12,39 +10,23 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from helpers.architectures import SIZES, save_bert_vocabulary, save_random_model
+from helpers.architectures import SIZES, load, save_bert_vocabulary, save_random_model
 from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
 from helpers.contact_oracles import LIMITS, add_coordinates, corrected, eager_layers, folded, top_precision
+from helpers.passes_here import add_contacts_here, refuse_to_compute
+from helpers.sealed_atlas import list_files, query_rows, read_manifest, read_settings
 
-from attlas.pipeline.contacts.adding import AddedContacts, add_contacts
 from attlas.pipeline.contacts.choosing_heads import ChoiceSettings, choose_heads, rank_heads
 from attlas.pipeline.contacts.contact_head import predict_probabilities
 from attlas.pipeline.contacts.fused_heads import predict_fused_scores
-from attlas.pipeline.contacts.head_choice import Head, HeadChoice, RankedHead, parse_list, read_choice
-from attlas.pipeline.contacts.planning import ContactSettings
-from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.model.files import find_model
+from attlas.pipeline.contacts.head_choice import Head
 from attlas.queries import Atlas
-from attlas.queries.lookup.settings import settings_of
-from attlas.schema import CONTACTS, FUSED_CONTACTS, HEAD_CONTACTS, AtlasPaths, InputError, Manifest, Run
+from attlas.schema import InputError
 
 pytestmark = pytest.mark.slow
 
 LENGTHS = [76, 80, 84, 88, 92, 40]
 """The last one is too short to rank heads."""
-
-
-def quietly(*_: object):
-    return lambda event: None
-
-
-def run(out: Path, *, progress=quietly, **settings: object) -> AddedContacts:
-    return add_contacts(out, ContactSettings(**settings), progress=progress, n_workers=0)
-
-
-def rows_of(out: Path, query: str) -> list[dict]:
-    with Atlas.open(out) as atlas:
-        return atlas.sql(query).to_pylist()
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +64,7 @@ def maps(tiny_esm: Path, proteins) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("heads", [[(1, 2)], [(0, 3), (1, 0), (1, 2)], [(i, j) for i in range(2) for j in range(4)]])
 def test_the_fused_score_is_the_mean_of_the_corrected_maps(tiny_esm: Path, proteins, maps, heads) -> None:
-    encoder = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3)
+    encoder = load(tiny_esm)
     scores = predict_fused_scores(encoder, list(proteins.values()), [Head(*head) for head in heads])
     for name, score in zip(proteins, scores, strict=True):
         expected = np.mean([maps[name][head] for head in heads], axis=0)
@@ -92,7 +74,7 @@ def test_the_fused_score_is_the_mean_of_the_corrected_maps(tiny_esm: Path, prote
 
 def test_the_contact_head_is_as_before_beside_the_fused_heads(tiny_esm: Path, proteins) -> None:
     """A sum with the contact head's own weights is what its sigmoid takes."""
-    encoder = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3)
+    encoder = load(tiny_esm)
     sequence = next(iter(proteins.values()))
     (probabilities,) = predict_probabilities(encoder, [sequence])
     tokens = torch.from_numpy(encoder.vocabulary.token_ids(sequence))[None]
@@ -103,7 +85,7 @@ def test_the_contact_head_is_as_before_beside_the_fused_heads(tiny_esm: Path, pr
 
 
 def test_heads_that_a_model_lacks_are_no_mean(tiny_esm: Path) -> None:
-    encoder = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3)
+    encoder = load(tiny_esm)
     with pytest.raises(ValueError, match="lacks"):
         predict_fused_scores(encoder, ["MKTAYIAK"], [Head(2, 0)])
     with pytest.raises(ValueError, match="no head"):
@@ -183,24 +165,22 @@ def test_the_stored_pairs_are_the_best_of_the_mean_and_say_what_chose_the_heads(
     values = json.loads(file.read_text())
     heads = [(head["layer"], head["head"]) for head in values["heads"]]
     choosing = {protein["accession"] for protein in values["proteins"]}
-    assert values["weights_sha256"] == Manifest.read(AtlasPaths(atlas_dir)).run.weights_sha256
+    assert values["weights_sha256"] == read_manifest(atlas_dir).run.weights_sha256
 
     outcome = attlas("contacts", atlas_dir, "--heads", file, "--workers", 0)
     assert outcome.code == 0
     assert "by the mean of 3 heads; scores, no probabilities" in outcome.out
-    manifest = assert_whole(atlas_dir)
-    assert not manifest.of_table(CONTACTS)
-    assert not manifest.of_table(HEAD_CONTACTS)
-    with Atlas.open(atlas_dir) as atlas:
-        assert settings_of(atlas.root, manifest, FUSED_CONTACTS) == {
-            "heads": " ".join(f"{layer}-{head}" for layer, head in heads),
-            "chosen_on": ", ".join(sorted(choosing)),
-            "max_length": None,
-        }
+    assert_whole(atlas_dir)
+    assert list_files(atlas_dir, "contacts") == list_files(atlas_dir, "head_contacts") == []
+    assert read_settings(atlas_dir, "fused_contacts") == {
+        "heads": " ".join(f"{layer}-{head}" for layer, head in heads),
+        "chosen_on": ", ".join(sorted(choosing)),
+        "max_length": None,
+    }
 
     for name, sequence in proteins.items():
         expected = np.mean([maps[name][head] for head in heads], axis=0)
-        rows = rows_of(atlas_dir, f"FROM fused_contacts WHERE accession = '{name}' ORDER BY i, j")
+        rows = query_rows(atlas_dir, f"FROM fused_contacts WHERE accession = '{name}' ORDER BY i, j")
         assert {row["chose_heads"] for row in rows} == {name in choosing}
         i, j = (np.array([row[column] for row in rows], int) - 1 for column in "ij")
         np.testing.assert_allclose([row["score"] for row in rows], expected[i, j], rtol=0, atol=1e-5)
@@ -218,24 +198,21 @@ def test_the_stored_pairs_are_the_best_of_the_mean_and_say_what_chose_the_heads(
 
 
 def test_the_same_choice_again_changes_nothing_and_another_takes_its_place(atlas_dir: Path) -> None:
-    added = run(atlas_dir, heads="0-1, 1-2")
+    added = add_contacts_here(atlas_dir, heads="0-1, 1-2")
     assert added.choice is not None
     assert [str(head) for head in added.choice.fused_heads] == ["0-1", "1-2"]
     before = digests(atlas_dir)
 
-    def refuse(*_: object):
-        raise AssertionError("nothing is to be computed")
-
-    assert run(atlas_dir, heads="0-1,1-2", progress=refuse) == added
+    assert add_contacts_here(atlas_dir, heads="0-1,1-2", progress=refuse_to_compute) == added
     assert digests(atlas_dir) == before
-    run(atlas_dir, heads="1-2")
+    add_contacts_here(atlas_dir, heads="1-2")
     assert {path for path in before if path.startswith("fused_contacts/")}.isdisjoint(digests(atlas_dir))
-    assert rows_of(atlas_dir, "SELECT DISTINCT chose_heads FROM fused_contacts") == [{"chose_heads": False}]
+    assert query_rows(atlas_dir, "SELECT DISTINCT chose_heads FROM fused_contacts") == [{"chose_heads": False}]
 
 
 @pytest.mark.thorough
 def test_info_and_the_duckdb_file_name_the_heads(atlas_dir: Path, tmp_path: Path, attlas) -> None:
-    run(atlas_dir, heads="0-1,1-2")
+    add_contacts_here(atlas_dir, heads="0-1,1-2")
     rows = [line.split() for line in attlas("info", atlas_dir).out.splitlines() if line.startswith("fused_contacts ")]
     assert ["fused_contacts", "heads", "0-1", "1-2"] in rows
     assert ["fused_contacts", "chosen_on", "none"] in rows
@@ -249,7 +226,7 @@ def test_info_and_the_duckdb_file_name_the_heads(atlas_dir: Path, tmp_path: Path
 
 
 def test_fused_contacts_of_a_protein_are_read_from_python_by_score(atlas_dir: Path, proteins) -> None:
-    run(atlas_dir, heads="0-1,1-2")
+    add_contacts_here(atlas_dir, heads="0-1,1-2")
     with Atlas.open(atlas_dir) as atlas:
         scores = atlas.fused_contacts(min(proteins)).column("score").to_pylist()
     assert len(scores) > 100
@@ -257,9 +234,9 @@ def test_fused_contacts_of_a_protein_are_read_from_python_by_score(atlas_dir: Pa
 
 
 def test_fused_contacts_stand_beside_those_of_the_contact_head(atlas_dir: Path) -> None:
-    run(atlas_dir)
+    add_contacts_here(atlas_dir)
     before = digests(atlas_dir)
-    run(atlas_dir, heads="1-1,0-0")
+    add_contacts_here(atlas_dir, heads="1-1,0-0")
     after = digests(atlas_dir)
     for folder in ("contacts/", "head_contacts/"):
         files = {path: sha for path, sha in before.items() if path.startswith(folder)}
@@ -277,7 +254,7 @@ def test_a_bert_model_without_a_contact_head_has_contacts_by_its_heads(tmp_path:
     add_coordinates(tmp_path / "atlas", {(name, "x.cif", "A"): chain for name, chain in places.items()})
     choice = choose_heads(tmp_path / "atlas", ChoiceSettings(n_best=2, n_proteins=3)).choice
     choice.write(tmp_path / "heads.json")
-    run(tmp_path / "atlas", heads=str(tmp_path / "heads.json"))
+    add_contacts_here(tmp_path / "atlas", heads=str(tmp_path / "heads.json"))
 
     name = max(proteins)
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "bert")
@@ -286,96 +263,10 @@ def test_a_bert_model_without_a_contact_head_has_contacts_by_its_heads(tmp_path:
         tokens = tokenizer(" ".join(proteins[name]), return_tensors="pt")
         layers = [layer[0, :, 1:-1, 1:-1].numpy() for layer in model(**tokens, output_attentions=True).attentions]
     expected = np.mean([corrected(layers[head.layer][head.head]) for head in choice.heads], axis=0)
-    rows = rows_of(tmp_path / "atlas", f"FROM fused_contacts WHERE accession = '{name}'")
+    rows = query_rows(tmp_path / "atlas", f"FROM fused_contacts WHERE accession = '{name}'")
     assert len(rows) > 100
     for row in rows:
         assert row["score"] == pytest.approx(expected[row["i"] - 1, row["j"] - 1], abs=1e-5)
-
-
-# Refusals
-
-
-@pytest.fixture(scope="module")
-def tiny_run(atlas_dir: Path) -> Run:
-    return Manifest.read(AtlasPaths(atlas_dir)).run
-
-
-def write_choice(path: Path, run: Run, **changes: object) -> str:
-    """Write the choice of head 0-1 with some values changed, and return its path."""
-    parse_list("0-1", run).write(path)
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-    return str(path)
-
-
-def test_a_choice_is_read_as_it_was_written(tmp_path: Path, tiny_run: Run) -> None:
-    choice = HeadChoice("attlas heads 1", "m", tiny_run.weights_sha256, 2, 4, (RankedHead(1, 3, 0.25),), seed=3)
-    choice.write(tmp_path / "heads.json")
-    assert read_choice(str(tmp_path / "heads.json"), tiny_run) == choice
-
-    packed = tmp_path / "heads.json.gz"
-    packed.write_bytes(gzip.compress((tmp_path / "heads.json").read_bytes()))
-    assert read_choice(str(packed), tiny_run) == choice
-
-
-def test_a_choice_for_other_weights_is_refused_by_both_names(tmp_path: Path, tiny_run: Run) -> None:
-    digest = hashlib.sha256(b"other").hexdigest()
-    path = write_choice(tmp_path / "heads.json", tiny_run, model="other-model", weights_sha256=digest)
-    with pytest.raises(
-        InputError, match=rf"(?s)other weights.*{tiny_run.model}.*other-model.*{digest}.*--choose-heads"
-    ):
-        read_choice(path, tiny_run)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("0-1,2-0", r"(?s)does not have.*0-0 to 1-3.*2-0"),
-        ("1-4", r"(?s)does not have.*1-4"),
-        ("0-1,1-2,0-1", r"(?s)twice.*0-1"),
-        ("no-such-file", r"(?s)no such file: no-such-file.*5-3,4-17"),
-    ],
-)
-def test_heads_that_are_none_are_refused(tiny_run: Run, text: str, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        read_choice(text, tiny_run)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"format": "attlas heads 2"},
-        {"heads": []},
-        {"heads": [{"layer": 0}]},
-        {"heads": [{"layer": 0, "head": "1"}]},
-        {"heads": [{"layer": True, "head": 1}]},
-        {"more": 1},
-    ],
-)
-def test_a_file_of_another_kind_is_no_choice(tmp_path: Path, tiny_run: Run, changes: dict) -> None:
-    with pytest.raises(InputError, match=r"(?s)no choice of heads.*attlas heads 1"):
-        read_choice(write_choice(tmp_path / "heads.json", tiny_run, **changes), tiny_run)
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"", "heads.json is empty"),
-        (b"\xff\xfe\x00", "heads.json is no plain text"),
-        (b"PK\x03\x04", "packed with zip"),
-        (b"[1]", "no choice of heads"),
-        (b"[" * 100_000, "no choice of heads"),
-    ],
-)
-def test_a_file_that_is_no_json_object_is_no_choice(tmp_path: Path, tiny_run: Run, data: bytes, message: str) -> None:
-    (tmp_path / "heads.json").write_bytes(data)
-    with pytest.raises(InputError, match=message):
-        read_choice(str(tmp_path / "heads.json"), tiny_run)
-
-
-def test_a_negative_head_in_a_file_is_refused(tmp_path: Path, tiny_run: Run) -> None:
-    path = write_choice(tmp_path / "heads.json", tiny_run, heads=[{"layer": -1, "head": 0}])
-    with pytest.raises(InputError, match="does not have"):
-        read_choice(path, tiny_run)
 
 
 @pytest.mark.parametrize(

@@ -1,40 +1,26 @@
 """Float32 by products of bfloat16 halves: against float64, inside compiled code, and for the sites of real proteins."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from helpers.architectures import ARCHITECTURES, load, save_merging_vocabulary
-from helpers.default_cases import each_nth_by_default
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from attlas.pipeline.encoder.encoder import Encoder, compile_layers
 from attlas.pipeline.encoder.products import (
     InputHalves,
     SplitLinear,
     join_input,
-    join_weights,
     multiply_halves,
     split,
     split_linear_layers,
 )
-from attlas.pipeline.model.architectures import KERNELS, choose_attention
-from attlas.pipeline.model.files import find_model
-from attlas.pipeline.model.precision import SPLIT, choose_dtype, choose_products, refuse_old_gpu
-from attlas.pipeline.plan import order_sequences
-from attlas.pipeline.proteins.proteome import read_proteome
-from attlas.pipeline.sites.calling import call_sites
-from attlas.schema import EnvironmentFault
-from attlas.schema.run import PLAIN
 
 pytestmark = pytest.mark.slow
 
-HUMAN = Path(__file__).parents[2] / "data" / "human200.fasta"
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 BOUND = 2**-15
 """Largest error of a product of halves, over the product of the norms of its two vectors: 2^-17 for each of the two,
@@ -175,133 +161,3 @@ def test_the_low_half_lives_in_compiled_code(backend):
                 < BOUND
                 < relative_error(layer, hidden, outputs_of_high(layer, hidden))
             )
-
-
-@pytest.mark.thorough
-def test_a_compiled_model_has_the_profiles_of_the_uncompiled_one(tiny_esm):
-    plain, uncompiled, compiled = (
-        Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3, products=products)
-        for products in (PLAIN, SPLIT, SPLIT)
-    )
-    torch._dynamo.reset()
-    compile_layers(compiled.model, compiled.n_layers, backend="aot_eager")
-    for pack in (["MKWVTFISLLFLFSSAYS", "MK"], ["ACDEFGHIKLMNPQRSTVWY" * 4]):
-        for exact, of_uncompiled, of_compiled in zip(
-            *(of.encode(pack) for of in (plain, uncompiled, compiled)), strict=True
-        ):
-            np.testing.assert_allclose(of_compiled.received, of_uncompiled.received, rtol=1e-4, atol=1e-5)
-            difference = np.abs(of_uncompiled.received - exact.received).max() / exact.received.max()
-            assert 0 < difference < 1e-3
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize("name", ["T5", "UMT5", "ModernBERT", "EuroBERT with key heads shared"])
-def test_compiled_layers_add_to_scores_what_uncompiled_ones_do(name, tmp_path):
-    architecture = next(architecture for architecture in ARCHITECTURES if architecture.name == name)
-    architecture.save(tmp_path)
-    uncompiled, compiled = load(tmp_path), load(tmp_path, products=SPLIT)
-    torch._dynamo.reset()
-    compile_layers(compiled.model, compiled.n_layers, backend="aot_eager")
-    for pack in (["MKWVTFISLLFLFSSAYS", "MK"], ["ACDEFGHIKLMNPQRSTVWY" * 4]):
-        for exact, of_compiled in zip(*(encoder.encode(pack) for encoder in (uncompiled, compiled)), strict=True):
-            difference = np.abs(of_compiled.received - exact.received).max() / exact.received.max()
-            assert 0 < difference < 1e-3
-
-
-KERNEL_ARCHITECTURES = [
-    architecture
-    for architecture in ARCHITECTURES
-    if architecture.refusal is None
-    and choose_attention(architecture.config().model_type, "cuda") == KERNELS["cuda"]
-    and architecture.save_tokenizer is not save_merging_vocabulary  # whose tokens only whole maps give to residues
-]
-"""Those of which a GPU multiplies halves."""
-
-
-@pytest.mark.parametrize(
-    "architecture", each_nth_by_default(KERNEL_ARCHITECTURES, 5), ids=lambda architecture: architecture.name
-)
-def test_every_architecture_that_a_gpu_reduces_runs_with_split_layers(architecture, tmp_path):
-    architecture.save(tmp_path)
-    plain, halves = (load(tmp_path, products=products) for products in (PLAIN, SPLIT))
-    assert any(isinstance(part, SplitLinear) for part in halves.model.modules())
-    (exact,), (of_halves,) = (encoder.encode(["MKWVTFISLLFLFSSAYSRGV"]) for encoder in (plain, halves))
-    difference = np.abs(of_halves.received - exact.received).max() / exact.received.max()
-    assert 0 < difference < 1e-3
-
-
-def test_the_linear_layers_of_a_model_are_split_but_not_its_contact_head(tiny_esm):
-    encoder = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3, products=SPLIT)
-    split_names = {name for name, part in encoder.model.named_modules() if isinstance(part, SplitLinear)}
-    assert len(split_names) == 6 * encoder.n_layers
-    assert all(".layer." in name for name in split_names)
-    assert type(encoder.model.contact_head.regression) is nn.Linear
-    weights = encoder.model.encoder.layer[0].attention.self.query.weights
-    assert (weights.dtype, weights.shape) == (torch.bfloat16, (32, 3 * 32))
-    assert torch.equal(weights, join_weights(split_sum(weights)))
-
-
-def split_sum(weights: torch.Tensor) -> torch.Tensor:
-    """Return the weights that were joined: the sum of their halves, which itself has these halves."""
-    high, low, _ = weights.float().chunk(3, dim=1)
-    return high + low
-
-
-@pytest.fixture(scope="module")
-def human_sequences(is_thorough):
-    sequences = order_sequences(read_proteome(str(HUMAN)).proteins)
-    return sequences if is_thorough else sequences[4::50]
-
-
-def test_sites_by_products_of_halves_are_those_of_plain_float32(weights, human_sequences):
-    """On real weights and proteins; with `--thorough` on all 200."""
-    plain, halves = (
-        Encoder(
-            find_model(str(weights)), device=DEVICE.type, dtype="float32", theta=0.3, products=products,
-            attention="triton" if DEVICE.type == "cuda" else "tiled",
-        )
-        for products in (PLAIN, SPLIT)
-    )  # fmt: skip
-    n_moved, largest = 0, 0.0
-    for sequence in human_sequences:
-        (exact,), (of_halves,) = plain.encode([sequence]), halves.encode([sequence])
-        sites = [set(call_sites(answer.received).positions.tolist()) for answer in (exact, of_halves)]
-        n_moved += sites[0] != sites[1]
-        scale = exact.received.max(1, keepdims=True)
-        largest = max(largest, float((np.abs(of_halves.received - exact.received) / scale).max()))
-    print(f"{len(human_sequences)} proteins: {n_moved} with other sites, profiles within {largest:.1e}")
-    assert n_moved == 0
-    assert largest < 1e-3
-
-
-@pytest.mark.parametrize(
-    ("dtype", "device", "is_exact", "products"),
-    [
-        ("auto", "cuda", False, SPLIT),
-        ("float32", "cuda", False, SPLIT),
-        ("auto", "cuda", True, PLAIN),
-        ("auto", "cpu", False, PLAIN),
-        ("auto", "cpu", True, PLAIN),
-        ("bfloat16", "cuda", False, PLAIN),
-        ("mixed", "cuda", False, PLAIN),
-    ],
-)
-def test_float32_on_a_gpu_multiplies_halves_unless_it_has_to_be_exact(dtype, device, is_exact, products):
-    assert choose_products(choose_dtype(dtype), device=device, is_exact=is_exact) == products
-
-
-def test_a_gpu_without_products_of_bfloat16_is_refused_with_a_way_out():
-    refuse_old_gpu((8, 0), dtype="float32", products=SPLIT)
-    refuse_old_gpu((7, 5), dtype="float32", products=PLAIN)
-    refuse_old_gpu((7, 0), dtype="mixed", products=PLAIN)
-    with pytest.raises(EnvironmentFault, match=r"bfloat16 halves(.|\n)*found:    7\.5(.|\n)*--exact"):
-        refuse_old_gpu((7, 5), dtype="float32", products=SPLIT)
-    with pytest.raises(EnvironmentFault, match=r"old for bfloat16\.(.|\n)*--dtype mixed"):
-        refuse_old_gpu((7, 5), dtype="bfloat16", products=PLAIN)
-
-
-def test_products_that_are_wrong_are_seen_beside_the_models_own_layers(tiny_esm, monkeypatch):
-    forward = SplitLinear.forward
-    monkeypatch.setattr(SplitLinear, "forward", lambda self, x: forward(self, x) * 1.2)
-    with pytest.raises(EnvironmentFault, match="a difference of"):
-        load(tiny_esm, products=SPLIT)

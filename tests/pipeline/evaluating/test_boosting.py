@@ -7,7 +7,6 @@ import pytest
 from helpers.labelled_set import make_set
 from sklearn.metrics import average_precision_score
 
-from attlas.pipeline.evaluating import boosting
 from attlas.pipeline.evaluating.boosting import fit_boosted
 from attlas.pipeline.evaluating.choosing import fit_best, list_choices
 from attlas.pipeline.evaluating.folds import assign_folds, split_by_fold
@@ -77,7 +76,7 @@ def test_boosting_is_chosen_where_a_product_decides_and_a_line_where_one_head_do
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The choice is made on training folds left out; the test fold then says how it does."""
-    monkeypatch.setattr(boosting, "N_TREES", 40)  # enough for two columns
+    monkeypatch.setattr("attlas.pipeline.evaluating.boosting.N_TREES", 40)  # enough for two columns
     products = make_set_of_products(20)
     split = split_by_fold(assign_folds(products.groups, seed=0))[0]
     best = fit_best(products, split, [LOGISTIC, BOOSTED])

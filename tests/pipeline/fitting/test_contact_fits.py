@@ -10,46 +10,21 @@ import pytest
 import torch
 from helpers.building import build_here, random_proteins, write_fasta
 from helpers.command_line import Run
+from helpers.contact_fit_oracle import fit_pairs, score_pairs_in_one_piece, score_weighted, select_scores
 from helpers.contact_oracles import add_coordinates, corrected, eager_layers, folded, is_contact
-from helpers.fit_case import StopPass, start_silently
-from sklearn.linear_model import Ridge
+from helpers.contact_probe_case import choose_directions, prepare_contacts
+from helpers.fit_case import StopPass
+from helpers.fits_here import fit_here, load_model_of
+from helpers.sealed_atlas import ask_rows, list_files, query_rows
 from sklearn.metrics import average_precision_score, roc_auc_score
-from sklearn.preprocessing import StandardScaler
 from transformers import EsmModel, EsmTokenizer
 
-from attlas.pipeline.directory import read_plan
-from attlas.pipeline.fitting import pair_features
-from attlas.pipeline.fitting.contact_arrays import join_scores
-from attlas.pipeline.fitting.contact_measures import measure_weighted, sort_pairs
-from attlas.pipeline.fitting.contact_pairs import (
-    N_SEPARATIONS,
-    SEPARATION_BEGINS,
-    AllPairs,
-    PairControl,
-    list_pairs,
-    sample_pairs,
-)
-from attlas.pipeline.fitting.contact_passes import score_pairs_left_out, select_moments, sum_pairs
-from attlas.pipeline.fitting.contact_probes import (
-    ContactProbes,
-    ContactTask,
-    predict_pair_shard_bytes,
-    prepare_contact_probes,
-)
-from attlas.pipeline.fitting.fitting import Fit, fit_atlas
-from attlas.pipeline.fitting.inputs import ATTENTION_PAIRS, EMBEDDING_PAIRS, SEPARATION, ProbeInput, Shape
-from attlas.pipeline.fitting.pair_features import (
-    compute_pair_features,
-    draw_sequences,
-    find_directions,
-    multiply_directions,
-)
-from attlas.pipeline.fitting.ridge import fit_folds
-from attlas.pipeline.fitting.scores import SetScores, join_probes
-from attlas.pipeline.fitting.settings import FitSettings
-from attlas.pipeline.workers.runners import load_plan_and_model
-from attlas.queries import Atlas
-from attlas.schema import FITS, AtlasPaths, InputError, Manifest
+from attlas.pipeline.fitting.contact_pairs import SEPARATION_BEGINS, list_pairs
+from attlas.pipeline.fitting.contact_probes import ContactProbes, predict_pair_shard_bytes
+from attlas.pipeline.fitting.fitting import Fit
+from attlas.pipeline.fitting.inputs import ProbeInput, Shape
+from attlas.pipeline.fitting.pair_features import compute_pair_features, multiply_directions
+from attlas.schema import InputError
 
 pytestmark = pytest.mark.slow
 
@@ -57,15 +32,17 @@ N_PROTEINS, N_FOLDS, N_DIRECTIONS = 7, 3, 5
 LENGTHS = range(40, 40 + N_PROTEINS)
 SEEDS = (1, 2, 4, 6, 8, 9, 11)
 """Of chains that come near themselves 24 residues or more apart."""
-SETTINGS = FitSettings(labels=("Contacts",), by="none", n_folds=N_FOLDS, has_random_weights=True)
+SETTINGS = {"labels": ("Contacts",), "by": "none", "n_folds": N_FOLDS, "has_random_weights": True}
+SEED = 1
+"""That of a fit, unless another is given."""
 SHAPE = Shape(n_layers=2, n_heads=4, width=32)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def few_directions() -> Iterator[None]:
     """Take five directions of each layer: the 528 products of 32 take seconds to solve."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(pair_features, "MOST_DIRECTIONS", N_DIRECTIONS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("attlas.pipeline.fitting.pair_features.MOST_DIRECTIONS", N_DIRECTIONS)
         yield
 
 
@@ -87,38 +64,20 @@ def root(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
 @pytest.fixture(scope="module")
 def fit(root: Path) -> Fit:
     """Return the fit of the atlas, of trained and of random weights."""
-    return fit_atlas(root, SETTINGS, start=start_silently, n_workers=0)
+    return fit_here(root, **SETTINGS)
 
 
 @pytest.fixture(scope="module")
 def probes(root: Path) -> ContactProbes:
     """Return the probes of the atlas."""
-    paths = AtlasPaths(root)
-    return prepare_contact_probes(paths, Manifest.read(paths), read_plan(paths), SETTINGS)
-
-
-def select_folds(task: ContactTask) -> list[ContactTask]:
-    """Return the task of each fold."""
-    return [task.select(slice(*np.searchsorted(task.folds, (fold, fold + 1)))) for fold in range(N_FOLDS)]
+    return prepare_contacts(root, **SETTINGS)
 
 
 def test_rows_are_those_of_scikit_learn_on_stored_features(root: Path, fit: Fit, probes: ContactProbes) -> None:
-    _, _, encoder = load_plan_and_model(str(root), 1)
-    task = probes.task
-    directions = find_directions(encoder, draw_sequences(task.sequences, seed=SETTINGS.seed), SHAPE)
-    parts = select_folds(task)
-    sums = [sum_pairs(encoder, part, SHAPE, directions) for part in parts]
-    fitted = {
-        source: fit_folds([select_moments(of_fold, source, SHAPE) for of_fold in sums])
-        for source in SHAPE.list_pair_inputs()
-    }
-    joined = [{source: join_probes(folds, k) for source, folds in fitted.items()} for k in range(N_FOLDS)]
-    scores = join_scores(
-        [
-            score_pairs_left_out(encoder, *pair)
-            for pair in zip(parts, [SHAPE] * 3, [directions] * 3, joined, strict=True)
-        ]
-    )
+    (encoder, _), task = load_model_of(root), probes.task
+    directions = choose_directions(encoder, probes, SHAPE, seed=SEED)
+    fitted = fit_pairs(encoder, task, SHAPE, directions)
+    scores = score_pairs_in_one_piece(encoder, task, SHAPE, directions, fitted)
     rows = {(row["input"], row["layer"]): row for row in fit.table.to_pylist() if row["weights"] == "trained"}
 
     sizes = [len(sample.i) for sample in task.samples]
@@ -129,17 +88,8 @@ def test_rows_are_those_of_scikit_learn_on_stored_features(root: Path, fit: Fit,
     ]
     for place, source in enumerate(SHAPE.list_pair_inputs()):
         x = np.concatenate([part.columns(source, SHAPE.n_heads) for part in features])
-        expected = np.empty(len(x))
-        for fold in range(N_FOLDS):
-            training = folds != fold
-            scaler = StandardScaler().fit(x[training], sample_weight=weights[training])
-            alpha = fitted[source][fold].outer.penalties[0] * weights[training].sum()
-            ridge = Ridge(alpha=alpha).fit(
-                scaler.transform(x[training]), labels[training], sample_weight=weights[training]
-            )
-            expected[~training] = ridge.predict(scaler.transform(x[~training]))
-
-        fitted_scores = SetScores(scores.samples).of_target(place, 0, "label")
+        expected = score_weighted(x, labels, weights, folds, fitted[source])
+        fitted_scores = select_scores(scores, place)
         np.testing.assert_allclose(fitted_scores, expected, atol=1e-6, err_msg=str(source))
         row = rows[source.kind, -1 if source.layer is None else source.layer]
         rounded = expected.astype(np.float32)  # equal separations score the same
@@ -149,11 +99,10 @@ def test_rows_are_those_of_scikit_learn_on_stored_features(root: Path, fit: Fit,
 
 def test_precision_is_counted_over_all_pairs_of_each_protein(root: Path, fit: Fit, probes: ContactProbes) -> None:
     """The separation scores every pair by its bin, so that what it reaches follows from rates alone."""
-    _, _, encoder = load_plan_and_model(str(root), 1)
-    task, source = probes.task, ProbeInput(SEPARATION, None)
-    directions = find_directions(encoder, draw_sequences(task.sequences, seed=SETTINGS.seed), SHAPE)
-    sums = [sum_pairs(encoder, part, SHAPE, directions)[source] for part in select_folds(task)]
-    weights = [fold.outer.weights[:, 0] for fold in fit_folds(sums)]
+    (encoder, _), task = load_model_of(root), probes.task
+    directions = choose_directions(encoder, probes, SHAPE, seed=SEED)
+    fitted = fit_pairs(encoder, task, SHAPE, directions)[ProbeInput("separation", None)]
+    weights = [fold.outer.weights[:, 0] for fold in fitted]
 
     precisions, averages = [], []
     for sequence, fold in zip(task.sequences, task.folds, strict=True):
@@ -172,20 +121,20 @@ def test_precision_is_counted_over_all_pairs_of_each_protein(root: Path, fit: Fi
             hits += min(left, len(tied)) * tied.mean()
             left = max(left - len(tied), 0)
         precisions.append(hits / (len(shown) // 2))
-    row = next(row for row in fit.table.to_pylist() if row["input"] == SEPARATION)
+    row = next(row for row in fit.table.to_pylist() if row["input"] == "separation")
     assert row["precision_l2"] == pytest.approx(np.mean(precisions), abs=1e-6)
     assert row["auprc_protein"] == pytest.approx(np.mean(averages), abs=1e-6)
 
 
 def test_features_are_those_of_transformers(root: Path, tiny_esm: Path, probes: ContactProbes) -> None:
-    _, _, encoder = load_plan_and_model(str(root), 1)
+    encoder, _ = load_model_of(root)
     sequence, sample = probes.task.sequences[0], probes.task.samples[0]
-    directions = find_directions(encoder, draw_sequences(probes.task.sequences, seed=1), SHAPE)
+    directions = choose_directions(encoder, probes, SHAPE, seed=SEED)
     features = compute_pair_features(encoder, sequence, sample, directions)
 
     for layer, heads in enumerate(eager_layers(tiny_esm, sequence.sequence)):
         maps = np.stack([corrected(head)[sample.i, sample.j] for head in heads], axis=1)
-        columns = features.columns(ProbeInput(ATTENTION_PAIRS, layer), SHAPE.n_heads)
+        columns = features.columns(ProbeInput("attention pairs", layer), SHAPE.n_heads)
         np.testing.assert_allclose(columns, maps, atol=1e-5)
 
     model = EsmModel.from_pretrained(tiny_esm, add_pooling_layer=False).eval().double()
@@ -196,7 +145,7 @@ def test_features_are_those_of_transformers(root: Path, tiny_esm: Path, probes: 
         along = (hidden[layer + 1][0, 1:-1].numpy() - directions.means[layer]) @ directions.vectors[layer]
         # The trace of a symmetric form is the same however its products are laid out.
         products = multiply_directions(along[sample.i], along[sample.j])
-        columns = features.columns(ProbeInput(EMBEDDING_PAIRS, layer), SHAPE.n_heads)
+        columns = features.columns(ProbeInput("embedding pairs", layer), SHAPE.n_heads)
         np.testing.assert_allclose(columns, products, atol=1e-4)
         assert columns.shape[1] == directions.n_products == N_DIRECTIONS * (N_DIRECTIONS + 1) // 2
 
@@ -204,13 +153,13 @@ def test_features_are_those_of_transformers(root: Path, tiny_esm: Path, probes: 
 def test_a_sample_stands_for_all_pairs_in_every_bin(probes: ContactProbes) -> None:
     for sequence, sample in zip(probes.task.sequences, probes.task.samples, strict=True):
         pairs = list_pairs(sequence.contacts)
-        all_counts = np.bincount(pairs.separations, minlength=N_SEPARATIONS)
-        np.testing.assert_allclose(np.bincount(sample.separations, sample.weights, N_SEPARATIONS), all_counts)
+        all_counts = np.bincount(pairs.separations, minlength=len(SEPARATION_BEGINS))
+        np.testing.assert_allclose(np.bincount(sample.separations, sample.weights, len(SEPARATION_BEGINS)), all_counts)
 
         # Contacts and permuted contacts are as many in each bin, and each stands for itself.
-        contacts = np.bincount(pairs.separations[pairs.is_contact], minlength=N_SEPARATIONS)
+        contacts = np.bincount(pairs.separations[pairs.is_contact], minlength=len(SEPARATION_BEGINS))
         for target in (sample.targets[0], sample.targets[2]):
-            np.testing.assert_array_equal(np.bincount(sample.separations, target, N_SEPARATIONS), contacts)
+            np.testing.assert_array_equal(np.bincount(sample.separations, target, len(SEPARATION_BEGINS)), contacts)
             assert (sample.weights[target > 0] == 1).all()
         assert all(
             is_contact(sequence.contacts.coordinates, i, j)
@@ -218,29 +167,10 @@ def test_a_sample_stands_for_all_pairs_in_every_bin(probes: ContactProbes) -> No
         )
 
 
-def test_the_control_task_is_one_label_of_two_letters_at_a_separation() -> None:
-    i, j = np.array([0, 0, 1]), np.array([6, 30, 7])
-    pairs = AllPairs(i, j, np.array([True, False, True]))
-    control = PairControl([pairs], seed=1)
-    sequence = "AC" * 20
-    sample = sample_pairs(pairs, sequence, control, seed=(1,))
-    assert sample.targets[1].tolist() == [1, 0, 1]  # contacts are all of the first bin, none of the other
-    assert control.n_pairs == 3
-
-
-def test_weighted_measures_are_those_of_scikit_learn_with_ties() -> None:
-    choose = np.random.default_rng(2)
-    scores, weights = choose.integers(0, 6, 200).astype(float), choose.integers(1, 9, 200).astype(float)
-    labels = choose.random(200) < 0.1 + scores / 10
-    precision, area = measure_weighted(sort_pairs(scores), labels, weights)
-    assert precision == pytest.approx(average_precision_score(labels, scores, sample_weight=weights))
-    assert area == pytest.approx(roc_auc_score(labels, scores, sample_weight=weights))
-
-
 def test_the_table_holds_every_input_and_layer_beside_its_nulls(root: Path, fit: Fit) -> None:
     rows = fit.table.to_pylist()
     expected = {(source.kind, -1 if source.layer is None else source.layer) for source in SHAPE.list_pair_inputs()}
-    for weights, inputs in (("trained", expected), ("random", expected - {(SEPARATION, -1)})):
+    for weights, inputs in (("trained", expected), ("random", expected - {("separation", -1)})):
         assert {(row["input"], row["layer"]) for row in rows if row["weights"] == weights} == inputs
     for row in rows:
         assert row["label"] == "contacts"
@@ -257,31 +187,29 @@ def test_contacts_and_features_are_fitted_by_one_command_and_asked_together(
 ) -> None:
     copy = shutil.copytree(root, tmp_path / "atlas")
     table = tmp_path / "features.csv"
-    with Atlas.open(copy) as atlas:
-        accessions = [row["accession"] for row in atlas.sql("SELECT accession FROM proteins ORDER BY 1").to_pylist()]
+    accessions = [row["accession"] for row in query_rows(copy, "SELECT accession FROM proteins ORDER BY 1")]
     table.write_text("accession,position,label\n" + "".join(f"{name},3,Active site\n" for name in accessions))
     assert attlas("annotate", copy, table).code == 0
     outcome = attlas("fit", copy, "--labels", "contacts", "--labels", "active site", "--by", "none", "--folds", 3)
     assert outcome.code == 0, outcome.err
     assert "8 sequences" in outcome.err
-    assert len(Manifest.read(AtlasPaths(copy)).of_table(FITS)) == 1
+    assert len(list_files(copy, "fits")) == 1
 
-    with Atlas.open(copy) as atlas:
-        answers = atlas.ask("probe_layers", labels="contacts").to_pylist()
-        assert {row["label"] for row in atlas.sql("FROM fits").to_pylist()} == {"Active site", "contacts"}
+    answers = ask_rows(copy, "probe_layers", labels="contacts")
+    assert {row["label"] for row in query_rows(copy, "FROM fits")} == {"Active site", "contacts"}
     separation = next(row for row in answers if row["input"] == "separation")
     assert {row["letter"] for row in answers} == {separation["value"]}
-    assert {row["input"] for row in answers if row["is_best"]} == {ATTENTION_PAIRS, EMBEDDING_PAIRS}
+    assert {row["input"] for row in answers if row["is_best"]} == {"attention pairs", "embedding pairs"}
 
 
 def test_an_atlas_without_structures_or_with_too_few_is_refused(root: Path, tmp_path: Path, tiny_esm: Path) -> None:
     with pytest.raises(InputError, match="structures of 10 families or more"):
-        fit_atlas(root, FitSettings(labels=("contacts",), by="none"), start=start_silently, n_workers=0)
+        fit_here(root, labels=("contacts",), by="none")
     build_here(write_fasta(tmp_path / "one.fasta", random_proteins([30])), tmp_path / "bare", tiny_esm)
     with pytest.raises(InputError, match="no structure with contacts"):
-        fit_atlas(tmp_path / "bare", SETTINGS, start=start_silently, n_workers=0)
+        fit_here(tmp_path / "bare", **SETTINGS)
     with pytest.raises(InputError, match="no features to fit probes to"):
-        fit_atlas(tmp_path / "bare", FitSettings(), start=start_silently, n_workers=0)
+        fit_here(tmp_path / "bare")
 
 
 def test_predicted_memory_grows_with_pairs_and_maps(probes: ContactProbes) -> None:
@@ -298,9 +226,9 @@ def test_predicted_memory_grows_with_pairs_and_maps(probes: ContactProbes) -> No
 def test_contacts_that_were_stopped_go_on_with_the_same_rows(root: Path, fit: Fit, tmp_path: Path) -> None:
     copy = shutil.copytree(root, tmp_path / "atlas")
     with pytest.raises(KeyboardInterrupt):
-        fit_atlas(copy, SETTINGS, start=StopPass("trained weights, scores of pairs"), n_workers=0)
+        fit_here(copy, start=StopPass("trained weights, scores of pairs"), **SETTINGS)
     counting = StopPass("")
-    again = fit_atlas(copy, SETTINGS, start=counting, n_workers=0)
+    again = fit_here(copy, start=counting, **SETTINGS)
     assert again.table.equals(fit.table, check_metadata=True)
     # Two shards of scores, or one, and all of the random weights: a sample and both passes.
     assert 1 + 2 * N_FOLDS < counting.n_finished < 1 + 3 * N_FOLDS

@@ -5,15 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.architectures import load
+from helpers.packed_layer import pack_layer
 from transformers import AutoModel
 
-from attlas.pipeline.attention.definitions import LayerInputs, Pack
 from attlas.pipeline.attention.tiled import receive_by_head
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.fitting.features import _receive_in_rows, compute_features, iterate_features
 from attlas.pipeline.fitting.letters import N_LETTERS, REACH, encode_letters, encode_windows
-from attlas.pipeline.model.files import find_model
-from attlas.schema.columns import EDGE_THETA
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +22,7 @@ SEQUENCES = ["MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ", "GSHMLEDPVDAFKACDEFGHIKLM", "M
 @pytest.fixture(scope="module")
 def encoder(weights: Path) -> Encoder:
     """Return the real model."""
-    return Encoder(find_model(str(weights)), device="cpu", dtype="float32", theta=EDGE_THETA)
+    return load(weights)
 
 
 def test_features_are_those_of_eager_maps_and_hidden_states(encoder: Encoder, weights: Path) -> None:
@@ -58,12 +57,13 @@ def test_without_hidden_states_the_attention_is_the_same(encoder: Encoder) -> No
 
 
 def test_rows_of_any_device_give_what_the_tiles_give() -> None:
-    pack = Pack((102, 3, 60), torch.device("cpu"))
     q, k, v = (torch.randn(3, 165, 8, generator=torch.Generator().manual_seed(seed)) for seed in range(3))
-    output, received = _receive_in_rows(LayerInputs(q, k, v, pack=pack, scaling=1.0, added=None))
-    tiled_output, tiled = receive_by_head(LayerInputs(q, k, v, pack=pack, scaling=1.0, added=None))
+    lengths = (102, 3, 60)
+    output, received = _receive_in_rows(pack_layer(q, k, v, lengths))
+    inputs = pack_layer(q, k, v, lengths)
+    tiled_output, tiled = receive_by_head(inputs)
     torch.testing.assert_close(output, tiled_output, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(received[:, pack.residues], tiled[:, pack.residues], rtol=2e-5, atol=2e-5)
+    torch.testing.assert_close(received[:, inputs.pack.residues], tiled[:, inputs.pack.residues], rtol=2e-5, atol=2e-5)
 
 
 def test_letters_and_windows_are_those_read_off_the_sequence() -> None:

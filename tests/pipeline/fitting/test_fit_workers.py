@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,30 +11,21 @@ from helpers.annotated import annotate
 from helpers.building import build_here, random_proteins, write_fasta
 from helpers.command_line import Run
 from helpers.contact_oracles import add_coordinates, folded
-from helpers.fit_case import StopPass, start_silently
-from helpers.fit_oracle import fit_in_one_piece, make_task
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from helpers.fit_case import StopPass
+from helpers.fit_oracle import fit_in_one_piece
+from helpers.fits_here import fit_here, foretell_fit, load_model_of, prepare_targets
 
-from attlas.pipeline.fitting import fold_shards
-from attlas.pipeline.fitting.cost import predict_fit_cost
-from attlas.pipeline.fitting.fitting import fit_atlas
 from attlas.pipeline.fitting.fold_shards import cut_fold_shards
 from attlas.pipeline.fitting.inputs import Shape
-from attlas.pipeline.fitting.letters import WINDOW_COLUMNS
-from attlas.pipeline.fitting.memory import predict_set_bytes
 from attlas.pipeline.fitting.passes import name_input, save_inputs, sum_features
 from attlas.pipeline.fitting.saved_arrays import SavedArrays
-from attlas.pipeline.fitting.settings import FitSettings
 from attlas.pipeline.fitting.task_arrays import read_task
 from attlas.pipeline.model.files import ModelShape
-from attlas.pipeline.plan import SMALLEST_SHARD_RESIDUES, TYPICAL_LENGTH, predict_cost
-from attlas.pipeline.workers.runners import load_plan_and_model
 from attlas.schema import AtlasPaths
 
 N_PROTEINS, N_FOLDS = 16, 3
 SHAPE = Shape(n_layers=2, n_heads=4, width=32)
-SETTINGS = FitSettings(labels=("Active site", "Motif"), by="none", n_folds=N_FOLDS)
+SETTINGS = {"labels": ("Active site", "Motif"), "by": "none", "n_folds": N_FOLDS}
 MODEL = ModelShape("esm", 6, 20, 320, 1280, None, 1 << 25)
 
 
@@ -64,13 +54,13 @@ def root(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut each fold into shards of a few proteins."""
-    monkeypatch.setattr(fold_shards, "SMALLEST_SHARD_RESIDUES", {"cpu": 1})
+    monkeypatch.setattr("attlas.pipeline.fitting.fold_shards.SMALLEST_SHARD_RESIDUES", {"cpu": 1})
 
 
 @pytest.mark.thorough
 def test_sums_of_several_shards_are_those_of_a_fold_at_once(root: Path, small_shards: None, tmp_path: Path) -> None:
-    task = make_task(root, SETTINGS)
-    _, plan, encoder = load_plan_and_model(str(root), 1)
+    task = prepare_targets(root, **SETTINGS)
+    encoder, pack_tokens = load_model_of(root)
     shards = cut_fold_shards(task.lengths, task.folds, MODEL, device="cpu", sum_bytes=1, predict_bytes=lambda places: 1)
     assert len(shards.of_fold(0)) > 2
     saved = SavedArrays(tmp_path)
@@ -78,13 +68,13 @@ def test_sums_of_several_shards_are_those_of_a_fold_at_once(root: Path, small_sh
 
     for fold in range(N_FOLDS):
         places = slice(*np.searchsorted(task.folds, (fold, fold + 1)).tolist())
-        whole = sum_features(encoder, task.select(places), SHAPE, pack_tokens=plan.pack_tokens)
+        whole = sum_features(encoder, task.select(places), SHAPE, pack_tokens=pack_tokens)
         parts = []
         for shard in shards.of_fold(fold):
             with saved.open(name_input(shard.index)) as read:
                 part = read_task(read)
             assert part.folds.tolist() == [fold] * shard.n_sequences
-            parts.append(sum_features(encoder, part, SHAPE, pack_tokens=plan.pack_tokens))
+            parts.append(sum_features(encoder, part, SHAPE, pack_tokens=pack_tokens))
         for place, of_set in enumerate(whole):
             added = [part[place].to_arrays(prefix="") for part in parts]
             for name, array in of_set.to_arrays(prefix="").items():
@@ -96,10 +86,10 @@ def test_sums_of_several_shards_are_those_of_a_fold_at_once(root: Path, small_sh
 
 @pytest.mark.thorough
 def test_rows_are_those_of_a_fit_that_saves_nothing(root: Path) -> None:
-    task = make_task(root, SETTINGS)
-    _, plan, encoder = load_plan_and_model(str(root), 1)
-    probes, _ = fit_in_one_piece(encoder, task, SHAPE, pack_tokens=plan.pack_tokens)
-    rows = fit_atlas(root, SETTINGS, start=start_silently, n_workers=0).table.to_pylist()
+    task = prepare_targets(root, **SETTINGS)
+    encoder, pack_tokens = load_model_of(root)
+    probes, _ = fit_in_one_piece(encoder, task, SHAPE, pack_tokens=pack_tokens)
+    rows = fit_here(root, **SETTINGS).table.to_pylist()
     penalties = {(row["label"], row["input"], row["layer"]): row["penalty"] for row in rows}
     for place, label in enumerate(("Active site", "Motif")):
         for source, folds in probes[place].items():
@@ -112,60 +102,25 @@ def test_rows_are_those_of_a_fit_that_saves_nothing(root: Path) -> None:
 def test_two_workers_go_on_where_one_process_stopped_and_give_its_bytes(
     root: Path, small_shards: None, tmp_path: Path
 ) -> None:
-    settings = replace(SETTINGS, has_random_weights=True)
-    alone = fit_atlas(root, settings, start=start_silently, n_workers=0)
+    settings = SETTINGS | {"has_random_weights": True}
+    alone = fit_here(root, **settings)
 
     # It begins in one process, is stopped among the scores of the first model, and goes on with two workers.
     copy = shutil.copytree(root, tmp_path / "atlas")
     with pytest.raises(KeyboardInterrupt):
-        fit_atlas(copy, settings, start=StopPass("trained weights, scores"), n_workers=0)
+        fit_here(copy, start=StopPass("trained weights, scores"), **settings)
     counting = StopPass("")
-    assert fit_atlas(copy, settings, start=counting, n_workers=2).table.equals(alone.table, check_metadata=True)
-    n_shards = len(predict_fit_cost(copy, settings, n_workers=0).prepared.residue_shards.shards)
+    assert fit_here(copy, start=counting, n_workers=2, **settings).table.equals(alone.table, check_metadata=True)
+    n_shards = len(foretell_fit(copy, **settings).prepared.residue_shards.shards)
     assert 2 * n_shards < counting.n_finished < 3 * n_shards
 
 
 @pytest.mark.thorough
 def test_two_workers_fit_contacts_to_the_bytes_of_one_process(root: Path, small_shards: None, tmp_path: Path) -> None:
-    settings = replace(SETTINGS, labels=("contacts",))
+    settings = SETTINGS | {"labels": ("contacts",)}
     copy = shutil.copytree(root, tmp_path / "atlas")
-    alone = fit_atlas(root, settings, start=start_silently, n_workers=0)
-    assert fit_atlas(copy, settings, start=start_silently, n_workers=2).table.equals(alone.table, check_metadata=True)
-
-
-@example(lengths=[[10], [10], [10, 652, 900]], sum_bytes=1 << 20)  # few residues, whose costs are of squares
-@given(
-    lengths=st.lists(st.lists(st.integers(10, 900), min_size=1, max_size=40), min_size=3, max_size=5),
-    sum_bytes=st.sampled_from((1 << 20, 1 << 32)),
-)
-@settings(max_examples=40, deadline=None)
-def test_shards_hold_every_sequence_of_one_fold_each_within_the_room_of_their_sums(
-    lengths: list[list[int]], sum_bytes: int
-) -> None:
-    folds = np.repeat(np.arange(len(lengths)), [len(of_fold) for of_fold in lengths])
-    flat = [length for of_fold in lengths for length in of_fold]
-    shards = cut_fold_shards(
-        flat, folds, MODEL, device="cpu", sum_bytes=sum_bytes, predict_bytes=lambda places: sum(flat[places])
-    )
-    covered = [place for shard in shards.shards for place in range(shard.first_sequence_id, shard.end_sequence_id)]
-    assert covered == list(range(len(flat)))
-    for shard, fold in zip(shards.shards, shards.folds, strict=True):
-        assert set(folds[shard.first_sequence_id : shard.end_sequence_id].tolist()) == {fold}
-        assert shard.n_residues == shard.predicted_bytes == sum(flat[shard.first_sequence_id : shard.end_sequence_id])
-    most = max(1, fold_shards.MOST_SAVED_BYTES // (sum_bytes * len(lengths)))
-    assert all(1 <= len(shards.of_fold(fold)) <= most for fold in range(len(lengths)))
-
-    smallest = predict_cost(TYPICAL_LENGTH, MODEL) / TYPICAL_LENGTH * SMALLEST_SHARD_RESIDUES["cpu"]
-    for fold in range(len(lengths)):
-        of_fold = shards.of_fold(fold)
-        assert len(of_fold) <= np.ceil(sum(shard.cost for shard in of_fold) / smallest)
-
-
-def test_predicted_sums_are_the_published_numbers_of_650m() -> None:
-    shape = Shape(33, 20, 1280)
-    products = 8 * (33 * 1280**2 + 33 * 1280 * 660 + 660**2 + WINDOW_COLUMNS**2)
-    assert products == pytest.approx(0.66e9, rel=0.01)
-    assert products < predict_set_bytes(shape, 1) < 1.02 * products
+    alone = fit_here(root, **settings)
+    assert fit_here(copy, n_workers=2, **settings).table.equals(alone.table, check_metadata=True)
 
 
 def test_a_dry_run_tells_the_cost_and_writes_nothing(root: Path, attlas: Run) -> None:
@@ -208,8 +163,8 @@ def test_what_is_saved_is_within_what_is_foretold(root: Path, small_shards: None
             sizes.append(sum(path.stat().st_size for path in AtlasPaths(copy).parts.rglob("*.npz")))
             return super().__call__(text)
 
-    cost = predict_fit_cost(copy, SETTINGS, n_workers=0)
-    fit_atlas(copy, SETTINGS, start=Measure(""), n_workers=0)
+    cost = foretell_fit(copy, **SETTINGS)
+    fit_here(copy, start=Measure(""), **SETTINGS)
     # Before the scores all sums and weights are there; a file has some lines of names.
     n_files = 3 * len(cost.prepared.residue_shards.shards)
     assert cost.disk_bytes / 20 < sizes[-1] < cost.disk_bytes + n_files * (30 << 10)

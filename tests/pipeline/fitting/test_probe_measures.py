@@ -13,13 +13,7 @@ from attlas.pipeline.fitting.measures import (
     measure_label,
     measure_track,
 )
-from attlas.pipeline.fitting.ranking import (
-    JackknifeEstimate,
-    estimate_ranking,
-    measure_auroc,
-    measure_average_precision,
-    rank,
-)
+from attlas.pipeline.fitting.ranking import JackknifeEstimate, estimate_ranking, rank
 
 N_FOLDS = 3
 
@@ -109,12 +103,6 @@ def test_a_track_is_measured_by_r2_and_spearman(residues: CountedResidues) -> No
     check(measures.r2, r2_score(values, scores), [r2_score(values[k], scores[k]) for k in kept])
     assert measures.spearman.value == pytest.approx(spearmanr(values, scores).statistic, abs=1e-12)
     assert measures.spearman.low < measures.spearman.value < measures.spearman.high
-
-
-def test_nothing_is_measured_where_no_residue_or_every_residue_has_the_label() -> None:
-    scores = np.arange(4.0)
-    assert np.isnan(measure_average_precision(rank(scores, np.zeros(4, bool))))
-    assert np.isnan(measure_auroc(rank(scores, np.ones(4, bool))))
 
 
 def test_families_stay_whole_in_blocks_of_which_there_are_a_hundred_at_most() -> None:

@@ -1,38 +1,29 @@
 """The passes that judge pairs, on a small atlas: rows by key, values of one trial, resuming, and what is refused."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
+from helpers.architectures import load
 from helpers.building import build_here, digests, random_proteins, write_fasta
 from helpers.interface_case import HETEROMERS, HOMODIMER, PROTEINS, draw_contacts, write_pair_atlas
+from helpers.pair_passes_here import add_pairs_here, judge_interfaces_here
+from helpers.sealed_atlas import read_computation, read_keys, read_manifest, read_rows
 
-from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.interfaces.adding import AddedInterfaces, InterfaceSettings, add_interfaces
+from attlas.pipeline.interfaces.adding import AddedInterfaces
 from attlas.pipeline.interfaces.judged_pairs import read_judged_pairs
 from attlas.pipeline.interfaces.known_interface import make_known_interface
 from attlas.pipeline.interfaces.measures import MEASURES
 from attlas.pipeline.interfaces.trials import MeasureHeads, Trial, measure_trials
-from attlas.pipeline.model.files import find_model
-from attlas.pipeline.pairs.adding import add_pairs
-from attlas.pipeline.pairs.settings import PairSettings
-from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, AtlasPaths, Computation, InputError, Manifest, Table
+from attlas.schema import AtlasPaths, InputError
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = InterfaceSettings(n_choosing=2, n_splits=3, n_heads=(1, 3))
+SETTINGS = {"n_choosing": 2, "n_splits": 3, "n_heads": (1, 3)}
 
 
-def judge(root: Path, settings: InterfaceSettings = SETTINGS) -> AddedInterfaces:
-    return add_interfaces(root, settings, progress=lambda *_: lambda _: None, n_workers=0)
-
-
-def read_rows(root: Path, table: Table) -> list[dict[str, object]]:
-    paths = AtlasPaths(root)
-    files = Manifest.read(paths).of_table(table)
-    return [row for file in files for row in pq.read_table(paths.root / file.path).to_pylist()]
+def judge(root: Path, **changes: object) -> AddedInterfaces:
+    return judge_interfaces_here(root, **SETTINGS | changes)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +36,8 @@ def test_every_pair_with_contacts_has_a_row_for_each_form_kind_layer_and_head(
     judged: tuple[Path, AddedInterfaces],
 ) -> None:
     root, added = judged
-    rows = read_rows(root, PAIR_HEAD_CONTACTS)
-    keys = {tuple(row[name] for name in PAIR_HEAD_CONTACTS.key) for row in rows}
+    rows = read_rows(root, "pair_head_contacts")
+    keys = set(read_keys(root, "pair_head_contacts"))
 
     assert len(keys) == len(rows) == 6 * 2 * 3 * 2 * 5
     assert (added.n_pairs, added.n_groups, added.n_homodimers, added.n_without_contacts) == (6, 6, 1, 1)
@@ -55,7 +46,7 @@ def test_every_pair_with_contacts_has_a_row_for_each_form_kind_layer_and_head(
 
 def test_values_are_those_of_the_pair_run_alone(judged: tuple[Path, AddedInterfaces], tiny_esm: Path) -> None:
     root, _ = judged
-    encoder = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3, attention="plain")
+    encoder = load(tiny_esm, attention="plain")
     accession, partner = HETEROMERS[1]  # of which the contacts are given in the other direction
     sequences = PROTEINS[accession], PROTEINS[partner]
     interface = make_known_interface(draw_contacts(accession, partner), lengths=(len(sequences[0]), len(sequences[1])))
@@ -68,7 +59,7 @@ def test_values_are_those_of_the_pair_run_alone(judged: tuple[Path, AddedInterfa
     )
 
     assert measures is not None
-    for row in read_rows(root, PAIR_HEAD_CONTACTS):
+    for row in read_rows(root, "pair_head_contacts"):
         if (row["accession"], row["form"], row["kind"]) == (accession, "linker", "given"):
             of_head = measures[row["layer"], 4 if row["head"] is None else row["head"]]
             stored = np.array([row[name] for name in MEASURES], float)
@@ -79,7 +70,7 @@ def test_values_are_those_of_the_pair_run_alone(judged: tuple[Path, AddedInterfa
 def test_contacts_of_a_homodimer_count_in_both_directions(judged: tuple[Path, AddedInterfaces]) -> None:
     root, _ = judged
     contacts = {place for i, j in draw_contacts(*HOMODIMER) for place in ((i, j), (j, i))}
-    rows = [row for row in read_rows(root, PAIR_HEAD_CONTACTS) if row["is_homodimer"] and row["kind"] == "given"]
+    rows = [row for row in read_rows(root, "pair_head_contacts") if row["is_homodimer"] and row["kind"] == "given"]
     assert {row["accession"] for row in rows} == {HOMODIMER[0]}
     assert {row["n_contacts"] for row in rows} == {len(contacts)}
     assert {row["n_interface"] for row in rows} == {len({i for i, _ in contacts})}
@@ -89,7 +80,7 @@ def test_a_swapped_partner_has_its_own_interface_and_no_contacts(judged: tuple[P
     root, _ = judged
     partner_of = dict([*HETEROMERS, HOMODIMER])
     interfaces = {b: len({j for _, j in draw_contacts(a, b)}) for a, b in HETEROMERS}
-    swapped = [row for row in read_rows(root, PAIR_HEAD_CONTACTS) if row["kind"] == "swapped"]
+    swapped = [row for row in read_rows(root, "pair_head_contacts") if row["kind"] == "swapped"]
 
     assert all(row["partner"] != partner_of[row["accession"]] for row in swapped)
     assert all(row["n_contacts"] is row["auroc"] is row["hits_10"] is None for row in swapped)
@@ -101,7 +92,7 @@ def test_a_swapped_partner_has_its_own_interface_and_no_contacts(judged: tuple[P
 
 def test_fused_heads_never_judge_the_groups_that_chose_them(judged: tuple[Path, AddedInterfaces]) -> None:
     root, added = judged
-    rows = read_rows(root, PAIR_CHOICES)
+    rows = read_rows(root, "pair_choices")
     given = [row for row in rows if row["kind"] == "given"]
 
     assert added.n_splits == 3
@@ -116,9 +107,9 @@ def test_one_fused_head_is_that_head(judged: tuple[Path, AddedInterfaces]) -> No
     root, _ = judged
     heads = {
         (row["pair_id"], row["form"], row["kind"], f"{row['layer']}-{row['head']}"): row
-        for row in read_rows(root, PAIR_HEAD_CONTACTS)
+        for row in read_rows(root, "pair_head_contacts")
     }
-    for row in read_rows(root, PAIR_CHOICES):
+    for row in read_rows(root, "pair_choices"):
         if row["n_heads"] == 1:
             head = heads[row["pair_id"], row["form"], row["kind"], row["heads"]]
             assert [row[name] for name in MEASURES] == [head[name] for name in MEASURES]
@@ -132,10 +123,10 @@ def test_the_same_command_again_changes_nothing(judged: tuple[Path, AddedInterfa
 
 
 def test_a_file_of_groups_decides_which_pairs_are_alike(judged: tuple[Path, AddedInterfaces], tmp_path: Path) -> None:
-    paths = AtlasPaths(judged[0])
+    root, _ = judged
     lines = [f"alone {name}\t{name}\n" for name in PROTEINS] + ["P00000\tP00003\n", "P00003\tP00010\n"]
     (tmp_path / "groups.tsv").write_text("".join(lines))
-    pairs = read_judged_pairs(paths, Manifest.read(paths), groups=tmp_path / "groups.tsv", identity=0.3)
+    pairs = read_judged_pairs(AtlasPaths(root), read_manifest(root), groups=tmp_path / "groups.tsv", identity=0.3)
 
     groups = {pair.accession: pair.group for pair in pairs}
     alike = {groups[accession] for accession in ("P00000", "P00003", "P00010")}
@@ -145,12 +136,12 @@ def test_a_file_of_groups_decides_which_pairs_are_alike(judged: tuple[Path, Adde
 
 
 def test_groups_between_commas_are_those_between_tabs(judged: tuple[Path, AddedInterfaces], tmp_path: Path) -> None:
-    paths = AtlasPaths(judged[0])
+    root, _ = judged
     groups = []
     for delimiter in "\t,":
         file = tmp_path / "groups.txt"
         file.write_text("".join(f"{name[:-1]}{delimiter}{name}\n" for name in PROTEINS))
-        pairs = read_judged_pairs(paths, Manifest.read(paths), groups=file, identity=0.3)
+        pairs = read_judged_pairs(AtlasPaths(root), read_manifest(root), groups=file, identity=0.3)
         groups.append([pair.group for pair in pairs])
     assert groups[0] == groups[1]
 
@@ -158,27 +149,25 @@ def test_groups_between_commas_are_those_between_tabs(judged: tuple[Path, AddedI
 @pytest.mark.thorough
 def test_too_few_groups_fuse_no_heads_and_leave_no_rows_of_before(judged: tuple[Path, AddedInterfaces]) -> None:
     root, _ = judged
-    added = judge(root, replace(SETTINGS, n_choosing=9, forms="gap"))
+    added = judge(root, n_choosing=9, forms="gap")
     assert added.n_splits == 0
-    assert read_rows(root, PAIR_CHOICES) == []
+    assert read_rows(root, "pair_choices") == []
 
 
 @pytest.mark.thorough
 def test_the_gap_is_that_of_the_pairs_unless_another_is_given(tiny_esm: Path, tmp_path: Path) -> None:
     root = write_pair_atlas(tmp_path, tiny_esm)
-    pairs = PairSettings(forms="gap", gap=7)
-    add_pairs(root, tmp_path / "pairs.tsv", pairs, progress=lambda *_: lambda _: None, n_workers=0)
+    add_pairs_here(root, forms="gap", gap=7)
     for given, expected in ((None, 7), (9, 9)):
-        manifest = judge(root, replace(SETTINGS, gap=given)).manifest
-        (file, *_) = manifest.of_table(PAIR_HEAD_CONTACTS)
-        computation = Computation.parse(PAIR_HEAD_CONTACTS, pq.read_schema(root / file.path).metadata)
+        judge(root, gap=given)
+        computation = read_computation(root, "pair_head_contacts")
         assert computation.settings["gap"] == expected
 
 
 def test_a_protein_without_a_group_is_refused(judged: tuple[Path, AddedInterfaces], tmp_path: Path) -> None:
     (tmp_path / "groups.tsv").write_text("a\tP00000\n")
     with pytest.raises(InputError, match="lacks proteins"):
-        judge(judged[0], replace(SETTINGS, groups=tmp_path / "groups.tsv"))
+        judge(judged[0], groups=tmp_path / "groups.tsv")
 
 
 @pytest.mark.parametrize(
@@ -194,7 +183,7 @@ def test_settings_that_make_no_sense_are_refused(
     judged: tuple[Path, AddedInterfaces], changes: dict[str, object], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        judge(judged[0], replace(SETTINGS, **changes))
+        judge(judged[0], **changes)
 
 
 def test_an_atlas_without_known_contacts_is_refused(tmp_path: Path, tiny_esm: Path) -> None:

@@ -5,39 +5,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from helpers.building import digests
 from helpers.interface_case import HETEROMERS, PROTEINS, UNKNOWN, write_pair_atlas
 from helpers.pair_oracle import count_head_numbers, read_eagerly
+from helpers.pair_passes_here import add_nulls_here, add_pairs_here
+from helpers.sealed_atlas import list_files, query_rows, read_computation, read_keys, read_rows
 
-from attlas.pipeline.interfaces.adding_nulls import AddedNulls, NullSettings, add_nulls
 from attlas.pipeline.interfaces.null_pairs import STATISTICS
 from attlas.pipeline.interfaces.nulls import shuffle_letters
-from attlas.pipeline.pairs.adding import add_pairs
-from attlas.pipeline.pairs.settings import PairSettings
-from attlas.queries import Atlas
-from attlas.schema import PAIR_NULLS, PAIRS, AtlasPaths, Computation, InputError, Manifest, Table
+from attlas.schema import InputError
 
 pytestmark = pytest.mark.slow
 
 THETA = 0.3
 
 
-def compute(root: Path, settings: NullSettings | None = None) -> AddedNulls:
-    return add_nulls(root, settings or NullSettings(), progress=lambda *_: lambda _: None, n_workers=0)
-
-
-def read_rows(root: Path, table: Table) -> list[dict]:
-    files = Manifest.read(AtlasPaths(root)).of_table(table)
-    return [row for file in files for row in pq.read_table(root / file.path).to_pylist()]
-
-
 @pytest.fixture(scope="module")
 def paired(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
     """The atlas with the nulls of its seven pairs, all of which have a label."""
     root = write_pair_atlas(tmp_path_factory.mktemp("nulls"), tiny_esm)
-    added = compute(root)
+    added = add_nulls_here(root)
     assert (added.n_pairs, added.n_groups, added.n_swapped, added.n_failed) == (7, 6, 7, 0)
     return root
 
@@ -48,20 +36,18 @@ def root(paired: Path, tmp_path: Path) -> Path:
 
 
 def test_every_labelled_pair_has_a_row_for_each_form_null_layer_and_head(paired: Path) -> None:
-    rows = read_rows(paired, PAIR_NULLS)
-    keys = [tuple(row[name] for name in PAIR_NULLS.key) for row in rows]
+    keys = read_keys(paired, "pair_nulls")
     assert keys == sorted(set(keys))
     assert len(keys) == 7 * 2 * 2 * 2 * 4
-    (file,) = Manifest.read(AtlasPaths(paired)).of_table(PAIR_NULLS)
-    settings = Computation.parse(PAIR_NULLS, pq.read_schema(paired / file.path).metadata).settings
-    assert settings == {
+    assert len(list_files(paired, "pair_nulls")) == 1
+    assert read_computation(paired, "pair_nulls").settings == {
         "forms": "gap linker", "orders": "forward reverse", "gap": 100, "seed": 0, "groups": "identity 0.3"
     }  # fmt: skip
 
 
 def test_numbers_are_means_over_directions_and_orders_of_the_eager_maps(paired: Path, tiny_esm: Path) -> None:
-    pairs = {row["pair_id"]: row for row in read_rows(paired, PAIRS)}
-    rows = read_rows(paired, PAIR_NULLS)
+    pairs = {row["pair_id"]: row for row in read_rows(paired, "pairs")}
+    rows = read_rows(paired, "pair_nulls")
     for kind in ("shuffled", "swapped"):
         for form in ("gap", "linker"):
             numbers = [row for row in rows if (row["pair_id"], row["kind"], row["form"]) == (3, kind, form)]
@@ -89,8 +75,8 @@ def test_numbers_are_means_over_directions_and_orders_of_the_eager_maps(paired: 
 
 
 def test_a_swapped_partner_is_of_another_homology_group(paired: Path) -> None:
-    pair_names = {row["pair_id"]: (row["accession"], row["partner"]) for row in read_rows(paired, PAIRS)}
-    rows = read_rows(paired, PAIR_NULLS)
+    pair_names = {row["pair_id"]: (row["accession"], row["partner"]) for row in read_rows(paired, "pairs")}
+    rows = read_rows(paired, "pair_nulls")
     group_of = {pair_names[row["pair_id"]]: row["homology_group"] for row in rows}
     given = {frozenset(names) for names in pair_names.values()}
     assert group_of[HETEROMERS[0]] == group_of[UNKNOWN]  # which share a protein
@@ -102,28 +88,26 @@ def test_a_swapped_partner_is_of_another_homology_group(paired: Path) -> None:
 
 
 def test_the_same_command_again_changes_nothing_and_another_seed_the_shuffled_letters_alone(root: Path) -> None:
-    before, rows = digests(root), read_rows(root, PAIR_NULLS)
-    compute(root)
+    before, rows = digests(root), read_rows(root, "pair_nulls")
+    add_nulls_here(root)
     assert digests(root) == before
 
-    compute(root, NullSettings(seed=1))
-    changed = {row["kind"] for row, other in zip(rows, read_rows(root, PAIR_NULLS), strict=True) if row != other}
+    add_nulls_here(root, seed=1)
+    changed = {row["kind"] for row, other in zip(rows, read_rows(root, "pair_nulls"), strict=True) if row != other}
     assert changed == {"shuffled"}
-    with Atlas.open(root) as atlas:
-        assert atlas.sql("SELECT count(*) AS n FROM pair_nulls").to_pylist() == [{"n": len(rows)}]
+    assert query_rows(root, "SELECT count(*) AS n FROM pair_nulls") == [{"n": len(rows)}]
 
 
 def test_pairs_of_one_order_and_one_homology_group_have_shuffled_letters_alone(
     root: Path, attlas: Callable, tmp_path: Path
 ) -> None:
     (tmp_path / "pairs.tsv").write_text("P00000\tP00001\tbinder\nP00000\tP00002\tnone\nP00003\tP00004\n")
-    settings = PairSettings(forms="linker", order="forward")
-    add_pairs(root, tmp_path / "pairs.tsv", settings, progress=lambda *_: lambda _: None, n_workers=0)
+    add_pairs_here(root, forms="linker", order="forward")
     run = attlas("binders", root, "--workers", 0)
     assert run.code == 0, run.err
     assert run.out == f"{root}: nulls of 2 labelled pairs of 1 homology group: letters shuffled, 0 partners swapped\n"
     assert "no partner is swapped: all pairs are of one homology group" in run.err
-    rows = read_rows(root, PAIR_NULLS)
+    rows = read_rows(root, "pair_nulls")
     assert {(row["kind"], row["form"], row["pair_id"]) for row in rows} == {
         ("shuffled", "linker", 0),
         ("shuffled", "linker", 1),
@@ -132,7 +116,7 @@ def test_pairs_of_one_order_and_one_homology_group_have_shuffled_letters_alone(
 
 def test_pairs_without_a_label_have_no_nulls(root: Path, attlas: Callable, tmp_path: Path) -> None:
     (tmp_path / "pairs.tsv").write_text("P00000\tP00001\n")
-    add_pairs(root, tmp_path / "pairs.tsv", PairSettings(), progress=lambda *_: lambda _: None, n_workers=0)
+    add_pairs_here(root)
     run = attlas("binders", root, "--workers", 0)
     assert run.code == 1
     assert f"No computed pair of {root} has a label." in run.err
@@ -140,4 +124,4 @@ def test_pairs_without_a_label_have_no_nulls(root: Path, attlas: Callable, tmp_p
 
 def test_an_identity_beyond_one_is_refused(root: Path) -> None:
     with pytest.raises(InputError, match="--identity cannot be used"):
-        compute(root, NullSettings(identity=1.5))
+        add_nulls_here(root, identity=1.5)

@@ -5,25 +5,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.architectures import load
 from helpers.building import random_proteins
 from sklearn.metrics import average_precision_score, roc_auc_score
 from transformers import EsmModel
 
 from attlas.pipeline.contacts.head_choice import Head
 from attlas.pipeline.contacts.single_heads import score_pairs
-from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.interfaces.known_interface import make_known_interface
 from attlas.pipeline.interfaces.measures import MEASURES
 from attlas.pipeline.interfaces.trials import MeasureFusedHeads, MeasureHeads, Trial, measure_trials
-from attlas.pipeline.model.files import find_model
-from attlas.pipeline.pairs.joining import FORMS, Form, join_sequences
+from attlas.pipeline.pairs.joining import FORMS, join_sequences
 
 CONTACTS = [(3, 2), (4, 9), (4, 10), (17, 5), (20, 21)]
 
 
 @pytest.fixture(scope="module")
-def encoder(tiny_esm: Path) -> Encoder:
-    return Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3, attention="plain")
+def encoder(tiny_esm: Path):
+    return load(tiny_esm, attention="plain")
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +30,13 @@ def eager(tiny_esm: Path) -> EsmModel:
     return EsmModel.from_pretrained(tiny_esm, add_pooling_layer=False, attn_implementation="eager").eval()
 
 
-def make_trial(form: Form) -> Trial:
+def make_trial(form: str) -> Trial:
     sequence, partner = random_proteins([20, 24]).values()
     interface = make_known_interface(CONTACTS, lengths=(20, 24))
     return Trial(0, form, "given", sequence, partner, "P00001", interface)
 
 
-def read_maps(eager: EsmModel, encoder: Encoder, trial: Trial) -> np.ndarray:
+def read_maps(eager: EsmModel, encoder, trial: Trial) -> np.ndarray:
     """Return the mean over both orders of the joined inner maps, protein before partner, (L, H, N + M, N + M)."""
     maps = []
     for is_reverse in (False, True):
@@ -73,9 +72,7 @@ def measure_plainly(whole: np.ndarray, scores: np.ndarray) -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
-def test_every_head_and_the_mean_of_a_layer_are_measured_on_both_orders(
-    encoder: Encoder, eager: EsmModel, form: Form
-) -> None:
+def test_every_head_and_the_mean_of_a_layer_are_measured_on_both_orders(encoder, eager: EsmModel, form: str) -> None:
     trial = make_trial(form)
     maps = read_maps(eager, encoder, trial)
     (measures,) = measure_trials(
@@ -91,7 +88,7 @@ def test_every_head_and_the_mean_of_a_layer_are_measured_on_both_orders(
             assert {name: measured[name] for name in plain} == pytest.approx(plain, abs=1e-9), (layer, head)
 
 
-def test_fused_heads_are_the_mean_of_corrected_maps(encoder: Encoder, eager: EsmModel) -> None:
+def test_fused_heads_are_the_mean_of_corrected_maps(encoder, eager: EsmModel) -> None:
     trial, choices = make_trial("gap"), [(Head(0, 1),), (Head(1, 2), Head(0, 1), Head(1, 0))]
     maps = read_maps(eager, encoder, trial)
     (measures,) = measure_trials(
@@ -111,7 +108,7 @@ def test_fused_heads_are_the_mean_of_corrected_maps(encoder: Encoder, eager: Esm
         assert {name: measured[name] for name in plain} == pytest.approx(plain, abs=1e-9)
 
 
-def test_one_order_is_another_map_than_the_mean_of_both(encoder: Encoder) -> None:
+def test_one_order_is_another_map_than_the_mean_of_both(encoder) -> None:
     both, forward = (
         measure_trials(
             encoder,

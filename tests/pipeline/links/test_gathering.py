@@ -5,13 +5,13 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from helpers.device_rows import gather_links_in_rows
 from helpers.link_oracle import list_candidates
 
-from attlas.pipeline.attention import attending
+from attlas.pipeline.attention.attending import attend
 from attlas.pipeline.attention.definitions import LayerInputs, Pack
 from attlas.pipeline.attention.tiled import reduce_tiled
 from attlas.pipeline.attention.tiles import Tile
-from attlas.pipeline.links import gathering
 from attlas.pipeline.links.choosing import HUB_LINKS, Links, choose_links
 from attlas.pipeline.links.gathering import GatherLinks, StrongestWeights
 
@@ -45,7 +45,7 @@ def capture_maps(pack: Pack, q: torch.Tensor, k: torch.Tensor) -> list[np.ndarra
     def add(tile: torch.Tensor, at: Tile) -> None:
         maps[at.sequence][at.heads, at.first_row : at.first_row + tile.shape[1]] = tile.numpy()
 
-    attending.attend(LayerInputs(q, k, None, pack=pack, scaling=1.0), add=add)
+    attend(LayerInputs(q, k, None, pack=pack, scaling=1.0), add=add)
     return maps
 
 
@@ -94,9 +94,7 @@ def test_a_tile_of_a_device_gives_the_candidates_of_a_tile_of_the_host(n_rows: i
 def test_tiles_of_rows_as_on_a_gpu_give_the_same_candidates(n_elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pack = Pack((62, 3, 30), torch.device("cpu"))
     tiled = gather(pack, seed=4)
-    monkeypatch.setattr(attending, "GPU_TILE_ELEMENTS", n_elements)
-    monkeypatch.setattr(gathering, "attend", attending.attend_in_rows)
-    monkeypatch.setattr(StrongestWeights, "add_tile", StrongestWeights.add_tile_of_device)
+    gather_links_in_rows(monkeypatch, tile_elements=n_elements)
     for by_tiles, by_rows in zip(tiled, gather(pack, seed=4), strict=True):
         by_tiles, by_rows = as_weights(by_tiles), as_weights(by_rows)
         different = {link: (by_tiles | by_rows)[link] for link in set(by_tiles) ^ set(by_rows)}
@@ -117,7 +115,7 @@ def test_the_output_is_that_of_the_build() -> None:
 def test_layers_are_counted_and_thinning_between_them_changes_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     pack = Pack((42, 12), torch.device("cpu"))
     whole = gather(pack, seed=9, n_layers=6)
-    monkeypatch.setattr(gathering, "THIN_FACTOR", 1)
+    monkeypatch.setattr("attlas.pipeline.links.gathering.THIN_FACTOR", 1)
     thinned = gather(pack, seed=9, n_layers=6)
     choose = partial(choose_links, per_residue=1, theta=THETA)
     for n, of_whole, of_thinned in zip((40, 10), whole, thinned, strict=True):
@@ -131,8 +129,7 @@ def test_a_sequence_whose_attention_is_not_finite_has_no_candidates(
     on_device: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if on_device:
-        monkeypatch.setattr(gathering, "attend", attending.attend_in_rows)
-        monkeypatch.setattr(StrongestWeights, "add_tile", StrongestWeights.add_tile_of_device)
+        gather_links_in_rows(monkeypatch)
     pack = Pack((12, 20), torch.device("cpu"))
     q, k, _ = projections(32, seed=1)
     q[1, 5] = torch.nan

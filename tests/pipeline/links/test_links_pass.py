@@ -8,24 +8,21 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
 from helpers.contact_oracles import eager_layers
+from helpers.example_proteins import read_sequences
 from helpers.link_oracle import Link, choose_by_rule, list_candidates, list_disagreements
+from helpers.passes_here import add_links_here, refuse_to_compute
+from helpers.sealed_atlas import digest_table, list_files, remove_plan
 
-from attlas.pipeline.links.adding import AddedLinks, LinkSettings, add_links
 from attlas.pipeline.links.gathering import GatherLinks
 from attlas.pipeline.links.memory import predict_link_bytes
-from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.queries import Atlas
-from attlas.schema import LINKS, SEQUENCES, AtlasPaths, InputError, Manifest, PlanError
+from attlas.schema import InputError, PlanError
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 FLOOR, PER_RESIDUE, THETA = 0.1, 5, 0.3
 N_DEFAULT, N_THOROUGH = 3, 50
-
-
-def run(out: Path, *, progress=lambda plan, shards: lambda event: None, **settings: object) -> AddedLinks:
-    return add_links(out, LinkSettings(**settings), progress=progress, n_workers=0)
 
 
 def read_links(out: Path, accession: str) -> dict[Link, np.float32]:
@@ -47,7 +44,7 @@ def choose_by_eager(weights: Path, sequence: str) -> dict[Link, np.float32]:
 
 @pytest.fixture(scope="module")
 def proteins(is_thorough: bool) -> dict[str, str]:
-    sequences = {p.accession: p.sequence for p in read_proteome(str(ROOT / "examples" / "proteins.fasta")).proteins}
+    sequences = read_sequences(ROOT / "examples" / "proteins.fasta")
     shortest = sorted(sequences, key=lambda accession: len(sequences[accession]))
     return {accession: sequences[accession] for accession in shortest[: N_THOROUGH if is_thorough else N_DEFAULT]}
 
@@ -56,7 +53,7 @@ def proteins(is_thorough: bool) -> dict[str, str]:
 def real(tmp_path_factory: pytest.TempPathFactory, weights: Path, proteins: dict[str, str]) -> Path:
     folder = tmp_path_factory.mktemp("links")
     build_here(write_fasta(folder / "p.fasta", proteins), folder / "atlas", weights)
-    run(folder / "atlas")
+    add_links_here(folder / "atlas")
     return folder / "atlas"
 
 
@@ -72,11 +69,11 @@ def test_the_links_are_those_of_the_rule_on_transformers_eager_maps(real: Path, 
 
 
 def test_the_table_says_by_which_settings_it_was_made(real: Path) -> None:
-    manifest = assert_whole(real)
-    metadata = pq.read_schema(real / manifest.of_table(LINKS)[0].path).metadata
+    assert_whole(real)
+    metadata = pq.read_schema(list_files(real, "links")[0]).metadata
     assert json.loads(metadata[b"attlas.settings"]) == {
         "settings": {"floor": FLOOR, "per_residue": PER_RESIDUE, "max_length": None},
-        "computed_from": {"sequences": manifest.digest_of(SEQUENCES)},
+        "computed_from": {"sequences": digest_table(real, "sequences")},
     }
 
 
@@ -105,26 +102,22 @@ def small(tmp_path: Path, tiny_esm: Path) -> Path:
     return tmp_path / "atlas"
 
 
-def refuse(*_: object):
-    raise AssertionError("nothing is to be computed")
-
-
 def test_asked_again_nothing_changes_and_other_settings_take_the_place(small: Path) -> None:
-    added = run(small)
+    added = add_links_here(small)
     assert (added.n_sequences, added.n_failed, added.longer) == (5, 0, ())
     assert read_links(small, "A1") == read_links(small, "A2") != {}
     assert read_links(small, "S1") == {}
     before = digests(small)
-    assert run(small, progress=refuse) == added
+    assert add_links_here(small, progress=refuse_to_compute) == added
     assert digests(small) == before
 
-    assert run(small, per_residue=1).n_links < added.n_links
+    assert add_links_here(small, per_residue=1).n_links < added.n_links
     assert {path for path in before if path.startswith("links/")}.isdisjoint(digests(small))
     assert_whole(small)
 
 
 def test_links_and_edges_are_counted(small: Path) -> None:
-    added = run(small)
+    added = add_links_here(small)
     distinct = {"A1", "B1", "S1", "S2", "S3"}
     links = [weight for accession in distinct for weight in read_links(small, accession).values()]
     assert (added.n_links, added.n_linked_edges) == (len(links), sum(weight >= np.float32(THETA) for weight in links))
@@ -136,7 +129,7 @@ def test_links_and_edges_are_counted(small: Path) -> None:
 def test_a_pass_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_esm: Path) -> None:
     out = tmp_path / "larger"
     build_here(write_fasta(tmp_path / "r.fasta", random_proteins([700] * 4)), out, tiny_esm)
-    run(out)
+    add_links_here(out)
     whole = digests(out)
     receipts = sorted((out / "receipts").glob("links-*.json"))
     assert len(receipts) > 1
@@ -145,7 +138,7 @@ def test_a_pass_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_
     (out / lost["files"][0]["path"]).unlink()
 
     computed: list[int] = []
-    run(out, progress=lambda plan, shards: computed.extend(s.index for s in shards) or (lambda event: None))
+    add_links_here(out, progress=lambda plan, shards: computed.extend(s.index for s in shards) or (lambda event: None))
     assert computed == [lost["index"]]
     assert digests(out) == whole
 
@@ -156,13 +149,13 @@ def test_a_pass_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_
 )
 def test_settings_that_make_no_sense_are_refused(small: Path, settings: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        run(small, **settings)
+        add_links_here(small, **settings)
 
 
 def test_a_release_has_no_plan(small: Path) -> None:
-    AtlasPaths(small).plan.unlink()
+    remove_plan(small)
     with pytest.raises(PlanError, match=r"no plan|other files"):
-        run(small)
+        add_links_here(small)
 
 
 def test_what_is_not_finite_is_named_and_the_others_go_on(small: Path, monkeypatch, attlas) -> None:
@@ -184,7 +177,7 @@ def test_what_is_not_finite_is_named_and_the_others_go_on(small: Path, monkeypat
 def test_the_command_says_what_it_kept_of_how_many_and_what_it_left_out(small: Path, attlas) -> None:
     outcome = attlas("links", small, "--workers", 0, "--max-length", 35)
     assert outcome.code == 0, outcome.err
-    added = run(small, max_length=35, progress=refuse)
+    added = add_links_here(small, max_length=35, progress=refuse_to_compute)
     weaker = added.n_links - added.n_linked_edges
     edges = f"{added.n_linked_edges:,} of {added.n_edges:,} edges and {weaker:,} weaker"
     assert outcome.out == f"{small}: {added.n_links:,} links of 4 sequences, {edges}, floor 0.1\n"
@@ -198,7 +191,7 @@ def test_a_build_chooses_links_when_told_to(tmp_path: Path, tiny_esm: Path, attl
     outcome = attlas("build", *options)
     assert outcome.code == 0, outcome.err
     assert "links of 1 sequence" in outcome.out
-    assert Manifest.read(AtlasPaths(tmp_path / "atlas")).of_table(LINKS) != ()
+    assert list_files(tmp_path / "atlas", "links") != []
     assert "1 protein: 1 ok" in attlas("build", *options).out
 
 

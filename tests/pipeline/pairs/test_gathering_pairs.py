@@ -3,15 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from helpers.device_rows import reduce_pairs_in_rows
 from helpers.link_oracle import choose_by_rule
+from helpers.packed_layer import pack_layer
 
-from attlas.pipeline.attention import attending
-from attlas.pipeline.attention.definitions import LayerInputs, Pack
 from attlas.pipeline.attention.tiled import reduce_tiled
 from attlas.pipeline.contacts.contact_head import ContactHead
 from attlas.pipeline.model.letters import ESM2_VOCABULARY
-from attlas.pipeline.pairs import gathering
-from attlas.pipeline.pairs.gathering import JoinedAttention, PairReduction, ReduceToPairs, _LayerSums
+from attlas.pipeline.pairs.gathering import JoinedAttention, PairReduction, ReduceToPairs
 from attlas.pipeline.pairs.joining import FORMS, JoinedInput, join_sequences
 
 pytestmark = pytest.mark.slow
@@ -32,12 +31,11 @@ def reduce(inputs: list[JoinedInput]) -> list[JoinedAttention | None]:
     settings = PairReduction(THETA, FLOOR, 2, ContactHead(weights, 0.5), ContactHead(torch.eye(3)[:N_LAYERS], 0.0))
     mirrored = [chain_lengths(joined)[0] == chain_lengths(joined)[1] for joined in inputs]
     reduction = ReduceToPairs(inputs, mirrored, settings, n_layers=N_LAYERS)
-    pack = Pack(tuple(map(len, inputs)), torch.device("cpu"))
     for layer in range(N_LAYERS):
         projections = [project(joined, layer) for joined in inputs]
         q, k, v = (torch.cat(parts, dim=1) for parts in zip(*projections, strict=True))
-        output = reduction(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
-        expected = reduce_tiled(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
+        output = reduction(pack_layer(q, k, v, map(len, inputs)), theta=THETA)
+        expected = reduce_tiled(pack_layer(q, k, v, map(len, inputs)), theta=THETA)
         assert torch.allclose(output.output, expected.output, atol=1e-5)
     return reduction.results()
 
@@ -74,9 +72,7 @@ def test_a_pack_of_inputs_gives_what_each_gives_alone() -> None:
 @pytest.mark.parametrize("n_elements", [1, 1_000, 1 << 26])
 def test_tiles_of_rows_as_on_a_gpu_give_the_same(n_elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
     on_host = reduce(make_inputs())
-    monkeypatch.setattr(attending, "GPU_TILE_ELEMENTS", n_elements)
-    monkeypatch.setattr(gathering, "attend", attending.attend_in_rows)
-    monkeypatch.setattr(_LayerSums, "_sum_on_host", _LayerSums._sum_on_device)
+    reduce_pairs_in_rows(monkeypatch, tile_elements=n_elements)
     for by_tiles, by_rows in zip(on_host, reduce(make_inputs()), strict=True):
         assert_same(by_tiles, by_rows)
 
@@ -108,7 +104,5 @@ def test_what_is_not_finite_has_no_result_and_the_others_have() -> None:
     reduction = ReduceToPairs(inputs, [False] * 4, settings, n_layers=1)
     q, k, _ = (torch.cat(parts, dim=1) for parts in zip(*(project(joined, 0) for joined in inputs), strict=True))
     q[0, len(inputs[0]) + 3] = torch.nan
-    reduction(
-        LayerInputs(q, k, None, pack=Pack(tuple(map(len, inputs)), torch.device("cpu")), scaling=1.0), theta=THETA
-    )
+    reduction(pack_layer(q, k, None, map(len, inputs)), theta=THETA)
     assert [attention is None for attention in reduction.results()] == [False, True, False, False]

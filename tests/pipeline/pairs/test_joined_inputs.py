@@ -5,13 +5,12 @@ from pathlib import Path
 import pytest
 from helpers.architectures import ARCHITECTURES, LETTERS
 from helpers.building import build_here, write_fasta
+from helpers.pair_passes_here import add_pairs_here
+from helpers.sealed_atlas import query_rows
 
 from attlas.pipeline.encoder.guard import make_known_protein
 from attlas.pipeline.model.letters import ESM2_TOKENS, ESM2_VOCABULARY
-from attlas.pipeline.pairs.adding import add_pairs
 from attlas.pipeline.pairs.joining import FORMS, JoinedInput, count_joined_tokens, join_sequences
-from attlas.pipeline.pairs.settings import PairSettings
-from attlas.queries import Atlas
 from attlas.schema import EnvironmentFault, InputError
 
 
@@ -52,11 +51,6 @@ def test_a_gap_moves_the_positions_of_the_second_sequence_and_of_what_follows_it
 # Models that are not like ESM-2
 
 
-def add(out: Path, forms: str | None) -> None:
-    settings = PairSettings(forms=forms)
-    add_pairs(out, out.parent / "pairs.tsv", settings, progress=lambda p, s: lambda e: None, n_workers=0)
-
-
 def build_model(folder: Path, name: str, proteins: dict[str, str]) -> Path:
     model = next(architecture for architecture in ARCHITECTURES if architecture.name == name).save(folder / "model")
     build_here(write_fasta(folder / "p.fasta", proteins), folder / "atlas", model)
@@ -70,10 +64,9 @@ def test_a_model_of_learned_positions_has_no_gap_and_skips_pairs_that_are_too_lo
     proteins = {"A": LETTERS, "B": LETTERS[::-1], "C": make_known_protein(490)}
     out = build_model(tmp_path, "BERT", proteins)
     with pytest.raises(InputError, match="The form `gap` needs rotary positions"):
-        add(out, "gap,linker")
-    add(out, None)  # the linker is its default
-    with Atlas.open(out) as atlas:
-        rows = atlas.sql("SELECT forms, reason FROM pairs ORDER BY line").to_pylist()
+        add_pairs_here(out, forms="gap,linker")
+    add_pairs_here(out, forms=None)  # the linker is its default
+    rows = query_rows(out, "SELECT forms, reason FROM pairs ORDER BY line")
     assert rows == [
         {"forms": "linker", "reason": None},
         {"forms": "", "reason": "537 tokens in the form linker, more than the 512 that the positions reach"},
@@ -85,10 +78,10 @@ def test_a_model_of_learned_positions_has_no_gap_and_skips_pairs_that_are_too_lo
 def test_a_model_without_a_begin_token_takes_a_linker_alone(tmp_path: Path) -> None:
     out = build_model(tmp_path, "T5", {"A": LETTERS, "B": LETTERS[::-1], "C": LETTERS * 2})
     with pytest.raises(InputError, match="needs rotary positions"):
-        add(out, "gap")
+        add_pairs_here(out, forms="gap")
     with pytest.raises(EnvironmentFault, match=r"form ends sets .*begin and end tokens"):
-        add(out, "ends")
-    add(out, "linker")
+        add_pairs_here(out, forms="ends")
+    add_pairs_here(out, forms="linker")
 
 
 @pytest.mark.thorough
@@ -96,7 +89,7 @@ def test_a_model_without_a_begin_token_takes_a_linker_alone(tmp_path: Path) -> N
 def test_a_model_that_is_read_by_its_own_maps_is_refused_by_name(tmp_path: Path) -> None:
     out = build_model(tmp_path, "MegatronBERT", {"A": LETTERS, "B": LETTERS[::-1], "C": LETTERS * 2})
     with pytest.raises(EnvironmentFault, match="is read by its own maps"):
-        add(out, "linker")
+        add_pairs_here(out, forms="linker")
 
 
 @pytest.mark.slow
@@ -105,4 +98,4 @@ def test_forms_that_are_none_are_refused(tmp_path: Path, tiny_esm: Path, forms: 
     build_here(write_fasta(tmp_path / "p.fasta", {"A": LETTERS}), tmp_path / "atlas", tiny_esm)
     (tmp_path / "pairs.tsv").write_text("A\tA\n")
     with pytest.raises(InputError, match="names no forms of joining"):
-        add(tmp_path / "atlas", forms)
+        add_pairs_here(tmp_path / "atlas", forms=forms)

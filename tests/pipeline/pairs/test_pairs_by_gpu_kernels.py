@@ -9,17 +9,14 @@ import pytest
 os.environ.setdefault("TRITON_INTERPRET", "1")  # before triton is imported
 pytest.importorskip("triton")
 
+from helpers.architectures import load
+from helpers.device_rows import reduce_pairs_in_rows
 from helpers.triton_interpreter import IS_INTERPRETED, emulated_products
 
-from attlas.pipeline.attention import attending
 from attlas.pipeline.attention.definitions import STATISTICS
-from attlas.pipeline.encoder import guard
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.encoder.forward import SequenceAttention
-from attlas.pipeline.model.files import find_model
 from attlas.pipeline.model.precision import SPLIT
-from attlas.pipeline.pairs import gathering
-from attlas.pipeline.pairs.gathering import HEAD_NUMBERS, JoinedAttention, PairReduction, ReduceToPairs, _LayerSums
+from attlas.pipeline.pairs.gathering import HEAD_NUMBERS, PairReduction, ReduceToPairs
 from attlas.pipeline.pairs.joining import FORMS, JoinedInput, join_sequences
 from attlas.schema.run import PLAIN
 
@@ -35,30 +32,25 @@ GAP, THETA, FLOOR = 100, 0.3, 0.02
 SHARES = [HEAD_NUMBERS.index(f"{name}_share") for name in ("within", "across", "special", "linker")]
 
 
-def load(model: Path, attention: str, products: str) -> Encoder:
-    options = {"device": "cpu", "dtype": "float32", "theta": THETA, "products": products, "is_compiled": False}
-    return Encoder(find_model(str(model)), attention=attention, **options)
-
-
 def join(encoder: Encoder) -> list[JoinedInput]:
     options = {"vocabulary": encoder.vocabulary, "filler": encoder.filler, "gap": GAP}
     return [join_sequences((A, B), form, **options) for form in FORMS]
 
 
-def reduce_pairs(encoder: Encoder, inputs: list[JoinedInput]) -> list[JoinedAttention | None]:
+def reduce_pairs(encoder: Encoder, inputs: list[JoinedInput]) -> list:
     settings = PairReduction(THETA, FLOOR, 1, None, None, True)
     reduction = ReduceToPairs(inputs, [False] * len(inputs), settings, n_layers=encoder.n_layers)
     encoder.start_inputs([joined.tokens for joined in inputs], reduce=reduction)
     return reduction.results()
 
 
-def reduce_by_run(encoder: Encoder, inputs: list[JoinedInput]) -> list[SequenceAttention]:
+def reduce_by_run(encoder: Encoder, inputs: list[JoinedInput]) -> list:
     return encoder.start_inputs([joined.tokens for joined in inputs]).results()
 
 
 @pytest.fixture(scope="module")
 def plain(tiny_esm: Path) -> Encoder:
-    return load(tiny_esm, "plain", PLAIN)
+    return load(tiny_esm, attention="plain", products=PLAIN, is_compiled=False)
 
 
 def test_a_gpus_path_gives_the_numbers_of_pairs_in_every_form(
@@ -66,11 +58,11 @@ def test_a_gpus_path_gives_the_numbers_of_pairs_in_every_form(
 ) -> None:
     inputs = join(plain)
     expected = reduce_pairs(plain, inputs)
-    by_gpu = load(tiny_esm, "plain", SPLIT)  # linear layers of halves, as a GPU multiplies
+    by_gpu = load(
+        tiny_esm, attention="plain", products=SPLIT, is_compiled=False
+    )  # linear layers of halves, as a GPU multiplies
     # Who attends and who adds up is chosen by the device; here both are those of a GPU, in tiles of a few rows.
-    monkeypatch.setattr(attending, "GPU_TILE_ELEMENTS", 1_000)
-    monkeypatch.setattr(gathering, "attend", attending.attend_in_rows)
-    monkeypatch.setattr(_LayerSums, "_sum_on_host", _LayerSums._sum_on_device)
+    reduce_pairs_in_rows(monkeypatch, tile_elements=1_000)
 
     for form, kernel_attention, expected_attention in zip(FORMS, reduce_pairs(by_gpu, inputs), expected, strict=True):
         assert kernel_attention is not None
@@ -96,9 +88,11 @@ def test_the_kernels_read_joined_inputs_with_their_gap_and_linker(
     plain: Encoder, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = join(plain)
-    monkeypatch.setattr(guard, "N_KNOWN_RESIDUES", 20)  # the interpreter takes seconds for a hundred residues
+    monkeypatch.setattr(
+        "attlas.pipeline.encoder.guard.N_KNOWN_RESIDUES", 20
+    )  # the interpreter takes seconds for a hundred residues
     with emulated_products():
-        by_kernels = reduce_by_run(load(tiny_esm, "triton", SPLIT), inputs)
+        by_kernels = reduce_by_run(load(tiny_esm, attention="triton", products=SPLIT, is_compiled=False), inputs)
     entropies = []
     for kernel_attention, expected_attention in zip(by_kernels, reduce_by_run(plain, inputs), strict=True):
         np.testing.assert_allclose(kernel_attention.received, expected_attention.received, rtol=1e-4, atol=1e-5)

@@ -10,24 +10,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
+from helpers.pair_passes_here import add_pairs_here
+from helpers.passes_here import refuse_to_compute
+from helpers.sealed_atlas import digest_table, list_files, query_rows, read_computation, read_keys, remove_plan
 from helpers.tiny_esm import save_tiny_esm
 
-from attlas.pipeline.pairs import adding
-from attlas.pipeline.pairs.adding import AddedPairs, add_pairs
-from attlas.pipeline.pairs.settings import PairSettings
+from attlas.pipeline.pairs.adding import ComputePairs
 from attlas.queries import Atlas
-from attlas.schema import (
-    PAIR_CONTACTS,
-    PAIR_HEADS,
-    PAIRS,
-    SEQUENCES,
-    AtlasPaths,
-    Computation,
-    EnvironmentFault,
-    InputError,
-    Manifest,
-    PlanError,
-)
+from attlas.schema import EnvironmentFault, InputError, PlanError
 
 pytestmark = pytest.mark.slow
 
@@ -50,17 +40,8 @@ sp|D1|D_HUMAN\tB1
 """
 
 
-def run(out: Path, *, progress=lambda plan, shards: lambda event: None, **settings: object) -> AddedPairs:
-    return add_pairs(out, out.parent / "pairs.tsv", PairSettings(**settings), progress=progress, n_workers=0)
-
-
 def read_pairs_of(out: Path) -> list[dict]:
-    with Atlas.open(out) as atlas:
-        return atlas.sql("FROM pairs ORDER BY line").to_pylist()
-
-
-def refuse(*_: object):
-    raise AssertionError("nothing is to be computed")
+    return query_rows(out, "FROM pairs ORDER BY line")
 
 
 @pytest.fixture
@@ -74,7 +55,7 @@ def small(tmp_path: Path, tiny_esm: Path) -> Path:
 
 
 def test_every_line_of_a_hostile_file_ends_as_a_row(small: Path) -> None:
-    added = run(small, max_length=1_000)
+    added = add_pairs_here(small, max_length=1_000)
     rows = {row["line"]: row for row in read_pairs_of(small)}
     assert {line: (row["status"], row["reason"]) for line, row in rows.items()} == {
         3: ("ok", None),
@@ -103,35 +84,30 @@ def test_every_line_of_a_hostile_file_ends_as_a_row(small: Path) -> None:
 
 
 def test_a_pair_has_a_row_for_each_direction_order_layer_and_head(small: Path) -> None:
-    run(small, forms="gap,ends", max_length=1_000)
-    with Atlas.open(small) as atlas:
-        counts = atlas.sql(
-            "SELECT accession, partner, form, chain_order, count(*) AS n FROM pair_heads WHERE pair_id = 4 GROUP BY ALL"
-        ).to_pylist()
-        keys = atlas.sql(f"SELECT count(*) AS n FROM (SELECT DISTINCT {', '.join(PAIR_HEADS.key)} FROM pair_heads)")
-        n_rows = atlas.sql("SELECT count(*) AS n FROM pair_heads")
-        mirrored = atlas.sql("SELECT DISTINCT pair_id FROM pair_heads WHERE mirror IS NOT NULL ORDER BY ALL")
-        (received,) = atlas.sql(
-            "SELECT count(*) AS n FROM pair_residues WHERE pair_id = 2 AND accession = 'A1'"
-        ).to_pylist()
+    add_pairs_here(small, forms="gap,ends", max_length=1_000)
+    counts = query_rows(
+        small,
+        "SELECT accession, partner, form, chain_order, count(*) AS n FROM pair_heads WHERE pair_id = 4 GROUP BY ALL",
+    )
+    keys = read_keys(small, "pair_heads")
+    mirrored = query_rows(small, "SELECT DISTINCT pair_id FROM pair_heads WHERE mirror IS NOT NULL ORDER BY ALL")
+    (received,) = query_rows(small, "SELECT count(*) AS n FROM pair_residues WHERE pair_id = 2 AND accession = 'A1'")
     assert len(counts) == 2 * 2 * 3
     assert {row["n"] for row in counts} == {2 * 4}
-    assert keys == n_rows
-    assert mirrored["pair_id"].to_pylist() == [2, 3]  # A1 with itself, and with A2 of the same sequence
+    assert len(keys) == len(set(keys))
+    assert [row["pair_id"] for row in mirrored] == [2, 3]  # A1 with itself, and with A2 of the same sequence
     assert received["n"] == 2 * 2 * len(SEQUENCE)  # both copies, two forms
 
 
 def test_one_order_has_no_mean(small: Path) -> None:
-    run(small, order="forward", max_length=1_000)
-    with Atlas.open(small) as atlas:
-        orders = atlas.sql("SELECT DISTINCT chain_order FROM pair_heads")["chain_order"].to_pylist()
-    assert orders == ["forward"]
+    add_pairs_here(small, order="forward", max_length=1_000)
+    assert query_rows(small, "SELECT DISTINCT chain_order FROM pair_heads") == [{"chain_order": "forward"}]
 
 
 def test_the_tables_say_by_which_settings_they_were_made(small: Path) -> None:
-    run(small, forms="linker", heads="1-2,0-1", max_length=1_000)
-    manifest = assert_whole(small)
-    metadata = pq.read_schema(small / manifest.of_table(PAIR_CONTACTS)[0].path).metadata
+    add_pairs_here(small, forms="linker", heads="1-2,0-1", max_length=1_000)
+    assert_whole(small)
+    metadata = pq.read_schema(list_files(small, "pair_contacts")[0]).metadata
     assert json.loads(metadata[b"attlas.settings"]) == {
         "settings": {
             "forms": "linker",
@@ -140,17 +116,17 @@ def test_the_tables_say_by_which_settings_they_were_made(small: Path) -> None:
             "max_length": 1_000,
             "heads": "1-2 0-1",
         },
-        "computed_from": {"sequences": manifest.digest_of(SEQUENCES)},
+        "computed_from": {"sequences": digest_table(small, "sequences")},
     }
 
 
 def test_asked_again_nothing_changes_and_other_settings_take_the_place(small: Path) -> None:
-    added = run(small, max_length=1_000)
+    added = add_pairs_here(small, max_length=1_000)
     before = digests(small)
-    assert run(small, max_length=1_000, progress=refuse) == added
+    assert add_pairs_here(small, max_length=1_000, progress=refuse_to_compute) == added
     assert digests(small) == before
 
-    run(small, max_length=1_000, gap=7)
+    add_pairs_here(small, max_length=1_000, gap=7)
     assert {path for path in before if path.startswith("pair")}.isdisjoint(digests(small))
     assert len(list((small / "plan").glob("pairs-*.parquet"))) == 1
     assert_whole(small)
@@ -159,53 +135,53 @@ def test_asked_again_nothing_changes_and_other_settings_take_the_place(small: Pa
 def test_a_stop_before_the_last_table_leaves_no_other_pairs_beside_the_new_numbers(
     small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(small)
+    add_pairs_here(small)
 
     def stop(*_: object):
         raise KeyboardInterrupt
 
     (small.parent / "pairs.tsv").write_text("B1\tB1\n")
     with monkeypatch.context() as context:
-        context.setattr(adding, "_add_outcomes", stop)
+        context.setattr("attlas.pipeline.pairs.adding._add_outcomes", stop)
         with pytest.raises(KeyboardInterrupt):
-            run(small)
+            add_pairs_here(small)
     assert_whole(small)
-    with Atlas.open(small) as atlas:  # pair 0 was A1 and D1
-        of_heads = atlas.sql("SELECT DISTINCT pair_id, accession, partner FROM pair_heads").to_pylist()
-        of_pairs = atlas.sql("SELECT pair_id, accession, partner FROM pairs WHERE status = 'ok'").to_pylist()
+    # Pair 0 was A1 and D1.
+    of_heads = query_rows(small, "SELECT DISTINCT pair_id, accession, partner FROM pair_heads")
+    of_pairs = query_rows(small, "SELECT pair_id, accession, partner FROM pairs WHERE status = 'ok'")
     assert of_heads == [{"pair_id": 0, "accession": "B1", "partner": "B1"}]
     assert of_pairs == []
 
-    assert run(small).n_ok == 1
+    assert add_pairs_here(small).n_ok == 1
     assert [row["accession"] for row in read_pairs_of(small)] == ["B1"]
 
 
 def test_a_file_without_a_pair_to_compute_has_rows_all_the_same(small: Path) -> None:
     (small.parent / "pairs.tsv").write_text("A1\tNOBODY\n")
-    added = run(small, progress=refuse)
+    added = add_pairs_here(small, progress=refuse_to_compute)
     assert (added.n_ok, added.skipped) == (0, ((1, "NOBODY: id not in the atlas"),))
     assert [row["status"] for row in read_pairs_of(small)] == ["skipped"]
     assert_whole(small)
 
 
 def test_a_file_of_another_atlas_leaves_computed_pairs_as_they_are(small: Path) -> None:
-    run(small, max_length=1_000)
+    add_pairs_here(small, max_length=1_000)
     before = digests(small)
     (small.parent / "pairs.tsv").write_text("NOBODY\tA1\nNO\tONE\n")
     with pytest.raises(InputError, match=r"(?s)has computed pairs.*line 1 of pairs\.tsv: NOBODY: id not in the atlas"):
-        run(small, progress=refuse)
+        add_pairs_here(small, progress=refuse_to_compute)
     assert digests(small) == before
 
 
 def test_what_does_not_fit_the_memory_is_refused_by_name_before_anything_is_computed(
     small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adding, "measure_available_bytes", lambda device: 1 << 20)
+    monkeypatch.setattr("attlas.pipeline.pairs.adding.measure_available_bytes", lambda device: 1 << 20)
     with pytest.raises(EnvironmentFault, match=r"do(es)? not fit the memory") as refusal:
-        run(small, progress=refuse)
+        add_pairs_here(small, progress=refuse_to_compute)
     assert "LONG and LONG: 1,360 residues" in str(refusal.value)
     assert re.search(r"--max-length \d+", str(refusal.value))
-    assert not Manifest.read(AtlasPaths(small)).of_table(PAIRS)
+    assert list_files(small, "pairs") == []
 
 
 @pytest.mark.parametrize(
@@ -220,17 +196,17 @@ def test_what_does_not_fit_the_memory_is_refused_by_name_before_anything_is_comp
 )
 def test_settings_that_make_no_sense_are_refused(small: Path, settings: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        run(small, progress=refuse, **settings)
+        add_pairs_here(small, progress=refuse_to_compute, **settings)
 
 
 def test_a_release_has_no_plan(small: Path) -> None:
-    AtlasPaths(small).plan.unlink()
+    remove_plan(small)
     with pytest.raises(PlanError, match=r"no plan|other files"):
-        run(small)
+        add_pairs_here(small)
 
 
 def test_what_a_partner_changes_is_a_subtraction_from_the_protein_alone(small: Path) -> None:
-    run(small, forms="linker", max_length=1_000)
+    add_pairs_here(small, forms="linker", max_length=1_000)
     with Atlas.open(small) as atlas:
         (row,) = atlas.ask("pair_summary", proteins="B1", layers=1).filter(pc.field("partner") == "A1").to_pylist()
         pair = "accession = 'B1' AND layer = 1"
@@ -269,7 +245,7 @@ def larger(tmp_path: Path, tiny_esm: Path) -> Path:
 
 @pytest.mark.thorough
 def test_a_pass_that_was_stopped_between_shards_goes_on_and_ends_the_same(larger: Path) -> None:
-    run(larger)
+    add_pairs_here(larger)
     whole = digests(larger)
     receipts = sorted((larger / "receipts").glob("pairs-*.json"))
     assert len(receipts) > 2
@@ -279,7 +255,9 @@ def test_a_pass_that_was_stopped_between_shards_goes_on_and_ends_the_same(larger
         (larger / file["path"]).unlink()
 
     computed: list[int] = []
-    run(larger, progress=lambda plan, shards: computed.extend(s.index for s in shards) or (lambda event: None))
+    add_pairs_here(
+        larger, progress=lambda plan, shards: computed.extend(s.index for s in shards) or (lambda event: None)
+    )
     assert computed == [lost["index"]]
     assert digests(larger) == whole
     assert_whole(larger)
@@ -304,7 +282,7 @@ def test_one_worker_and_two_give_the_same_tables(larger: Path, attlas) -> None:
 def test_the_command_accounts_for_every_line(small: Path, attlas) -> None:
     outcome = attlas("pairs", small, small.parent / "pairs.tsv", "--workers", 0, "--max-length", 1_000)
     assert outcome.code == 0, outcome.err
-    added = run(small, max_length=1_000, progress=refuse)
+    added = add_pairs_here(small, max_length=1_000, progress=refuse_to_compute)
     assert outcome.out == (
         f"{small}: 12 lines of pairs: 5 ok, 7 skipped, 0 failed; joined by gap, both orders; "
         f"{added.n_links:,} links and {added.n_contacts:,} contacts across\n"
@@ -317,14 +295,14 @@ def test_what_is_not_finite_fails_by_name_and_the_others_go_on(tmp_path: Path, a
     proteins = {"A1": SEQUENCE, "B1": SEQUENCE[::-1], "W1": SEQUENCE + "K"}
     build_here(write_fasta(tmp_path / "p.fasta", proteins), tmp_path / "atlas", model)
     (tmp_path / "pairs.tsv").write_text("A1\tB1\nA1\tW1\n")
-    results = adding.ComputePairs._keep
+    results = ComputePairs._keep
 
     def spoil(self: object, inputs: list) -> object:
         is_of_w1 = any(chain.stop - chain.start == 35 for chain in inputs[0][0].joined.chains)
         return None if is_of_w1 else results(self, inputs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adding.ComputePairs, "_keep", spoil)
+        patch.setattr(ComputePairs, "_keep", spoil)
         outcome = attlas("pairs", tmp_path / "atlas", tmp_path / "pairs.tsv", "--workers", 0)
     assert outcome.code == 3
     assert "1 ok, 0 skipped, 1 failed" in outcome.out
@@ -349,8 +327,8 @@ def test_a_build_computes_pairs_when_told_to(tmp_path: Path, tiny_esm: Path, att
     assert "1 line of pairs: 1 ok" in outcome.out
     assert "2 proteins: 2 ok" in outcome.out
     assert [row["forms"] for row in read_pairs_of(tmp_path / "atlas")] == ["gap linker"]
-    (file,) = Manifest.read(AtlasPaths(tmp_path / "atlas")).of_table(PAIR_HEADS)
-    settings = Computation.parse(PAIR_HEADS, pq.read_schema(tmp_path / "atlas" / file.path).metadata).settings
+    assert len(list_files(tmp_path / "atlas", "pair_heads")) == 1
+    settings = read_computation(tmp_path / "atlas", "pair_heads").settings
     assert (settings["orders"], settings["gap"]) == ("forward", 7)
 
     # What was foretold without an atlas is what the pass says that has one.

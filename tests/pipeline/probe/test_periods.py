@@ -9,23 +9,18 @@ from helpers.annotated import add_rows
 from helpers.building import assert_whole, build_here, random_proteins, write_fasta
 from helpers.command_line import Run
 from helpers.handmade import write_handmade
+from helpers.packed_layer import draw_layer, pack_layer
+from helpers.sealed_atlas import ask_rows, query_rows
 from helpers.tiny_esm import save_tiny_esm
 
 from attlas.pipeline.attention import attending
-from attlas.pipeline.attention.definitions import LayerInputs, Pack
 from attlas.pipeline.probe.adding import add_probe
 from attlas.pipeline.probe.periods import PeriodSums
 from attlas.pipeline.probe.received import MEASURES, ReduceToLabels, sum_received_in_rows
-from attlas.queries import Atlas
 from attlas.schema import HEAD_PERIODS, InputError
 
-N_HEADS, WIDTH = 3, 8
+N_HEADS = 3
 PERIODS = (1, 7, 60)
-
-
-def random_projections(n_tokens: int, seed: int) -> tuple[torch.Tensor, ...]:
-    generator = torch.Generator().manual_seed(seed)
-    return tuple(torch.randn(N_HEADS, n_tokens, WIDTH, generator=generator) for _ in range(3))
 
 
 def sum_diagonals(q: torch.Tensor, k: torch.Tensor) -> np.ndarray:
@@ -38,24 +33,24 @@ def sum_diagonals(q: torch.Tensor, k: torch.Tensor) -> np.ndarray:
 
 @pytest.mark.parametrize("lengths", [(1,), (61, 1, 30), (200,)])
 def test_the_sums_are_those_of_the_diagonals(lengths: tuple[int, ...]) -> None:
-    pack = Pack(tuple(n + 2 for n in lengths), torch.device("cpu"))
-    q, k, v = random_projections(sum(pack.n_tokens), seed=1)
+    q, k, v = draw_layer(sum(lengths) + 2 * len(lengths), seed=1)
+    inputs = pack_layer(q, k, v, [n + 2 for n in lengths])
     labels = tuple(np.ones((2, n), bool) for n in lengths)
-    heads = ReduceToLabels(labels, PERIODS)(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=0.3).heads[0].numpy()
+    heads = ReduceToLabels(labels, PERIODS)(inputs, theta=0.3).heads[0].numpy()
 
     sums = heads[:, 2 * len(MEASURES) * len(lengths) :].reshape(N_HEADS, len(lengths), len(PERIODS), 2)
-    for i, tokens in enumerate(pack.slices):
+    for i, tokens in enumerate(inputs.pack.slices):
         np.testing.assert_allclose(sums[:, i], sum_diagonals(q[:, tokens], k[:, tokens]), rtol=2e-5, atol=2e-6)
 
 
 def test_tiles_of_a_few_rows_give_the_same_sums(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attending, "GPU_TILE_ELEMENTS", 1_000)
-    pack = Pack((102, 30), torch.device("cpu"))
-    q, k, v = random_projections(132, seed=2)
-    sums = PeriodSums(PERIODS, pack, N_HEADS)
-    sum_received_in_rows(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=0.3, add_tile=sums.add)
+    q, k, v = draw_layer(132, seed=2)
+    inputs = pack_layer(q, k, v, [102, 30])
+    sums = PeriodSums(PERIODS, inputs.pack, N_HEADS)
+    sum_received_in_rows(inputs, theta=0.3, add_tile=sums.add)
 
-    for tokens, of_sequence in zip(pack.slices, sums.by_sequence(), strict=True):
+    for tokens, of_sequence in zip(inputs.pack.slices, sums.by_sequence(), strict=True):
         expected = sum_diagonals(q[:, tokens], k[:, tokens])
         np.testing.assert_allclose(of_sequence, expected.reshape(N_HEADS, -1), rtol=2e-5, atol=2e-6)
 
@@ -73,8 +68,7 @@ def test_a_probe_with_periods_adds_a_table_and_one_without_does_not(tmp_path: Pa
 
     assert attlas("probe", out, "--workers", 0, "--no-amino-acids", "--period", 60, "--period", 4).code == 0
     assert_whole(out)
-    with Atlas.open(out) as atlas:
-        rows = atlas.sql("FROM head_periods ORDER BY accession, period, layer, head").to_pylist()
+    rows = query_rows(out, "FROM head_periods ORDER BY accession, period, layer, head")
     assert len(rows) == len(proteins) * 2 * 2 * 4
     for row in rows:
         if len(proteins[row["accession"]]) <= row["period"]:
@@ -91,8 +85,7 @@ def test_a_period_below_one_is_refused(tmp_path: Path) -> None:
 def test_repeat_heads_averages_shares_over_the_sequences_longer_than_the_period(tmp_path: Path) -> None:
     root = tmp_path / "atlas"
     write_handmade(root)
-    with Atlas.open(root) as atlas:
-        ids = {row["accession"]: row["sequence_id"] for row in atlas.sql("FROM proteins").to_pylist()}
+    ids = {row["accession"]: row["sequence_id"] for row in query_rows(root, "FROM proteins")}
     sums = {"A1": (1.0, 2.0), "B1": (3.0, 4.0), "C1": (8.0, 2.0), "T1": (0.0, 0.0)}
     rows = [
         {"sequence_id": ids[accession], "period": 5, "layer": 0, "head": 1, "before": before, "after": after}
@@ -103,8 +96,7 @@ def test_repeat_heads_averages_shares_over_the_sequences_longer_than_the_period(
     # A1 and B1 have 10 residues, C1 20; T1 has 2, fewer than the period.
     even = np.mean([5 / (10 * 12), 5 / (10 * 12), 15 / (20 * 22)])
     before, after = np.mean([0.1, 0.3, 0.4]), np.mean([0.2, 0.4, 0.1])
-    with Atlas.open(root) as atlas:
-        (answer,) = atlas.ask("repeat_heads", period=5).to_pylist()
+    (answer,) = ask_rows(root, "repeat_heads", period=5)
     assert answer == {
         "layer": 0,
         "head": 1,

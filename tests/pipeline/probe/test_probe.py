@@ -5,36 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
+from helpers.annotated import annotate
 from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
+from helpers.example_proteins import read_sequences
 from helpers.oracles import convergence
+from helpers.probe_case import probe_here
+from helpers.sealed_atlas import list_files, query_rows, read_manifest, read_rows, remove_plan
 from sklearn.metrics import roc_auc_score
 from transformers import EsmModel, EsmTokenizer
 
-from attlas.pipeline.adding import add_files
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.probe import probing, received
-from attlas.pipeline.probe.adding import add_probe
-from attlas.pipeline.probe.labels import label_protein
-from attlas.pipeline.proteins.proteome import read_proteome
-from attlas.queries import Atlas
-from attlas.schema import (
-    FEATURES,
-    HEAD_FEATURES,
-    HEAD_MAX_SITES,
-    AtlasPaths,
-    DeviceFault,
-    EnvironmentFault,
-    InputError,
-    Manifest,
-    PlanError,
-    Table,
-)
-from attlas.schema.parquet_file import describe_file, write_table
-from attlas.schema.publish import publishing
+from attlas.pipeline.probe.probing import TABLES
+from attlas.pipeline.probe.received import measure_labels
+from attlas.schema import DeviceFault, EnvironmentFault, InputError, PlanError
 
 pytestmark = pytest.mark.slow
 
@@ -44,51 +29,18 @@ NEAR = 1e-5
 """How near theta a weight may be and fall on either side."""
 
 
-def feature(accession: str, type_: str, begin: int, end: int, sequence_id: int) -> dict[str, object]:
-    return {
-        "accession": accession, "sequence_id": sequence_id, "type": type_, "begin": begin, "end": end,
-        "description": "", "evidence": None, "source": "hand",
-    }  # fmt: skip
-
-
-def add_features(out: Path, rows: list[dict[str, object]], name: str = "hand") -> None:
-    paths = AtlasPaths(out)
-    ordered = sorted(rows, key=lambda row: [row[column] for column in FEATURES.sort])
-    path = paths.added(FEATURES, name)
-    with publishing(path) as beside:
-        table = pa.Table.from_pylist(ordered, FEATURES.schema(1))
-        write_table(beside, table=FEATURES, rows=table, metadata={b"attlas": b"{}"})
-    add_files(paths, [describe_file(paths, path, FEATURES)], is_replaced=lambda file: file.path == paths.relative(path))
-
-
-def quietly(*_: object):
-    return lambda event: None
-
-
-def run(out: Path, **options: object) -> Manifest:
-    settings = {"theta": THETA, "types": None, "is_by_letter": True, "n_workers": 0} | options
-    return add_probe(out, progress=quietly, **settings)
-
-
-def ids(out: Path) -> dict[str, int]:
-    rows = pq.read_table(AtlasPaths(out).proteins, columns=["accession", "sequence_id"]).to_pydict()
-    return dict(zip(rows["accession"], rows["sequence_id"], strict=True))
-
-
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
     """Return an atlas of six real proteins with features, probed."""
     folder = tmp_path_factory.mktemp("probe")
-    proteins = sorted(read_proteome(str(HUMAN)).proteins, key=lambda protein: protein.length)[10:40:5]
-    source = write_fasta(folder / "six.fasta", {protein.accession: protein.sequence for protein in proteins})
+    proteins = sorted(read_sequences(HUMAN).items(), key=lambda item: len(item[1]))[10:40:5]
+    source = write_fasta(folder / "six.fasta", dict(proteins))
     out = folder / "atlas"
     build_here(source, out, weights)
-    sequence_ids = ids(out)
-    rows = [feature(p.accession, "Active site", 3, 3, sequence_ids[p.accession]) for p in proteins[:4]]
-    rows += [feature(p.accession, "Domain", 5, p.length, sequence_ids[p.accession]) for p in proteins]
-    rows += [feature(proteins[0].accession, "Active site", 9, 10, sequence_ids[proteins[0].accession])]
-    add_features(out, rows)
-    run(out)
+    spans = [(accession, "Active site", 3, 3) for accession, _ in proteins[:4]]
+    spans += [(accession, "Domain", 5, len(sequence)) for accession, sequence in proteins]
+    annotate(out, [*spans, (proteins[0][0], "Active site", 9, 10)])
+    probe_here(out)
     return out
 
 
@@ -108,9 +60,8 @@ class Eager:
 def eager(real: Path, weights: Path) -> list[Eager]:
     model = EsmModel.from_pretrained(weights, add_pooling_layer=False, attn_implementation="eager").eval().double()
     tokenizer = EsmTokenizer.from_pretrained(weights)
-    with Atlas.open(real) as atlas:
-        proteins = atlas.sql("SELECT accession, sequence FROM proteins").to_pylist()
-        features = atlas.sql('SELECT accession, type, begin, "end" FROM features').to_pylist()
+    proteins = query_rows(real, "SELECT accession, sequence FROM proteins")
+    features = query_rows(real, 'SELECT accession, type, begin, "end" FROM features')
     maps = []
     for protein in proteins:
         accession, sequence = protein["accession"], protein["sequence"]
@@ -130,8 +81,7 @@ Heads = dict[tuple[str, str, int, int], dict[str, float]]
 
 @pytest.fixture(scope="module")
 def head_rows(real: Path) -> Heads:
-    with Atlas.open(real) as atlas:
-        rows = atlas.sql("FROM head_features").to_pylist()
+    rows = query_rows(real, "FROM head_features")
     return {(row["accession"], row["label"], row["layer"], row["head"]): row for row in rows}
 
 
@@ -188,16 +138,14 @@ def test_only_labels_of_every_residue_have_no_auc(real: Path) -> None:
     SELECT bool_and((f.auc IS NULL) = (l.n_labelled = l.length)) AS is_so, count(DISTINCT l.label) AS n_labels
     FROM head_features AS f JOIN labels AS l USING (accession, label)
     """
-    with Atlas.open(real) as atlas:
-        (row,) = atlas.sql(query).to_pylist()
+    (row,) = query_rows(real, query)
     assert row["is_so"]
     assert row["n_labels"] > 20
 
 
 def test_head_max_sites_are_those_of_the_rule_on_the_largest_head(real: Path, eager: list[Eager]) -> None:
-    with Atlas.open(real) as atlas:
-        rows = atlas.sql("FROM head_max_sites ORDER BY accession, rank").to_pylist()
-        rule, usual = atlas.manifest.run.rule, atlas.sql("SELECT accession, position FROM sites").to_pylist()
+    rows = query_rows(real, "FROM head_max_sites ORDER BY accession, rank")
+    rule, usual = read_manifest(real).run.rule, query_rows(real, "SELECT accession, position FROM sites")
     n_clear = 0
     for protein in eager:
         profile = np.stack([attention.sum(1).max(0) for attention in protein.layers])  # (L, N)
@@ -228,13 +176,11 @@ def test_every_edge_is_counted_once_by_letter_and_as_the_build_counted_it(real: 
     ) AS l USING (accession, layer, head)
     WHERE f.label = 'residue'
     """
-    with Atlas.open(real) as atlas:
-        assert atlas.sql(query).to_pylist() == [{"off_build": 0, "off_letters": 0}]
+    assert query_rows(real, query) == [{"off_build": 0, "off_letters": 0}]
 
 
 def test_labels_tell_how_many_residues_carry_them(real: Path) -> None:
-    with Atlas.open(real) as atlas:
-        rows = atlas.sql("SELECT l.*, p.sequence FROM labels AS l JOIN proteins AS p USING (accession)").to_pylist()
+    rows = query_rows(real, "SELECT l.*, p.sequence FROM labels AS l JOIN proteins AS p USING (accession)")
     for row in rows:
         if row["label"].startswith("aa:"):
             assert row["n_labelled"] == row["sequence"].count(row["label"][3:])
@@ -252,20 +198,17 @@ def small(tmp_path: Path, tiny_esm: Path) -> Path:
     )
     out = tmp_path / "atlas"
     build_here(source, out, tiny_esm)
-    add_features(
-        out, [feature("A1", "Active site", 2, 2, ids(out)["A1"]), feature("A2", "Domain", 1, 5, ids(out)["A2"])]
-    )
+    annotate(out, [("A1", "Active site", 2, 2), ("A2", "Domain", 1, 5)])
     return out
 
 
 def labels_in(out: Path) -> set[tuple[str, str]]:
-    with Atlas.open(out) as atlas:
-        rows = atlas.sql("SELECT accession, label FROM labels WHERE label NOT LIKE 'aa:%'").to_pylist()
+    rows = query_rows(out, "SELECT accession, label FROM labels WHERE label NOT LIKE 'aa:%'")
     return {(row["accession"], row["label"]) for row in rows}
 
 
 def test_proteins_of_one_sequence_keep_their_own_labels(small: Path) -> None:
-    run(small)
+    probe_here(small)
     everything = {(accession, "residue") for accession in ("A1", "A2", "B1")}
     assert labels_in(small) == {("A1", "Active site"), ("A2", "Domain"), *everything}
 
@@ -273,11 +216,10 @@ def test_proteins_of_one_sequence_keep_their_own_labels(small: Path) -> None:
 def test_a_sequence_has_its_head_max_sites_once_and_one_too_short_none(tmp_path: Path, tiny_esm: Path) -> None:
     twice, out = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSG", tmp_path / "atlas"
     build_here(write_fasta(tmp_path / "p.fasta", {"A1": twice, "A2": twice, "T1": "MKTAYIAKQ"}), out, tiny_esm)
-    run(out)
-    with Atlas.open(out) as atlas:
-        rows = atlas.sql("SELECT accession, position FROM head_max_sites").to_pylist()
-        stored = sum(file.n_rows for file in atlas.manifest.of_table(HEAD_MAX_SITES))
-        labelled = {row["accession"] for row in atlas.sql("FROM labels").to_pylist()}
+    probe_here(out)
+    rows = query_rows(out, "SELECT accession, position FROM head_max_sites")
+    stored = len(read_rows(out, "head_max_sites"))
+    labelled = {row["accession"] for row in query_rows(out, "FROM labels")}
     positions = [[row["position"] for row in rows if row["accession"] == accession] for accession in ("A1", "A2", "T1")]
     assert positions[0] == positions[1] != positions[2] == []
     assert stored == len(positions[0])
@@ -293,7 +235,7 @@ def test_a_pack_too_large_for_the_memory_goes_on_in_halves(
     whole, halved = tmp_path / "whole", tmp_path / "halved"
     build_here(source, whole, tiny_esm)
     build_here(source, halved, tiny_esm)
-    run(whole)
+    probe_here(whole)
     start, sizes = Encoder.start, []
 
     def scarce(encoder: Encoder, sequences: list[str], **options: object) -> object:
@@ -303,15 +245,14 @@ def test_a_pack_too_large_for_the_memory_goes_on_in_halves(
         return start(encoder, sequences, **options)
 
     monkeypatch.setattr(Encoder, "start", scarce)
-    run(halved)
+    probe_here(halved)
     assert sizes == [7, 3, 1, 2, 4, 2, 2]
-    for table in (HEAD_FEATURES, HEAD_MAX_SITES):
+    for table in ("head_features", "head_max_sites"):
         assert rows_of(whole, table) == pytest.approx(rows_of(halved, table), rel=1e-4, nan_ok=True)
 
 
-def rows_of(out: Path, table: Table) -> list[float]:
-    with Atlas.open(out) as atlas:
-        rows = atlas.sql(f"FROM {table.name} ORDER BY ALL").to_pylist()
+def rows_of(out: Path, table: str) -> list[float]:
+    rows = query_rows(out, f"FROM {table} ORDER BY ALL")
     assert rows
     return [float("nan") if x is None else x for row in rows for x in row.values() if not isinstance(x, str)]
 
@@ -329,7 +270,7 @@ def test_one_sequence_too_large_for_the_memory_is_named_by_its_shard(
     before = digests(small)
     monkeypatch.setattr(Encoder, "start", scarce)
     with pytest.raises(torch.OutOfMemoryError, match="out of memory"):
-        run(small)
+        probe_here(small)
     assert digests(small) == before
 
 
@@ -340,36 +281,35 @@ def test_a_device_that_fails_ends_a_probe_and_publishes_nothing(small: Path, mon
     before = digests(small)
     monkeypatch.setattr(Encoder, "start", fail)
     with pytest.raises(DeviceFault, match=r"(?s)does not work.*illegal memory access"):
-        run(small)
+        probe_here(small)
     assert digests(small) == before
     assert list((small / "receipts").glob("probe-*")) == []
 
 
 def test_attention_that_is_not_finite_is_refused(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    measure = received.measure_labels
-    monkeypatch.setattr(received, "measure_labels", lambda *given: measure(*given) * np.nan)
+    monkeypatch.setattr("attlas.pipeline.probe.received.measure_labels", lambda *given: measure_labels(*given) * np.nan)
     with pytest.raises(EnvironmentFault, match="is not finite"):
-        run(small)
+        probe_here(small)
 
 
 def test_a_probe_of_other_columns_is_another_probe(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An atlas probed before a column was there is probed again."""
-    monkeypatch.setattr(probing, "TABLES", probing.TABLES[:2])
-    run(small)
+    monkeypatch.setattr("attlas.pipeline.probe.probing.TABLES", TABLES[:2])
+    probe_here(small)
     before = labelled_files(small)
     monkeypatch.undo()
-    run(small)
+    probe_here(small)
     assert before.isdisjoint(labelled_files(small))
 
 
-def labelled_files(out: Path) -> set[str]:
-    return {file.path for file in Manifest.read(AtlasPaths(out)).of_table(HEAD_FEATURES)}
+def labelled_files(out: Path) -> set[Path]:
+    return set(list_files(out, "head_features"))
 
 
 def test_a_probe_asked_again_changes_nothing(small: Path) -> None:
-    earlier = run(small)
+    earlier = probe_here(small)
     before = digests(small)
-    assert run(small) == earlier
+    assert probe_here(small) == earlier
     assert digests(small) == before
     assert earlier.version == 3  # as built, with features, probed
 
@@ -377,7 +317,7 @@ def test_a_probe_asked_again_changes_nothing(small: Path) -> None:
 def test_a_probe_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_esm: Path) -> None:
     small = tmp_path / "larger"
     build_here(write_fasta(tmp_path / "r.fasta", random_proteins([700] * 8)), small, tiny_esm)
-    run(small)
+    probe_here(small)
     whole = digests(small)
     receipts = sorted((small / "receipts").glob("probe-*.json"))
     assert len(receipts) > 1
@@ -390,16 +330,16 @@ def test_a_probe_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny
         computed.extend(shard.index for shard in shards)
         return lambda event: None
 
-    add_probe(small, theta=THETA, types=None, is_by_letter=True, progress=progress, n_workers=0)
+    probe_here(small, progress=progress)
     assert computed == [lost["index"]]
     assert digests(small) == whole
     assert_whole(small)
 
 
 def test_another_theta_replaces_the_probe_and_its_files(small: Path) -> None:
-    run(small)
+    probe_here(small)
     earlier = set(digests(small))
-    run(small, theta=0.1, types=["Domain"], is_by_letter=False)
+    probe_here(small, theta=0.1, types=["Domain"], is_by_letter=False)
     assert_whole(small)
     assert labels_in(small) == {("A2", "Domain"), ("A1", "residue"), ("A2", "residue"), ("B1", "residue")}
     assert {path for path in earlier if "probe" in path}.isdisjoint(digests(small))
@@ -416,26 +356,11 @@ def test_another_theta_replaces_the_probe_and_its_files(small: Path) -> None:
 def test_what_cannot_be_probed_is_refused_before_anything_is_computed(small: Path, options: dict, message: str) -> None:
     before = digests(small)
     with pytest.raises(InputError, match=message):
-        run(small, **options)
+        probe_here(small, **options)
     assert digests(small) == before
 
 
 def test_a_release_has_no_plan_and_is_not_probed(small: Path) -> None:
-    AtlasPaths(small).plan.unlink()
+    remove_plan(small)
     with pytest.raises(PlanError, match=r"no plan|other files"):
-        run(small)
-
-
-def test_overlapping_features_of_a_type_label_a_residue_once() -> None:
-    masks = {
-        label.name: label.mask for label in label_protein("A", "MKTAY", [("X", 1, 3), ("X", 2, 4)], is_by_letter=False)
-    }
-    assert masks["X"].tolist() == [True, True, True, True, False]
-    assert list(masks) == ["residue", "X"]
-
-
-def test_a_bond_labels_its_two_ends() -> None:
-    features = [("Disulfide bond", 2, 5), ("Disulfide bond", 3, 3), ("Domain", 2, 4)]
-    masks = {label.name: label.mask for label in label_protein("A", "MKTAY", features, is_by_letter=False)}
-    assert masks["Disulfide bond"].tolist() == [False, True, True, False, True]
-    assert masks["Domain"].tolist() == [False, True, True, True, False]
+        probe_here(small)

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import itertools
 import random
 import re
 import subprocess
@@ -13,13 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from helpers.building import random_proteins
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from attlas.pipeline.proteins import headers
 from attlas.pipeline.proteins.arranging import ArrangedProteins, Sizes, arrange_proteins, parse_input
-from attlas.pipeline.proteins.external_sort import merge_runs, sort_run
-from attlas.pipeline.proteins.headers import parse_header
 from attlas.pipeline.proteins.parsing import Parser
 from attlas.pipeline.proteins.workspace import Workspace
 from attlas.schema import EnvironmentFault, InputError
@@ -249,134 +243,3 @@ def test_without_a_folder_for_temporary_files_tmpdir_is_named(messy: Path, monke
     monkeypatch.setattr("tempfile._candidate_tempdir_list", lambda: ["/absent"])
     with pytest.raises(EnvironmentFault, match=r"no folder for temporary files(.|\n)*set TMPDIR to a folder"):
         arranged(messy, sizes=TINY)
-
-
-# --- sorting ---
-
-
-KEYS = st.sampled_from(["", *"ABé", *("".join(pair) for pair in itertools.product("ABé", repeat=2))])
-
-
-@pytest.mark.thorough
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.lists(KEYS, min_size=1, max_size=25), max_size=4), st.integers(1, 4))
-def test_merged_runs_are_sorted_stably_and_keep_equal_keys_together(keys: list[list[str]], step_batches: int) -> None:
-    tables = [pa.table({"key": run, "place": [(i, j) for j in range(len(run))]}) for i, run in enumerate(keys)]
-    runs = [sort_run(table, key="key", batch_bytes=200) for table in tables]
-    merged = list(merge_runs(runs, key="key", step_batches=step_batches))
-    rows = [(row["key"], tuple(row["place"])) for table in merged for row in table.to_pylist()]
-    expected = [(key, (i, j)) for i, run in enumerate(keys) for j, key in enumerate(run)]
-    assert rows == sorted(expected, key=lambda row: (row[0].encode(), row[1]))
-    for before, after in itertools.pairwise(merged):
-        assert before["key"][-1] != after["key"][0]
-
-
-def test_all_texts_of_a_row_count_for_the_size_of_a_batch() -> None:
-    rows = pa.table({"key": [f"{i:03d}" for i in range(100)], "header": ["x" * 600] * 100, "gene": [None] * 100})
-    rows = rows.set_column(2, "gene", rows["gene"].cast(pa.string()))
-    run = sort_run(rows, key="key", batch_bytes=6_000)
-    assert max(batch.num_rows for batch in run.batches) <= 10
-
-
-# --- headers ---
-
-UNIREF = (
-    "UniRef50_A0A5A9P0L4 Peptidylprolyl isomerase n=1 Tax=Triplophysa tibetana TaxID=1572043 RepID=A0A5A9P0L4_9TELE"
-)
-
-
-@pytest.mark.parametrize(
-    ("header", "expected"),
-    [
-        (
-            UNIREF,
-            ("UniRef50_A0A5A9P0L4", "A0A5A9P0L4_9TELE", "Triplophysa tibetana", 1572043, "Peptidylprolyl isomerase", 1),
-        ),
-        (
-            "UniRef100_UPI0002 Cluster: x n=12 Tax=root TaxID=1 RepID=UPI0002",
-            ("UniRef100_UPI0002", None, "root", 1, "Cluster: x", 12),
-        ),
-        ("UniRef90_Q1 of 3 residues", ("UniRef90_Q1", None, None, None, "of 3 residues", None)),
-        ("UniRef90_Q1 name n=x Tax= TaxID= RepID=", ("UniRef90_Q1", None, None, None, "name", None)),
-        ("UniRef_Q1 name n=2", ("UniRef_Q1", None, None, None, "name n=2", None)),
-    ],
-)
-def test_headers_of_uniref_give_name_organism_representative_and_members(
-    header: str, expected: tuple[object, ...]
-) -> None:
-    record = parse_header(header, line=1)
-    values = (
-        record.accession,
-        record.entry_name,
-        record.organism,
-        record.taxon_id,
-        record.description,
-        record.n_members,
-    )
-    assert values == expected
-
-
-WORDS = st.sampled_from(
-    [
-        *[
-            "sp|P1|A_B",
-            "tr|Q1|C",
-            "sp|P1",
-            "sp||A",
-            "sp|P1|A|B",
-            "OS=Homo",
-            "OX=9606",
-            "OX=x",
-            "OX=",
-            "GN=a",
-            "GN= a",
-            "GN=",
-            "PE=1",
-            "PE=x",
-            "SV=2",
-            "SV=",
-        ],
-        *[
-            "UniRef50_A0A",
-            "UniRef50_",
-            "n=3",
-            "n= 3",
-            "n=",
-            "Tax=Mus",
-            "Tax=",
-            "TaxID=10090",
-            "TaxID=",
-            "RepID=A_B",
-            "RepID=UPI",
-            "RepID=",
-            "Protein",
-            "x=y",
-        ],
-        *("", "\t", "sp|P\u00a01|A_B", "UniRef50_\u00a0x"),
-    ]
-)
-REGULAR = [
-    ["sp|P1|A_B", "Protein", "OS=Homo s", "OX=9606", "GN=ab c", "PE=1", "SV=2"],
-    ["UniRef50_A0A", "Protein", "n=3", "Tax=Mus m", "TaxID=10090", "RepID=A_B"],
-]
-
-
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.sampled_from(REGULAR), st.integers(0, 6), st.lists(WORDS, max_size=2), st.booleans())
-def test_headers_as_usual_are_read_the_same_by_the_short_way_and_by_the_general_one(
-    words: list[str], place: int, others: list[str], is_replaced: bool
-) -> None:
-    text = " ".join([*words[:place], *others, *words[place + is_replaced :]])
-    short = headers._parse_regular(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(headers, "_parse_regular", lambda text: None)
-        general = parse_header(text, line=1)
-    assert short in (None, general)
-    assert all(headers._parse_regular(" ".join(regular)) is not None for regular in REGULAR)
-
-
-def test_a_blank_after_the_name_of_a_tag_is_not_part_of_its_value() -> None:
-    protein = parse_header("sp|P1|A_B Protein OS= Homo s OX=9606 GN= a PE=1 SV=2", line=1)
-    assert (protein.organism, protein.gene) == ("Homo s", "a")
-    cluster = parse_header("UniRef50_A0A Protein n= 3 Tax= Mus TaxID= 10090 RepID=A_B", line=1)
-    assert (cluster.n_members, cluster.organism, cluster.taxon_id) == (3, "Mus", 10090)

@@ -5,7 +5,6 @@ import pytest
 
 from attlas.pipeline.model.letters import ESM2_VOCABULARY, make_vocabulary
 from attlas.pipeline.segments import cut_segments
-from attlas.pipeline.vectors.choice import parse_layers
 from attlas.pipeline.vectors.kinds import KINDS, list_kinds, make_pooling, parse_choices
 from attlas.pipeline.vectors.kinds import refuse_missing_tokens as refuse
 from attlas.schema import EnvironmentFault, InputError
@@ -43,14 +42,6 @@ def test_choices_are_ordered_and_each_once() -> None:
         parse_choices("cls,average")
     with pytest.raises(InputError, match="no such kind of vector"):
         parse_choices("")
-
-
-def test_layers_are_numbers_of_the_model() -> None:
-    assert parse_layers("last", 6) == (5,)
-    assert parse_layers("5, 0,last", 6) == (0, 5)
-    for text in ("6", "-1", "first", ""):
-        with pytest.raises(InputError, match="last, or numbers from 0 to 5"):
-            parse_layers(text, 6)
 
 
 def test_a_vector_of_a_token_that_a_model_has_not_is_refused() -> None:

@@ -1,5 +1,6 @@
 """Vectors pooled while a build runs: those of the pass; the other tables are the same, however it is stopped."""
 
+import json
 import pickle
 from collections.abc import Callable
 from functools import partial
@@ -12,49 +13,31 @@ import pytest
 from helpers.architectures import load
 from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
 from helpers.default_cases import each_nth_by_default
+from helpers.known_protein import KNOWN_PROTEIN
+from helpers.passes_here import add_vectors_here, refuse_to_compute
+from helpers.sealed_atlas import read_manifest
+from helpers.vector_builds import build_with_vectors, make_vector_task
 
-from attlas.pipeline import shard
-from attlas.pipeline.attention.definitions import LayerInputs
-from attlas.pipeline.build import build
-from attlas.pipeline.drafting import Options
-from attlas.pipeline.encoder import guard
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.encoder.guard import N_KNOWN_RESIDUES, make_known_protein
 from attlas.pipeline.encoder.reductions import find_reduction
 from attlas.pipeline.part_limits import PartLimits
-from attlas.pipeline.vectors import embedding
-from attlas.pipeline.vectors.adding import AddedVectors, add_vectors, make_build_vectors
-from attlas.pipeline.vectors.choice import VectorSettings
-from attlas.pipeline.vectors.embedding import EmbedProteins
+from attlas.pipeline.shard import encode_shard
 from attlas.pipeline.vectors.pooling import PoolHidden
 from attlas.pipeline.workers.runners import EncodeTask
-from attlas.schema import VECTORS, AtlasPaths, InputError, Manifest, Receipt
+from attlas.schema import AtlasPaths, InputError
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = VectorSettings("cls,mean,eos,segments")
+VECTORS = "cls,mean,eos,segments"
 PROTEINS = random_proteins([300] * 12 + [36, 9, 1]) | {"C1": "MK*LV"}
-KNOWN_PROTEIN = make_known_protein(N_KNOWN_RESIDUES)
 
 
-def refuse(*_: object) -> None:
-    raise AssertionError("nothing is to be computed")
+def pool_and_build(source: Path, out: Path, model: Path) -> None:
+    build_with_vectors(source, out, model, vectors=VECTORS)
 
 
-def build_with_vectors(source: Path, out: Path, model: Path, **options: object) -> Manifest:
-    return build(
-        str(source),
-        out,
-        Options(str(model), device="cpu"),
-        progress=lambda plan, shards: lambda event: None,
-        n_workers=0,
-        make_vectors=partial(make_build_vectors, SETTINGS),
-        **options,
-    )
-
-
-def embed(out: Path, settings: VectorSettings = SETTINGS, *, progress: Callable = refuse) -> AddedVectors:
-    return add_vectors(out, settings, progress=progress, n_workers=0)
+def embed(out: Path, *, progress: Callable = refuse_to_compute):
+    return add_vectors_here(out, vectors=VECTORS, progress=progress)
 
 
 def embed_by_pass(out: Path) -> list[int]:
@@ -86,7 +69,7 @@ def plain(source: Path, tiny_esm: Path, tmp_path_factory: pytest.TempPathFactory
 def whole(source: Path, tiny_esm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An atlas whose vectors were pooled while it was built."""
     out = tmp_path_factory.mktemp("whole") / "atlas"
-    build_with_vectors(source, out, tiny_esm)
+    pool_and_build(source, out, tiny_esm)
     embed(out)
     return out
 
@@ -96,7 +79,7 @@ def test_a_build_with_vectors_leaves_nothing_to_the_pass_and_its_other_tables_ar
 ) -> None:
     assert_whole(whole)
     assert select(digests(whole), of_vectors=False) == select(digests(plain), of_vectors=False)
-    assert Manifest.read(AtlasPaths(whole)).atlas_id == Manifest.read(AtlasPaths(plain)).atlas_id
+    assert read_manifest(whole).atlas_id == read_manifest(plain).atlas_id
     assert not AtlasPaths(whole).parts.exists()
 
     before = digests(whole)
@@ -105,19 +88,19 @@ def test_a_build_with_vectors_leaves_nothing_to_the_pass_and_its_other_tables_ar
 
 
 def test_names_metadata_and_receipts_are_those_of_the_pass(plain: Path, whole: Path) -> None:
-    files, same_files = (Manifest.read(AtlasPaths(out)).of_table(VECTORS) for out in (plain, whole))
+    files, same_files = (read_manifest(out).files.of_tables(["vectors"]) for out in (plain, whole))
     assert [(file.path, file.n_rows) for file in files] == [(file.path, file.n_rows) for file in same_files]
     for file in files:
         assert pq.read_schema(plain / file.path).metadata == pq.read_schema(whole / file.path).metadata
 
     for path in sorted((plain / "receipts").glob("vectors-*.json")):
-        receipt, same = Receipt.read(path), Receipt.read(whole / "receipts" / path.name)
+        receipt, same = (json.loads(file.read_text()) for file in (path, whole / "receipts" / path.name))
         for name in ("index", "plan_id", "n_sequences", "n_failed", "n_residues", "predicted_bytes"):
-            assert getattr(receipt, name) == getattr(same, name), name
+            assert receipt[name] == same[name], name
 
 
 def test_vectors_are_those_of_the_pass_to_the_last_digits_of_float32(plain: Path, whole: Path) -> None:
-    for file in Manifest.read(AtlasPaths(plain)).of_table(VECTORS):
+    for file in read_manifest(plain).files.of_tables(["vectors"]):
         rows, same = pq.read_table(plain / file.path), pq.read_table(whole / file.path)
         assert rows.drop_columns("vector").equals(same.drop_columns("vector"))
         vectors, same_vectors = (pc.list_flatten(table["vector"]).to_numpy() for table in (rows, same))
@@ -129,7 +112,7 @@ def test_vectors_are_those_of_the_pass_to_the_last_digits_of_float32(plain: Path
 def test_a_pass_that_attends_as_the_build_does_has_its_vectors_to_the_last_bit(
     source: Path, whole: Path, tiny_esm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedding, "attend_without_statistics", find_reduction("tiled"))
+    monkeypatch.setattr("attlas.pipeline.vectors.embedding.attend_without_statistics", find_reduction("tiled"))
     build_here(source, tmp_path / "atlas", tiny_esm)
     embed_by_pass(tmp_path / "atlas")
     assert select(digests(tmp_path / "atlas"), of_vectors=True) == select(digests(whole), of_vectors=True)
@@ -153,8 +136,8 @@ def test_a_build_that_was_stopped_goes_on_to_the_same_bytes(
     with monkeypatch.context() as patched:
         patched.setattr(Encoder, "start", stop)
         with pytest.raises(KeyboardInterrupt):
-            build_with_vectors(source, out, tiny_esm)
-    build_with_vectors(source, out, tiny_esm)
+            pool_and_build(source, out, tiny_esm)
+    pool_and_build(source, out, tiny_esm)
     embed(out)
     assert digests(out) == digests(whole)
 
@@ -168,7 +151,7 @@ def test_a_shard_built_without_vectors_is_computed_by_the_pass_and_no_other(
     paths = AtlasPaths(out)
     paths.manifest.unlink()
     paths.receipt(1).unlink()
-    build_with_vectors(source, out, tiny_esm)
+    pool_and_build(source, out, tiny_esm)
     computed = embed_by_pass(out)
     assert computed == list(range(2, len(computed) + 2))
     assert computed != []
@@ -181,7 +164,7 @@ def test_rows_that_a_build_kept_and_that_are_damaged_are_computed_by_the_pass(
     source: Path, tiny_esm: Path, tmp_path: Path, damage: str
 ) -> None:
     out = tmp_path / "atlas"
-    build_with_vectors(source, out, tiny_esm)
+    pool_and_build(source, out, tiny_esm)
     folders = sorted(AtlasPaths(out).parts.glob("vectors-*"))
     assert len(folders) > 1
     (damaged,) = folders[0].glob("*.json" if damage == "record" else "*.arrow")
@@ -196,8 +179,8 @@ def test_other_settings_take_nothing_of_what_a_build_kept_and_remove_it(
     source: Path, tiny_esm: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "atlas"
-    build_with_vectors(source, out, tiny_esm)
-    added = embed(out, VectorSettings("mean"), progress=lambda plan, shards: lambda event: None)
+    pool_and_build(source, out, tiny_esm)
+    added = add_vectors_here(out, vectors="mean")
     assert added.n_vectors == len(PROTEINS) - 1
     assert not AtlasPaths(out).parts.exists()
 
@@ -215,8 +198,8 @@ def test_vectors_that_are_not_finite_are_looked_at_again_by_the_pass(
     out = tmp_path / "atlas"
     with monkeypatch.context() as patched:
         patched.setattr(PoolHidden, "stack_vectors", spoil)
-        manifest = build_with_vectors(source, out, tiny_esm)
-    assert manifest.counts.n_failed == 0
+        pool_and_build(source, out, tiny_esm)
+    assert read_manifest(out).counts.n_failed == 0
     assert len(embed_by_pass(out)) == 1
     assert embed(out).failed == ()
 
@@ -228,16 +211,16 @@ def test_beside_the_kernels_of_a_gpu_vectors_leave_the_attention_as_it_is(
     """In Triton's interpreter, with a stand-in for flash attention: where there are values, other last digits."""
     triton_pass = pytest.importorskip("attlas.pipeline.attention.triton_pass")
     for setting in ("N_KNOWN_RESIDUES", "N_NEIGHBOUR_RESIDUES"):
-        monkeypatch.setattr(guard, setting, 20)  # the interpreter is slow
+        monkeypatch.setattr(f"attlas.pipeline.encoder.guard.{setting}", 20)  # the interpreter is slow
     softmax = triton_pass._compute_softmax
 
-    def attend_by_flash(inputs: LayerInputs, **options: object) -> object:
+    def attend_by_flash(inputs, **options: object) -> object:
         result = softmax(inputs, **options)
         return result if inputs.v is None else result._replace(mass=result.mass + 1e-5)
 
     monkeypatch.setattr(triton_pass, "_compute_softmax", attend_by_flash)
     by_device, by_host = (load(tiny_esm, attention=attention) for attention in ("triton", "tiled"))
-    task = EmbedProteins("id", (), ("mean", "cls"), (0, 1), "float32", 32, None)
+    task = make_vector_task(("mean", "cls"), (0, 1), width=32)
     pack = ["MKWVTFISLLFLFSSAYS", "MK"]
     plain, vector_answers, expected = (
         by_device.encode(pack),
@@ -253,23 +236,13 @@ def test_beside_the_kernels_of_a_gpu_vectors_leave_the_attention_as_it_is(
 def test_a_build_is_refused_vectors_that_there_are_none_of_before_it_begins(
     source: Path, tiny_esm: Path, tmp_path: Path
 ) -> None:
-    def make_vectors(plan: object) -> EmbedProteins:
-        return make_build_vectors(VectorSettings("max"), plan)
-
     with pytest.raises(InputError, match="no such kind of vector"):
-        build(
-            str(source),
-            tmp_path / "atlas",
-            Options(str(tiny_esm), device="cpu"),
-            progress=refuse,
-            n_workers=0,
-            make_vectors=make_vectors,
-        )
+        build_with_vectors(source, tmp_path / "atlas", tiny_esm, vectors="max", progress=refuse_to_compute)
     assert not (tmp_path / "atlas").exists()
 
 
 def test_the_memory_of_vectors_is_foretold() -> None:
-    task = EmbedProteins("id", (), ("mean",), (5,), "float32", 320, None)
+    task = make_vector_task(("mean",), (5,), width=320)
     assert task.predict_bytes(10) == 3 * 10 * 4 * 320
     assert task.predict_bytes(100_000) == 3 * 4_096 * 4 * 320
 
@@ -283,7 +256,7 @@ def test_a_shard_stopped_between_its_parts_keeps_their_vectors_if_all_have_them(
     monkeypatch: pytest.MonkeyPatch,
     is_begun_with_vectors: bool,
 ) -> None:
-    monkeypatch.setattr(shard, "encode_shard", partial(shard.encode_shard, limits=PartLimits(1, 1)))
+    monkeypatch.setattr("attlas.pipeline.shard.encode_shard", partial(encode_shard, limits=PartLimits(1, 1)))
     start, started = Encoder.start, []
 
     def stop(self: Encoder, pack: list[str], **options: object) -> object:
@@ -297,10 +270,10 @@ def test_a_shard_stopped_between_its_parts_keeps_their_vectors_if_all_have_them(
     with monkeypatch.context() as patched:
         patched.setattr(Encoder, "start", stop)
         with pytest.raises(KeyboardInterrupt):
-            (build_with_vectors if is_begun_with_vectors else build_here)(source, out, tiny_esm)
+            (pool_and_build if is_begun_with_vectors else build_here)(source, out, tiny_esm)
     (closed,) = AtlasPaths(out).parts.glob("shard-*/*.json")
 
-    build_with_vectors(source, out, tiny_esm)
+    pool_and_build(source, out, tiny_esm)
     stopped_shard = int(closed.parent.name.removeprefix("shard-"))
     assert embed_by_pass(out) == ([] if is_begun_with_vectors else [stopped_shard])
     assert_whole(out)
@@ -309,6 +282,6 @@ def test_a_shard_stopped_between_its_parts_keeps_their_vectors_if_all_have_them(
 
 
 def test_the_settings_of_vectors_reach_workers() -> None:
-    task = EncodeTask(vectors=EmbedProteins("id", (), ("mean",), (5,), "float32", 320, None))
+    task = EncodeTask(vectors=make_vector_task(("mean",), (5,), width=320))
     without_one = pickle.loads(pickle.dumps(task)).without({3: "it ends its process"})
     assert without_one == EncodeTask(vectors=task.vectors, failed={3: "it ends its process"})

@@ -10,29 +10,21 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
+from helpers.example_proteins import read_sequences
+from helpers.passes_here import add_vectors_here, refuse_to_compute
+from helpers.sealed_atlas import digest_table, list_files, remove_plan
 from transformers import AutoModel, AutoTokenizer
 
-from attlas.pipeline.proteins.proteome import read_proteome
-from attlas.pipeline.vectors.adding import AddedVectors, add_vectors
-from attlas.pipeline.vectors.choice import VectorSettings
 from attlas.pipeline.vectors.embedding import EmbedProteins
 from attlas.pipeline.vectors.pooling import PoolHidden
 from attlas.queries import Atlas
-from attlas.schema import SEQUENCES, VECTORS, AtlasPaths, InputError, PlanError
+from attlas.schema import InputError, PlanError
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 ALL = "cls,mean,eos,segments"
 N_DEFAULT = 4
-
-
-def run(out: Path, *, progress=lambda plan, shards: lambda event: None, **settings: object) -> AddedVectors:
-    return add_vectors(out, VectorSettings(**settings), progress=progress, n_workers=0)
-
-
-def refuse(*_: object):
-    raise AssertionError("nothing is to be computed")
 
 
 def read_vectors(out: Path, accession: str) -> dict[tuple[int, str], np.ndarray]:
@@ -56,7 +48,7 @@ def pool(hidden: np.ndarray) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def proteins(is_thorough: bool) -> dict[str, str]:
-    sequences = {p.accession: p.sequence for p in read_proteome(str(ROOT / "examples" / "proteins.fasta")).proteins}
+    sequences = read_sequences(ROOT / "examples" / "proteins.fasta")
     shortest = sorted(sequences, key=lambda accession: len(sequences[accession]))
     selected = shortest if is_thorough else shortest[:N_DEFAULT]
     return {accession: sequences[accession] for accession in selected} | {"TINY": "MKTAYIA"}
@@ -66,7 +58,7 @@ def proteins(is_thorough: bool) -> dict[str, str]:
 def real(tmp_path_factory: pytest.TempPathFactory, weights: Path, proteins: dict[str, str]) -> Path:
     folder = tmp_path_factory.mktemp("vectors")
     build_here(write_fasta(folder / "p.fasta", proteins), folder / "atlas", weights)
-    run(folder / "atlas", vectors=ALL, layers="0,3,last")
+    add_vectors_here(folder / "atlas", vectors=ALL, layers="0,3,last")
     return folder / "atlas"
 
 
@@ -87,8 +79,8 @@ def test_vectors_are_the_hidden_states_of_transformers_pooled(real: Path, weight
 
 
 def test_the_table_says_by_which_settings_it_was_made(real: Path) -> None:
-    manifest = assert_whole(real)
-    metadata = pq.read_schema(real / manifest.of_table(VECTORS)[0].path).metadata
+    assert_whole(real)
+    metadata = pq.read_schema(list_files(real, "vectors")[0]).metadata
     assert json.loads(metadata[b"attlas.settings"]) == {
         "settings": {
             "vectors": "cls mean eos segments",
@@ -97,7 +89,7 @@ def test_the_table_says_by_which_settings_it_was_made(real: Path) -> None:
             "width": 320,
             "max_length": None,
         },
-        "computed_from": {"sequences": manifest.digest_of(SEQUENCES)},
+        "computed_from": {"sequences": digest_table(real, "sequences")},
     }
 
 
@@ -122,22 +114,22 @@ def small(tmp_path: Path, tiny_esm: Path) -> Path:
 
 
 def test_asked_again_nothing_changes_and_other_settings_take_the_place(small: Path) -> None:
-    added = run(small, vectors=ALL)
+    added = add_vectors_here(small, vectors=ALL)
     assert (added.n_sequences, added.n_vectors, added.failed, added.longer) == (4, 4 * 13, (), ())
     assert read_vectors(small, "A1").keys() == read_vectors(small, "A2").keys() != set()
     before = digests(small)
-    assert run(small, vectors="segments,eos,mean,cls", progress=refuse) == added
+    assert add_vectors_here(small, vectors="segments,eos,mean,cls", progress=refuse_to_compute) == added
     assert digests(small) == before
 
-    assert run(small, vectors="mean").n_vectors == 4
+    assert add_vectors_here(small, vectors="mean").n_vectors == 4
     assert {path for path in before if path.startswith("vectors/")}.isdisjoint(digests(small))
     assert_whole(small)
 
 
 def test_numbers_of_float16_are_rounded_and_stored_smaller(small: Path) -> None:
-    exact = run(small, vectors=ALL)
+    exact = add_vectors_here(small, vectors=ALL)
     vectors = read_vectors(small, "B1")
-    rounded = run(small, vectors=ALL, numbers="float16")
+    rounded = add_vectors_here(small, vectors=ALL, numbers="float16")
     for key, vector in read_vectors(small, "B1").items():
         assert vector.tolist() == vectors[key].astype(np.float16).astype(np.float64).tolist()
     assert rounded.n_bytes < exact.n_bytes
@@ -146,7 +138,7 @@ def test_numbers_of_float16_are_rounded_and_stored_smaller(small: Path) -> None:
 def test_a_pass_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_esm: Path) -> None:
     out = tmp_path / "larger"
     build_here(write_fasta(tmp_path / "r.fasta", random_proteins([700] * 4)), out, tiny_esm)
-    run(out)
+    add_vectors_here(out)
     whole = digests(out)
     receipts = sorted((out / "receipts").glob("vectors-*.json"))
     assert len(receipts) > 1
@@ -155,7 +147,9 @@ def test_a_pass_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_
     (out / lost["files"][0]["path"]).unlink()
 
     computed: list[int] = []
-    run(out, progress=lambda plan, shards: computed.extend(s.index for s in shards) or (lambda event: None))
+    add_vectors_here(
+        out, progress=lambda plan, shards: computed.extend(s.index for s in shards) or (lambda event: None)
+    )
     assert computed == [lost["index"]]
     assert digests(out) == whole
 
@@ -170,13 +164,13 @@ def test_a_pass_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_
 )
 def test_settings_that_make_no_sense_are_refused(small: Path, settings: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        run(small, **settings)
+        add_vectors_here(small, **settings)
 
 
 def test_a_release_has_no_plan(small: Path) -> None:
-    AtlasPaths(small).plan.unlink()
+    remove_plan(small)
     with pytest.raises(PlanError, match=r"no plan|other files"):
-        run(small)
+        add_vectors_here(small)
 
 
 @pytest.mark.parametrize(
@@ -205,13 +199,13 @@ def test_what_is_not_finite_is_named_and_the_others_go_on(
 
 def test_a_number_that_float16_has_not_is_kept_as_float32(small: Path, monkeypatch) -> None:
     monkeypatch.setattr(PoolHidden, "stack_vectors", lambda self: np.full((len(self.places), 1, 1, 32), 70_000.0))
-    assert run(small).failed == ()
+    assert add_vectors_here(small).failed == ()
 
 
 def test_the_command_says_what_it_kept_and_what_it_left_out(small: Path, attlas) -> None:
     outcome = attlas("embed", small, "--workers", 0, "--vectors", ALL, "--layer", "0,last", "--max-length", 35)
     assert outcome.code == 0, outcome.err
-    added = run(small, vectors=ALL, layers="0,last", max_length=35, progress=refuse)
+    added = add_vectors_here(small, vectors=ALL, layers="0,last", max_length=35, progress=refuse_to_compute)
     size = f"{added.n_bytes / 3:,.0f} bytes each"
     kinds = "cls, mean, eos, segments of layers 0, 1"
     assert outcome.out == (
@@ -233,7 +227,7 @@ def test_a_dry_run_says_what_vectors_cost_and_writes_nothing(small: Path, attlas
     assert told["vectors"] == f"78 vectors of 3 sequences: {kinds}; 1 longer than --max-length, left out"
 
     computed = []
-    run(
+    add_vectors_here(
         small,
         vectors=ALL,
         layers="0,last",

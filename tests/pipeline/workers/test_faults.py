@@ -14,32 +14,14 @@ from helpers.fake_workers import (
     run_fake,
     shards_of,
 )
+from helpers.worker_events import find_given_up, find_left_out, list_finished, list_taken_apart
 
 from attlas.pipeline.workers import assignments, faults
-from attlas.pipeline.workers.runners import (
-    Event,
-    ShardFinished,
-    ShardGivenUp,
-    ShardTakenApart,
-    WorkerLeftOut,
-    WorkersCounted,
-)
+from attlas.pipeline.workers.runners import WorkersCounted
 from attlas.schema import AtlasPaths, BrokenAtlasError, DeviceFault, EnvironmentFault
 
 BAD_HOST = "tcp://10.0.0.99"
 FULL = EnvironmentFault("The disk is full.", found="no space left in /tmp", hint="free some space")
-
-
-def finished(events: list[Event]) -> list[int]:
-    return sorted(event.shard.index for event in events if isinstance(event, ShardFinished))
-
-
-def left_out(events: list[Event]) -> dict[str, Exception]:
-    return {event.worker: event.error for event in events if isinstance(event, WorkerLeftOut)}
-
-
-def given_up(events: list[Event]) -> dict[int, Exception]:
-    return {event.shard.index: event.error for event in events if isinstance(event, ShardGivenUp)}
 
 
 @pytest.mark.parametrize("error", [FULL, BrokenAtlasError("The plan is damaged."), ValueError("a bug of one host")])
@@ -50,9 +32,9 @@ def test_a_worker_that_fails_what_another_has_done_is_left_out_and_the_build_goe
         lambda worker, index: error if worker == "bad" else make_receipt(index), {"bad": 1, "good": 1}
     )
     events = run_fake(workers, shards_of(6), tmp_path, monkeypatch)
-    assert finished(events) == [1, 2, 3, 4, 5, 6]
-    assert left_out(events) == {"bad": error}
-    assert given_up(events) == {}
+    assert list_finished(events) == [1, 2, 3, 4, 5, 6]
+    assert find_left_out(events) == {"bad": error}
+    assert find_given_up(events) == {}
     # It got no second shard before it was judged, and somebody else's worker is not ended.
     assert [worker for worker, _ in workers.sent].count("bad") == 1
     assert workers.ended == []
@@ -89,9 +71,9 @@ def test_a_shard_that_three_workers_fail_ends_the_build_for_a_fault_and_is_given
     error = ValueError("a bug")
     workers = fail(error)
     events = run_fake(workers, shards_of(9), tmp_path, monkeypatch)
-    assert given_up(events) == {2: error}
-    assert finished(events) == [1, 3, 4, 5, 6, 7, 8, 9]
-    assert left_out(events) == {}
+    assert find_given_up(events) == {2: error}
+    assert list_finished(events) == [1, 3, 4, 5, 6, 7, 8, 9]
+    assert find_left_out(events) == {}
     assert len({worker for worker, index in workers.sent if index == 2}) == faults.N_TRIES
 
 
@@ -116,9 +98,9 @@ def test_all_workers_of_a_bad_host_are_left_out_however_fast_they_fail(
     bad_workers = [f"{BAD_HOST}:{k}" for k in range(4)]
     workers = HastyHost(behave, dict.fromkeys([*bad_workers, *(f"tcp://10.0.0.{k}:1" for k in range(n_good))], 1))
     events = run_fake(workers, shards_of(40), tmp_path, monkeypatch)
-    assert finished(events) == list(range(1, 41))
-    assert left_out(events) == dict.fromkeys(bad_workers, FULL)
-    assert given_up(events) == {}
+    assert list_finished(events) == list(range(1, 41))
+    assert find_left_out(events) == dict.fromkeys(bad_workers, FULL)
+    assert find_given_up(events) == {}
 
 
 def test_a_shard_that_all_hosts_fail_is_given_up_although_they_have_many_workers(
@@ -130,8 +112,8 @@ def test_a_shard_that_all_hosts_fail_is_given_up_although_they_have_many_workers
         lambda worker, index: error if index == 2 else make_receipt(index), dict.fromkeys(addresses, 1)
     )
     events = run_fake(workers, shards_of(30), tmp_path, monkeypatch)
-    assert given_up(events) == {2: error}
-    assert finished(events) == [1, *range(3, 31)]
+    assert find_given_up(events) == {2: error}
+    assert list_finished(events) == [1, *range(3, 31)]
     tried = [worker for worker, index in workers.sent if index == 2]
     assert len(tried) == faults.N_TRIES
     assert len({assignments.find_host(worker) for worker in tried}) == 2
@@ -147,9 +129,9 @@ def test_two_workers_that_failed_different_shards_try_each_others(
         return ValueError("a bug") if index == 2 else make_receipt(index)
 
     events = run_fake(FakeWorkers(behave, {"a": 1, "b": 1}), shards_of(5), tmp_path, monkeypatch)
-    assert left_out(events) == {"a": FULL}
-    assert finished(events) == [1, 3, 4, 5]
-    assert list(given_up(events)) == [2]
+    assert find_left_out(events) == {"a": FULL}
+    assert list_finished(events) == [1, 3, 4, 5]
+    assert list(find_given_up(events)) == [2]
 
 
 def test_a_device_that_fails_is_left_out_at_once_and_no_receipt_of_it_counts(
@@ -169,8 +151,8 @@ def test_a_device_that_fails_is_left_out_at_once_and_no_receipt_of_it_counts(
 
     workers = FakeWorkers(behave, {"sick": 3, "dies": 1, "well": 1})
     events = run_fake(workers, shards_of(8), tmp_path, monkeypatch)
-    assert left_out(events) == {"sick": sick}
-    assert finished(events) == list(range(1, 9))
+    assert find_left_out(events) == {"sick": sick}
+    assert list_finished(events) == list(range(1, 9))
     assert list(tmp_path.glob("receipts/*.json")) == []  # the workers that finished write none here
     others = {index for worker, index in workers.sent if worker != "sick"}
     assert {index for worker, index in workers.sent if worker == "sick"} <= others
@@ -183,9 +165,9 @@ def test_a_shard_at_which_four_devices_fail_is_given_up_and_not_the_fifth_worker
     workers = FakeWorkers(lambda worker, index: sick if index == 1 else make_receipt(index), {"a": 1}, appear={})
     workers.threads = dict.fromkeys("abcdef", 1)
     events = run_fake(workers, shards_of(3), tmp_path, monkeypatch)
-    assert given_up(events) == {1: sick}
-    assert finished(events) == [2, 3]
-    assert len(left_out(events)) == faults.WORKER_DEATHS + 1
+    assert find_given_up(events) == {1: sick}
+    assert list_finished(events) == [2, 3]
+    assert len(find_left_out(events)) == faults.WORKER_DEATHS + 1
 
 
 # --- processes that end ---
@@ -202,7 +184,7 @@ def test_a_worker_that_ends_after_it_published_has_finished_its_shard(
 
     workers = FakeWorkers(behave, {"a": 1, "b": 1})
     events = run_fake(workers, shards_of(4), tmp_path, monkeypatch)
-    assert finished(events) == [1, 2, 3, 4]
+    assert list_finished(events) == [1, 2, 3, 4]
     assert len(workers.sent) == 4
 
 
@@ -222,9 +204,9 @@ def test_a_shard_that_ends_two_workers_is_taken_apart_and_computed_without_the_c
     workers.behave = behave
     workers.search = lambda worker, index: {1: reason}
     events = run_fake(workers, shards_of(3), tmp_path, monkeypatch)
-    assert [event.shard.index for event in events if isinstance(event, ShardTakenApart)] == [2]
+    assert list_taken_apart(events) == [2]
     assert len(deaths) == faults.DEATHS_BEFORE_SEARCH
-    assert finished(events) == [1, 2, 3]
+    assert list_finished(events) == [1, 2, 3]
     assert workers.tasks[-1].failed == {1: reason}
 
 
@@ -236,9 +218,9 @@ def test_a_shard_without_a_culprit_that_goes_on_ending_workers_is_given_up_at_la
         lambda worker, index: DIES if index == 1 else make_receipt(index), {f"w{i}": 1 for i in range(n_workers)}
     )
     events = run_fake(workers, shards_of(2), tmp_path, monkeypatch)
-    assert len([event for event in events if isinstance(event, ShardTakenApart)]) == faults.MOST_SEARCHES
-    assert str(given_up(events)[1]).startswith(f"{n_workers - 1} workers died while they computed it")
-    assert finished(events) == [2]
+    assert len(list_taken_apart(events)) == faults.MOST_SEARCHES
+    assert str(find_given_up(events)[1]).startswith(f"{n_workers - 1} workers died while they computed it")
+    assert list_finished(events) == [2]
 
 
 def test_a_pass_cannot_be_taken_apart_and_its_shard_is_given_up_after_four_workers(
@@ -246,8 +228,8 @@ def test_a_pass_cannot_be_taken_apart_and_its_shard_is_given_up_after_four_worke
 ) -> None:
     workers = FakeWorkers(lambda worker, index: DIES if index == 1 else make_receipt(index), dict.fromkeys("abcdef", 1))
     events = run_fake(workers, shards_of(2), tmp_path, monkeypatch, task=IndivisibleTask())
-    assert str(given_up(events)[1]).startswith("4 workers died while they computed it")
-    assert finished(events) == [2]
+    assert str(find_given_up(events)[1]).startswith("4 workers died while they computed it")
+    assert list_finished(events) == [2]
 
 
 def test_another_process_at_the_same_address_is_checked_anew_and_counts_as_a_death(
@@ -263,7 +245,7 @@ def test_another_process_at_the_same_address_is_checked_anew_and_counts_as_a_dea
 
     workers = FakeWorkers(behave, {"a": 2})
     events = run_fake(workers, shards_of(4), tmp_path, monkeypatch)
-    assert finished(events) == [1, 2, 3, 4]
+    assert list_finished(events) == [1, 2, 3, 4]
     assert workers.n_joined["a"] == 2
 
 
@@ -272,8 +254,8 @@ def test_a_search_that_cannot_be_made_gives_up_its_shard_alone(tmp_path: Path, m
     error = EnvironmentFault("The process that tries sequences one by one cannot be used.")
     workers.search = lambda worker, index: error
     events = run_fake(workers, shards_of(3), tmp_path, monkeypatch)
-    assert given_up(events) == {1: error}
-    assert finished(events) == [2, 3]
+    assert find_given_up(events) == {1: error}
+    assert list_finished(events) == [2, 3]
 
 
 @pytest.mark.parametrize(
@@ -298,11 +280,11 @@ def test_a_search_that_fails_by_a_fault_of_its_worker_is_made_by_another_one(
     workers.search = search
     events = run_fake(workers, shards_of(30), tmp_path, monkeypatch)
     assert len(set(searchers)) == len(searchers) == 2
-    assert given_up(events) == {}
-    assert finished(events) == list(range(1, 31))
+    assert find_given_up(events) == {}
+    assert list_finished(events) == list(range(1, 31))
 
     # The worker that could not search goes on computing.
-    assert left_out(events) == {}
+    assert find_left_out(events) == {}
     assert [worker for worker, _ in workers.sent].count(searchers[0]) > 5
 
 
@@ -317,7 +299,7 @@ def test_a_search_that_fails_by_another_error_gives_up_its_shard_at_once(
         return error
 
     workers.search = search
-    assert given_up(run_fake(workers, shards_of(3), tmp_path, monkeypatch)) == {1: error}
+    assert find_given_up(run_fake(workers, shards_of(3), tmp_path, monkeypatch)) == {1: error}
     assert len(searchers) == 1
 
 
@@ -329,7 +311,7 @@ def test_workers_that_come_late_get_shards_and_the_events_count_them(
 ) -> None:
     workers = FakeWorkers(lambda worker, index: make_receipt(index), {"a": 1}, appear={3: "b", 4: "c"})
     events = run_fake(workers, shards_of(20), tmp_path, monkeypatch)
-    assert finished(events) == list(range(1, 21))
+    assert list_finished(events) == list(range(1, 21))
     shares = {name: [worker for worker, _ in workers.sent].count(name) for name in "abc"}
     assert min(shares.values()) >= 5
     assert [event for event in events if isinstance(event, WorkersCounted)] == [
@@ -351,8 +333,8 @@ def test_workers_that_lack_something_are_left_out_before_their_first_shard_and_n
     )
     events = run_fake(workers, shards_of(4), tmp_path, monkeypatch)
     assert {worker for worker, _ in workers.sent} == {"good"}
-    assert left_out(events)["no gpu"] is lacks
-    other = left_out(events)["no attlas"]
+    assert find_left_out(events)["no gpu"] is lacks
+    other = find_left_out(events)["no attlas"]
     assert isinstance(other, EnvironmentFault)
     assert "No module named 'attlas'" in str(other)
 
@@ -380,8 +362,8 @@ def test_a_bad_first_worker_of_a_scheduler_does_not_end_the_build_that_others_ar
         appear={1 if when == "it joins" else 2: "good"},
     )
     events = run_fake(workers, shards_of(4), tmp_path, monkeypatch)
-    assert finished(events) == [1, 2, 3, 4]
-    assert left_out(events) == {"bad": FULL}
+    assert list_finished(events) == [1, 2, 3, 4]
+    assert find_left_out(events) == {"bad": FULL}
 
 
 def test_a_bad_worker_of_a_scheduler_that_stays_alone_ends_the_build_after_the_patience_and_its_own_at_once(
@@ -401,14 +383,14 @@ def test_of_two_workers_on_one_gpu_the_second_is_left_out(tmp_path: Path, monkey
     gpus = {"a": "GPU-1", "b": "GPU-1", "c": "GPU-2"}
     workers = FakeWorkers(lambda worker, index: make_receipt(index), dict.fromkeys(gpus, 3), gpus=gpus)
     events = run_fake(workers, shards_of(4), tmp_path, monkeypatch)
-    (error,) = left_out(events).values()
-    assert list(left_out(events)) == ["b"]
+    (error,) = find_left_out(events).values()
+    assert list(find_left_out(events)) == ["b"]
     assert "the same GPU as a" in str(error)
     assert "dask cuda worker" in str(error)
 
     # Workers that are started here share a GPU where the user asks for more of them.
     workers = FakeWorkers(lambda worker, index: make_receipt(index), dict.fromkeys(gpus, 3), gpus=gpus)
-    assert left_out(run_fake(workers, shards_of(4), tmp_path, monkeypatch, scheduler=None)) == {}
+    assert find_left_out(run_fake(workers, shards_of(4), tmp_path, monkeypatch, scheduler=None)) == {}
 
 
 def test_workers_that_end_again_and_again_while_they_are_checked_end_the_build(
@@ -430,7 +412,7 @@ def test_a_worker_that_computes_shards_of_no_time_is_never_taken_for_missing(
     monkeypatch.setattr(faults, "PATIENCE_S", 5 * TASK_S)
     workers = FakeWorkers(lambda worker, index: make_receipt(index), {"a": 1})
     events = run_fake(workers, shards_of(20), tmp_path, monkeypatch)
-    assert len(finished(events)) == 20
+    assert len(list_finished(events)) == 20
     assert workers.clock_s > faults.PATIENCE_S
 
 

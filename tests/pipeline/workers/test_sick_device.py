@@ -9,12 +9,10 @@ import pytest
 import torch
 from helpers.building import assert_whole, build_here, digests, proteins_of, random_proteins, receipts, write_fasta
 from helpers.dask_workers import SickTask
+from helpers.encoding_here import encode_here
 
-from attlas.pipeline.directory import read_plan
-from attlas.pipeline.encode import encode
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import Forward, SequenceAttention
-from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.workers import runners
 from attlas.pipeline.workers.runners import WorkerLeftOut, WorkersCounted
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault
@@ -149,11 +147,9 @@ def planned(many: Path, tmp_path: Path, tiny_esm: Path, attlas) -> Path:
 def test_a_worker_whose_device_fails_is_left_out_and_the_build_goes_on_elsewhere(
     planned: Path, finished: Path, tmp_path: Path, attlas
 ) -> None:
-    paths, plan = AtlasPaths(planned), read_plan(AtlasPaths(planned))
     task = SickTask(finished=str(finished), n_sick=1, register=str(tmp_path))
     events: list[object] = []
-    with hold_lock(paths):
-        encode(paths, plan, shards=plan.shards, progress=events.append, n_workers=2, task=task)
+    plan = encode_here(planned, task, progress=events.append, n_workers=2)
     left_out = [event for event in events if isinstance(event, WorkerLeftOut)]
     (sick,) = [path for path in tmp_path.iterdir() if path.name.isdecimal()]
     assert len(plan.shards) > 5
@@ -169,13 +165,10 @@ def test_a_worker_whose_device_fails_is_left_out_and_the_build_goes_on_elsewhere
 def test_with_no_worker_left_the_build_stops_and_says_why_and_the_same_command_goes_on(
     planned: Path, finished: Path, tmp_path: Path, attlas
 ) -> None:
-    paths, plan = AtlasPaths(planned), read_plan(AtlasPaths(planned))
     task = SickTask(finished=str(finished), n_sick=2, register=str(tmp_path))
-    with (
-        hold_lock(paths),
-        pytest.raises(EnvironmentFault, match=r"(?s)No worker is left.*2 that failed.*tcp://.*illegal memory access"),
-    ):
-        encode(paths, plan, shards=plan.shards, progress=lambda event: None, n_workers=2, task=task)
+    message = r"(?s)No worker is left.*2 that failed.*tcp://.*illegal memory access"
+    with pytest.raises(EnvironmentFault, match=message):
+        encode_here(planned, task, progress=lambda event: None, n_workers=2)
     assert receipts(planned) == []
     assert attlas("encode", planned, "--workers", 0).code == 0
     assert attlas("seal", planned).code == 0

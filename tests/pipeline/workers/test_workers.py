@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,24 +11,11 @@ from typing import Any
 
 import psutil
 import pytest
-import torch
 from helpers.building import wait_for
-from helpers.default_cases import each_nth_by_default
 
-from attlas.pipeline import estimate
-from attlas.pipeline.model.files import ModelShape
-from attlas.pipeline.plan import PACK_TOKENS, Plan, Shard, cut_shards, sum_shards
-from attlas.pipeline.workers import cluster, gpus, libraries, resources, runners
-from attlas.pipeline.workers.runners import ShardFinished, run_in_process
-from attlas.schema import EnvironmentFault, Receipt
+from attlas.pipeline.workers import cluster, libraries
 
 pytestmark = pytest.mark.slow
-
-ESM2_650M = ModelShape("esm", 33, 20, 1280, 5120, None, 2_600_000_000)
-
-
-def shards_of(costs: list[float]) -> list[Shard]:
-    return [Shard(i + 1, i, i + 1, 100, cost, 1 << 20) for i, cost in enumerate(costs)]
 
 
 # --- processes ---
@@ -162,51 +148,6 @@ def test_threads_that_wait_sleep_soon_unless_the_user_decides_how_they_wait(
     assert os.environ.get("GOMP_SPINCOUNT") == spin_count
 
 
-# --- one process ---
-
-
-@pytest.mark.parametrize(
-    ("seconds", "n_workers", "is_here"),
-    [(29, None, True), (31, None, False), (29, 2, False), (29, 1, False), (10_000, 0, True)],
-)
-def test_less_than_half_a_minute_of_work_is_done_by_one_process_unless_workers_are_asked_for(
-    seconds: float, n_workers: int | None, is_here: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(estimate, "measure_rate", lambda device: 1e9)
-    shards = shards_of([seconds * 1e9 / 4] * 4)
-    assert estimate.runs_in_process(shards, device="cpu", n_workers=n_workers) == is_here
-
-
-def test_one_process_computes_shards_side_by_side_the_smallest_alone_before_the_others(tmp_path: Path) -> None:
-    together = threading.Barrier(2)
-    order: list[int] = []
-
-    def task(root: str, index: int, n_threads: int) -> Receipt:
-        order.append(index)
-        if index != 1:
-            together.wait(timeout=20)  # another shard is computed at the same time
-        return None  # type: ignore[return-value]
-
-    events = list(run_in_process(tmp_path, shards_of([1, 2, 3, 4, 5]), n_at_once=2, task=task))  # type: ignore[arg-type]
-    assert sorted(event.shard.index for event in events if isinstance(event, ShardFinished)) == [1, 2, 3, 4, 5]
-    assert order[0] == 1
-    assert set(order[1:3]) == {4, 5}
-
-
-def test_a_shard_that_fails_in_this_process_stops_those_that_have_not_begun(tmp_path: Path) -> None:
-    begun: list[int] = []
-
-    def task(root: str, index: int, n_threads: int) -> Receipt:
-        begun.append(index)
-        if index == 9:
-            raise EnvironmentFault("The disk is full.")
-        return None  # type: ignore[return-value]
-
-    with pytest.raises(EnvironmentFault, match="disk is full"):
-        list(run_in_process(tmp_path, shards_of([*range(1, 10)]), n_at_once=1, task=task))  # type: ignore[arg-type]
-    assert len(begun) < 9
-
-
 # --- GPUs ---
 
 
@@ -241,139 +182,3 @@ def test_without_dask_cuda_every_worker_sees_a_gpu_of_its_own_and_keeps_it_when_
 
 def visible_gpus(client: Any) -> dict[str, str | None]:
     return dict(client.run(os.getenv, "CUDA_VISIBLE_DEVICES"))
-
-
-CLAIM = """
-import os, sys
-from attlas.pipeline.workers import gpus
-gpus.count_gpus = lambda: {n_gpus}
-gpus.claim_gpu()
-print(os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
-sys.stdin.read()
-"""
-
-
-def claims(n_gpus: int, n_processes: int, folder: Path, visible: str | None = None) -> list[str]:
-    """Return the GPUs that processes side by side have claimed, as `dask worker --nworkers N` starts them."""
-    environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
-    environment |= {"TMPDIR": str(folder), "XDG_CACHE_HOME": str(folder / "cache")} | (
-        {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
-    )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", CLAIM.format(n_gpus=n_gpus)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-        )
-        for _ in range(n_processes)
-    ]  # fmt: skip
-    try:
-        return [process.stdout.readline().strip() for process in processes if process.stdout]
-    finally:
-        for process in processes:
-            process.communicate("")
-
-
-@pytest.mark.thorough
-def test_workers_that_somebody_started_side_by_side_claim_different_gpus_and_free_them(tmp_path: Path) -> None:
-    assert sorted(claims(3, 3, tmp_path)) == ["0", "1", "2"]
-    assert sorted(claims(2, 2, tmp_path, visible="5,7")) == ["5", "7"]
-    assert sorted(claims(2, 4, tmp_path)) == ["0", "0", "1", "1"]
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize("trap", ["a link", "a folder that others may write", "a file"])
-def test_claims_are_not_made_where_others_could_tamper_with_them(tmp_path: Path, trap: str) -> None:
-    folder = tmp_path / f"attlas-gpus-{os.getuid()}"
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    if trap == "a link":
-        folder.symlink_to(elsewhere)
-    elif trap == "a file":
-        folder.write_text("mine")
-    else:
-        folder.mkdir()
-        folder.chmod(0o777)
-
-    assert sorted(claims(2, 2, tmp_path)) == ["0", "1"]
-    assert list(elsewhere.iterdir()) == []
-    assert trap != "a folder that others may write" or list(folder.iterdir()) == []
-    assert len(list((tmp_path / "cache" / "attlas").rglob("*.0"))) == 2
-
-
-def test_without_a_folder_for_claims_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "occupied").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "occupied"))
-    monkeypatch.setattr(gpus.tempfile, "gettempdir", lambda: str(tmp_path / "occupied"))
-    with pytest.raises(EnvironmentFault, match=r"(?s)claim a GPU each.*TMPDIR"):
-        gpus._make_claims_folder()
-
-
-@pytest.mark.thorough
-def test_a_process_with_one_gpu_or_none_leaves_its_environment_alone(tmp_path: Path) -> None:
-    assert claims(1, 1, tmp_path) == ["None"]
-    assert claims(0, 1, tmp_path, visible="") == [""]
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "is_for_gpus"),
-    each_nth_by_default(
-        [
-            ("cuda: Optional[str] = None\nhip: Optional[str] = None\n", False),
-            ("cuda: Optional[str] = '13.0'\nhip: Optional[str] = None\n", True),
-            ("cuda = None\nhip = '6.4'\n", True),
-            ("__version__ = '2.99'\n", True),  # not said: torch is asked
-        ],
-        4,
-    ),
-)
-def test_a_torch_built_for_cpus_is_not_imported_to_count_gpus(
-    text: str, is_for_gpus: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "torch").mkdir()
-    (tmp_path / "torch" / "__init__.py").touch()
-    (tmp_path / "torch" / "version.py").write_text(text)
-    script = "from attlas.pipeline.workers import gpus; print(gpus._is_built_for_gpus())"
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
-    assert result.stdout.strip() == str(is_for_gpus)
-
-
-def test_on_a_gpu_with_too_little_free_memory_a_plan_is_refused_with_both_numbers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(resources, "count_gpus", lambda: 1)
-    monkeypatch.setattr(resources, "claim_gpu", lambda: None)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1 << 19, 1 << 30))
-    with pytest.raises(EnvironmentFault, match="Shard 1 does not fit the memory of 1 of the"):
-        resources.choose_threads(shards_of([1]), device="cuda")
-
-
-@pytest.mark.parametrize(("n_proteins", "is_compiled"), [(52, False), (20_000, True)])
-def test_a_short_build_on_a_gpu_does_not_compile(n_proteins: int, is_compiled: bool) -> None:
-    shards = cut_shards([400] * n_proteins, shape=ESM2_650M, device="cuda")
-    plan = object.__new__(Plan)
-    object.__setattr__(plan, "totals", sum_shards(shards))
-    object.__setattr__(plan, "run", type("Run", (), {"device": "cuda"}))
-    assert runners.is_worth_compiling(plan) == is_compiled
-
-
-def test_compiled_layers_are_kept_in_the_users_cache_or_where_the_user_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "mine")
-    runners.keep_compiled_layers()
-    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "mine"
-    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
-    runners.keep_compiled_layers()
-    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "attlas" / "compiled")
-    assert (tmp_path / "attlas" / "compiled").is_dir()
-
-
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_the_shards_of_a_short_build_fill_their_packs(device: str) -> None:
-    shards = cut_shards([400] * 500, shape=ESM2_650M, device=device)
-    assert len(shards) > 1
-    for shard in shards[:-1]:
-        assert shard.n_residues > 1.5 * PACK_TOKENS[device]

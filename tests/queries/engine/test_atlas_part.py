@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from helpers.annotated import sequence_ids
 from helpers.sealed_atlas import read_manifest
-from helpers.shard_case import draw_proteins
+from helpers.seven_shards import draw_proteins
 from helpers.structure_case import ACCESSION, PROTEINS, write_case
 from helpers.synthetic import write_atlas
 from helpers.table_files import add_rows
