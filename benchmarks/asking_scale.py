@@ -98,7 +98,7 @@ def compare_questions(root: Path, chosen_names: Sequence[str] | None, n_workers:
 
 
 def printed(command: Sequence[str]) -> str:
-    """Return what a command prints. Raises CalledProcessError if it fails."""
+    """Return the output of a command. Raises CalledProcessError if it fails."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

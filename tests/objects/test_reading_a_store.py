@@ -34,7 +34,7 @@ def stored(store: ObjectStore, local: Path) -> str:
 
 
 def answers(place: str | Path) -> list[object]:
-    """Return what an atlas tells: rows of lookups of every protein, and of a query."""
+    """Return the rows of an atlas: of lookups of every protein, and of a query."""
     with Atlas.open(place) as atlas:
         accessions = atlas.sql("SELECT accession FROM proteins ORDER BY accession")["accession"].to_pylist()
         rows: list[object] = [atlas.sql(QUERY).to_pylist()]
@@ -107,10 +107,10 @@ def test_an_object_that_is_gone_is_named(stored: str, store: ObjectStore, local:
 def test_the_verbs_read_a_store_while_answers_fail(attlas: Run, stored: str, local: Path, proxy: FaultyProxy) -> None:
     for words in (["sql", QUERY], ["ask", "sites_per_protein"]):
         proxy.choose = first_answers_fail("busy")
-        verb, *rest = words
-        of_store = attlas(verb, stored, *rest, "--format", "csv")
+        verb, *arguments = words
+        of_store = attlas(verb, stored, *arguments, "--format", "csv")
         assert of_store.code == 0, of_store.err
-        assert of_store.out == attlas(verb, local, *rest, "--format", "csv").out
+        assert of_store.out == attlas(verb, local, *arguments, "--format", "csv").out
 
     proxy.choose = first_answers_fail("lost")
     assert attlas("verify", stored).code == 0
