@@ -8,7 +8,7 @@ import pytest
 
 from attlas.queries.lookup import protein_groups
 from attlas.schema import PROTEINS
-from helpers import synthetic
+from helpers.table_files import TABLES_BY_NAME
 
 
 @contextmanager
@@ -16,7 +16,7 @@ def cutting_proteins(n_rows: int) -> Iterator[None]:
     """Write the `proteins` of synthetic atlases in row groups of so many rows."""
     table = replace(PROTEINS, row_group_rows=n_rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(synthetic, "PROTEINS", table)
+        patch.setitem(TABLES_BY_NAME, PROTEINS.name, table)
         patch.setattr("attlas.schema.parquet_file.PROTEINS", table)
         yield
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 from attlas.schema import FORMAT_VERSION, NAMES, PROTEINS, SITES, AtlasPaths, Counts, Manifest, Table
 from attlas.schema.file_list import FileList
 from attlas.schema.parquet_file import provenance
-from helpers.synthetic import publish_table
+from helpers.table_files import publish_table
 from helpers.written_run import RUN
 
 ATLAS_ID = "0123456789abcdef"

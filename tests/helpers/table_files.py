@@ -10,12 +10,12 @@ from attlas.schema import STORED_TABLES, AtlasPaths, Manifest, Table, TableFile
 from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
 
-_BY_NAME = {table.name: table for table in STORED_TABLES}
+TABLES_BY_NAME = {table.name: table for table in STORED_TABLES}
 
 
 def find_table(name: str) -> Table:
     """Return the declaration of a table."""
-    return _BY_NAME[name]
+    return TABLES_BY_NAME[name]
 
 
 def publish_table(
