@@ -18,6 +18,8 @@ Row = dict[str, object]
 N_PAIRS, N_GROUPS, N_LAYERS, N_HEADS = 30, 8, 2, 2
 FORMS = ("gap", "linker")
 HOMODIMERS = (3, 4, 11, 17, 19, 26)
+OF_ONE_SEQUENCE = (17, 19)
+"""Homodimers of the same sequence."""
 SIDES = (("Q01", "Q02", "Q03", "Q04", "Q05", "Q12"), ("Q06", "Q09", "Q10", "Q20", "Q22", "Q25"))
 """Proteins that a deal of two folds sets apart: pairs within each side are enough to choose, and to judge."""
 TWINS = {"Q02": "Q01", "Q12": "Q03", "Q10": "Q06"}
@@ -55,7 +57,7 @@ def draw_rows() -> dict[Table, list[Row]]:
         is_homodimer = pair_id in HOMODIMERS
         names = {
             "pair_id": pair_id,
-            "sequence_id": 0,
+            "sequence_id": OF_ONE_SEQUENCE[0] if pair_id in OF_ONE_SEQUENCE else pair_id,
             "accession": choose.choice(SIDES[pair_id % 2]),
             "partner": choose.choice(SIDES[0 if pair_id % 5 == 0 else pair_id % 2]),
         }

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.default_cases import each_nth_by_default
-from helpers.jackknife_oracle import agrees, estimate
+from helpers.jackknife_oracle import agrees, estimate, near
 from helpers.pair_numbers_case import CUTS, SIDES, TWINS, Row, draw_rows, draw_sequence, write_pair_numbers
 from sklearn.metrics import roc_auc_score
 
@@ -117,10 +117,20 @@ def test_fused_heads_are_means_over_the_judging_pairs_of_all_splits(atlas: Atlas
         assert reach is not None
         assert answer["low"] == pytest.approx(max(mean - reach, 0), abs=2e-4 + 1e-3 * reach)
         if measure == "interface_auroc":
-            values = [read_measure(row, measure)[0] for row in swapped]
-            assert answer["swapped"] == pytest.approx(np.mean(values), abs=6e-5)
+            mean, beyond_chance = over_groups([(row["homology_group"], *read_measure(row, measure)) for row in swapped])
+            reach = beyond_chance.reach(2)  # two numbers of heads
+            assert answer["swapped"] == pytest.approx(mean, abs=6e-5)
+            ends = answer["swapped_low"], answer["swapped_high"]
+            assert ends == pytest.approx((mean - reach, mean + reach), abs=2e-4)
+
+            # The partner is another protein: the same protein alone is compared with itself.
+            of_accession = {(row["pair_id"], row["split"]): row[measure] for row in swapped}
+            values = [
+                (row["homology_group"], row[measure], of_accession[row["pair_id"], row["split"]]) for row in given
+            ]
+            assert answer["swapped_log10_p"] == near(over_groups(values)[1].log10_p(2))
         else:
-            assert answer["swapped"] is None
+            assert [value for name, value in answer.items() if name.startswith("swapped")] == [None] * 4
 
 
 @pytest.mark.parametrize("measure", ["auroc", "auprc"])
@@ -175,16 +185,17 @@ def read_statistic(name: str, *, form: str, layer: int, head: int) -> dict[int, 
     return {pair_id: float(np.mean(np.array(of_pair, float))) for pair_id, of_pair in values.items()}
 
 
-def test_homodimers_have_the_mean_mirror_of_each_head(atlas: Atlas) -> None:
+def test_homodimers_have_the_mean_mirror_of_each_head_with_errors_over_sequences(atlas: Atlas) -> None:
+    sequences = {row["pair_id"]: row["sequence_id"] for row in ROWS[PAIRS]}
     for answer in ask(atlas, "homodimers"):
         place = {name: answer[name] for name in ("form", "layer", "head")}
         mirrors, shares = read_statistic("mirror", **place), read_statistic("across_share", **place)
-        beyond = estimate(list(mirrors.values()), np.ones(len(mirrors)))
-        assert (answer["n_pairs"], answer["n_heteromers"]) == (6, 24)
-        assert answer["mirror"] == pytest.approx(beyond.beyond, abs=6e-5)
+        mean, beyond = over_groups([(sequences[pair_id], value, 0) for pair_id, value in mirrors.items()])
+        assert (answer["n_pairs"], answer["n_sequences"], answer["n_heteromers"]) == (6, 5, 24)
+        assert answer["mirror"] == pytest.approx(mean, abs=6e-5)
         reach = beyond.reach(4)
         assert reach is not None
-        assert answer["low"] == pytest.approx(beyond.beyond - reach, abs=2e-4)
+        assert answer["low"] == pytest.approx(mean - reach, abs=2e-4)
         others = [value for pair_id, value in shares.items() if pair_id not in mirrors]
         assert answer["heteromers_across_share"] == pytest.approx(np.mean(others), abs=6e-5)
 
