@@ -23,6 +23,7 @@ from helpers.documents import (
     ROOT,
     Block,
     Command,
+    TableRow,
     blocks,
     commands,
     difference,
@@ -32,15 +33,17 @@ from helpers.documents import (
     reader_environment,
     reader_folder,
     run,
+    table_rows,
 )
 from helpers.preloaded import open_commands
 from typer._click.exceptions import UsageError
 
+from attlas.cli.exporting import PAIR_MATRICES
 from attlas.cli.main import app
 from attlas.queries.asking.parameters import make_singular
 from attlas.queries.asking.questions import question_named, questions
 from attlas.queries.exports.catalogue import EXPORTS
-from attlas.schema import QuestionError
+from attlas.schema import TABLES, QuestionError
 
 pytestmark = pytest.mark.slow
 
@@ -124,6 +127,7 @@ def test_the_command_line_knows_the_words_of_a_block_that_takes_long(block: Bloc
         "attlas show DIR P1 --bogus",
         "attlas ask DIR no_such_question",
         "attlas ask DIR sites_of bogus=1",
+        "attlas export DIR no-such-format",
     ],
 )
 def test_a_line_of_unknown_words_is_refused(line: str) -> None:
@@ -144,6 +148,47 @@ def check_words(line: str) -> None:
         parameters = question_named(values["question"]).parameters
         names = {text.partition("=")[0] for text in values["parameters"] or []}
         assert {*map(make_singular, names)} <= {make_singular(parameter.name) for parameter in parameters}
+    if verb == "export":
+        assert values["format"] in {None, PAIR_MATRICES, *EXPORTS}
+
+
+COMING_FROM = "docs/coming-from.md"
+COMING_FROM_ROWS = list(table_rows(COMING_FROM))
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=f"{COMING_FROM}:{row.line}") for row in COMING_FROM_ROWS])
+def test_the_command_line_knows_the_words_of_a_table_row(row: TableRow) -> None:
+    verbs = {line.split()[1] for other in COMING_FROM_ROWS for line in other.code if line.startswith("attlas ")}
+    check_row(row, verbs)
+
+
+def test_the_tables_of_commands_are_read() -> None:
+    code = [text for row in COMING_FROM_ROWS for text in row.code]
+    assert sum(text.startswith("attlas ") for text in code) >= 20
+    assert {"--with-ends", "blosum_correlation", "pymol-links"} <= set(code)
+
+
+@pytest.mark.parametrize(
+    "code", [("attlas seek",), ("attlas ask DIR no_such_question",), ("--bogus",), ("attlas links DIR", "no_such_name")]
+)
+def test_a_row_of_unknown_words_is_refused(code: tuple[str, ...]) -> None:
+    with pytest.raises((KeyError, AssertionError, QuestionError, UsageError)):
+        check_row(TableRow(1, code), {"ask"})
+
+
+def check_row(row: TableRow, verbs: set[str]) -> None:
+    """Check the code of a row: commands, options of any of the verbs, and names of questions, formats and tables."""
+    options = {option for verb in verbs for parameter in COMMANDS[verb].params for option in parameter.opts}
+    names = {question.name for question in questions()} | EXPORTS.keys() | {table.name for table in TABLES}
+    for text in row.code:
+        if text.startswith("attlas ") and len(text.split()) == 2:  # a verb alone
+            assert text.split()[1] in COMMANDS
+        elif text.startswith("attlas "):
+            check_words(text)
+        elif text.startswith("-"):
+            assert {word for word in text.split() if word.startswith("-")} <= options
+        elif re.fullmatch(r"[a-z]+([_-][a-z]+)+", text):
+            assert text in names
 
 
 @pytest.mark.parametrize("document", [*DOCUMENTS, "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md"])

@@ -74,6 +74,15 @@ class Command:
     told: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class TableRow:
+    """A row of a table of a document."""
+
+    line: int
+    code: tuple[str, ...]
+    """What stands between backticks in its last cell, in order."""
+
+
 def documents() -> list[str]:
     """Return the README and the pages of the site that hold commands, in the order of its navigation."""
     navigation = yaml.safe_load(re.sub(r"!!\S+", "", (ROOT / "mkdocs.yml").read_text()))["nav"]
@@ -116,6 +125,15 @@ def long_commands(block: Block) -> Iterator[str]:
     for line in block.text.replace("\\\n", " ").splitlines():
         if re.match(r"attlas \w", line):
             yield line
+
+
+def table_rows(document: str) -> Iterator[TableRow]:
+    """Yield the rows of a document's tables whose last cell has code."""
+    for number, line in enumerate((ROOT / document).read_text().splitlines(), start=1):
+        if line.startswith("|"):
+            *_, last = re.split(r" *(?<!\\)\| *", line.strip().removesuffix("|").rstrip())
+            if code := re.findall(r"`([^`]+)`", last):
+                yield TableRow(number, tuple(code))
 
 
 def reader_folder(folder: Path, weights: Path, tiny_esm: Path) -> Path:

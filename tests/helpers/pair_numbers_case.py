@@ -12,14 +12,18 @@ from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIR_HEADS, PAIR_NUL
 from attlas.schema.parquet_file import describe_file, write_table
 from attlas.schema.settings import Computation
 from helpers.reading_case import PROTEINS
-from helpers.synthetic import write_atlas
+from helpers.synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
 
 Row = dict[str, object]
 N_PAIRS, N_GROUPS, N_LAYERS, N_HEADS = 30, 8, 2, 2
 FORMS = ("gap", "linker")
 HOMODIMERS = (3, 4, 11, 17, 19, 26)
-SIDES = (("Q00", "Q01", "Q03", "Q04", "Q05", "Q07"), ("Q02", "Q06", "Q09", "Q12", "Q14", "Q19"))
+OF_ONE_SEQUENCE = (17, 19)
+"""Homodimers of the same sequence."""
+SIDES = (("Q01", "Q02", "Q03", "Q04", "Q05", "Q12"), ("Q06", "Q09", "Q10", "Q20", "Q22", "Q25"))
 """Proteins that a deal of two folds sets apart: pairs within each side are enough to choose, and to judge."""
+TWINS = {"Q02": "Q01", "Q12": "Q03", "Q10": "Q06"}
+"""Proteins that have the sequence of another; a deal by accession would set the two apart."""
 CUTS = {"hits_1": 1, "hits_5": 5, "hits_10": 10, "hits_l10": 7}
 
 
@@ -53,7 +57,7 @@ def draw_rows() -> dict[Table, list[Row]]:
         is_homodimer = pair_id in HOMODIMERS
         names = {
             "pair_id": pair_id,
-            "sequence_id": 0,
+            "sequence_id": OF_ONE_SEQUENCE[0] if pair_id in OF_ONE_SEQUENCE else pair_id,
             "accession": choose.choice(SIDES[pair_id % 2]),
             "partner": choose.choice(SIDES[0 if pair_id % 5 == 0 else pair_id % 2]),
         }
@@ -113,9 +117,15 @@ def _draw_pair_heads(draw: np.random.Generator, names: Row, form: str, *, is_hom
     return rows
 
 
+def draw_sequence(accession: str) -> str:
+    """Return the sequence of a protein of the pairs, drawn by its name or that of its twin."""
+    return "".join(random.Random(TWINS.get(accession, accession)).choices(AMINO_ACIDS, k=30))
+
+
 def write_pair_numbers(root: Path, rows: Mapping[Table, Sequence[Row]]) -> Path:
-    """Write the small atlas of the reading room, and the rows beside its tables."""
-    write_atlas(root, PROTEINS)
+    """Write the small atlas of the reading room with the proteins of the pairs, and the rows beside its tables."""
+    accessions = sorted({str(row[name]) for row in rows[PAIRS] for name in ("accession", "partner")})
+    write_atlas(root, [*PROTEINS, *(SyntheticProtein(name, draw_sequence(name)) for name in accessions)])
     for table, of_table in rows.items():
         add_rows(root, table, of_table)
     return root

@@ -11,7 +11,8 @@
 --   binder text of pairs.label = binder: Label of pairs that bind; pairs of all other labels do not.
 --   statistic text across_share|entropy_across|max_across|n_edges_across = across_share: Which column of
 --     `pair_heads`, the mean of both directions and orders.
---   folds int 2..20 = 3: Folds of the proteins, dealt by a checksum of the accession.
+--   folds int 2..20 = 3: Folds of the proteins, dealt by a checksum of the sequence: proteins of one sequence are in
+--     one fold.
 --   dimers text heteromers|homodimers|all = heteromers: A homodimer attends across as it does within; where binders
 --     are homodimers more often than others, this alone tells them apart.
 -- columns:
@@ -33,9 +34,8 @@
 --   strictest scheme of Park and Marcotte 2012.
 WITH fold_sides AS (
     -- The side of each pair in each fold; pairs between the sides are left out.
-    SELECT l.*, f.fold, md5_number_lower(accession) % $folds = f.fold AS judges
-    FROM labelled_numbers($statistic, $binder, $dimers) AS l, range($folds) AS f(fold)
-    WHERE (md5_number_lower(accession) % $folds = f.fold) = (md5_number_lower(partner) % $folds = f.fold)
+    SELECT l.*, f.fold, f.judges
+    FROM labelled_numbers($statistic, $binder, $dimers) AS l JOIN pair_folds($folds) AS f USING (pair_id)
 ),
 
 -- The head that tells binders best on the other side of a fold, whichever way round.

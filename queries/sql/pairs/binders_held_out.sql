@@ -3,15 +3,16 @@
 -- needs: pairs, pair_heads
 -- answers: Does a head that tells labelled binders from other pairs do so on new proteins? The proteins are dealt
 --   into folds. Of each fold, the head farthest from 0.5 is chosen on the pairs of which neither protein is in the
---   fold, and
---   judged on the pairs of which both are: no protein is on both sides. The null does all this with permuted labels.
+--   fold, and judged on the pairs of which both are: no sequence is on both sides. The null does all this with
+--   permuted labels.
 -- empty: No fold has pairs with the label and pairs without it both among those that choose a head and among those that
 --   judge it: that takes more pairs of either kind, or fewer `folds`; the question binders asks without folds.
 -- parameters:
 --   binder text of pairs.label = binder: Label of pairs that bind; pairs of all other labels do not.
 --   statistic text across_share|entropy_across|max_across|n_edges_across = across_share: Which column of
 --     `pair_heads`, the mean of both directions and orders.
---   folds int 2..20 = 3: Folds of the proteins, dealt by a checksum of the accession.
+--   folds int 2..20 = 3: Folds of the proteins, dealt by a checksum of the sequence: proteins of one sequence are in
+--     one fold.
 --   dimers text heteromers|homodimers|all = heteromers: A homodimer attends across as it does within; where binders
 --     are homodimers more often than others, this alone tells them apart.
 --   permutations int 19..999 = 99: Permutations of the labels.
@@ -31,9 +32,8 @@
 --   scheme of Park and Marcotte 2012.
 WITH fold_sides AS (
     -- The side of each pair in each fold; pairs between the sides are left out.
-    SELECT l.*, f.fold, md5_number_lower(accession) % $folds = f.fold AS judges
-    FROM labelled_pairs($statistic, $binder, $permutations, $dimers) AS l, range($folds) AS f(fold)
-    WHERE (md5_number_lower(accession) % $folds = f.fold) = (md5_number_lower(partner) % $folds = f.fold)
+    SELECT l.*, f.fold, f.judges
+    FROM labelled_pairs($statistic, $binder, $permutations, $dimers) AS l JOIN pair_folds($folds) AS f USING (pair_id)
 ),
 
 -- Ranks from the lowest, ties with their mean rank.

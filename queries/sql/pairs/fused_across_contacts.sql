@@ -23,6 +23,11 @@
 --   shuffled: Mean of the measure of the same heads on the same pairs with shuffled letters.
 --   shuffled_log10_p: The same of the value less the shuffled one, pair by pair.
 --   swapped: Mean with swapped partners, over the splits in which neither pair's group has chosen the heads.
+--   swapped_low: Lower end of its interval by the same jackknife, over the homology groups of the pairs whose partner
+--     is swapped; corrected for the rows of the form that have it.
+--   swapped_high: Upper end.
+--   swapped_log10_p: As shuffled_log10_p, of the value less the swapped one where both are of `accession` alone,
+--     because the partner is another protein; times the rows of the form that have it.
 --   confidence: Level of the interval: 1 - 0.05 / number of rows of the form.
 --   note: Why a row has no interval and no p value; empty if it has them.
 -- grain: form, n_heads, measure
@@ -55,11 +60,29 @@ against_shuffled AS (
                                    'baseline': shuffled}) FROM comparisons))
 ),
 
--- What judges, counted once however many splits it judges in; and the other null.
+-- The other null, of both proteins of every pair.
+swapped_means AS (
+    FROM group_means((SELECT list({'family': form, 'key': {'n_heads': n_heads, 'measure': measure},
+                                   'homology_group': homology_group, 'value': value, 'baseline': chance})
+                      FROM pair_measures WHERE kind = 'swapped'))
+),
+
+-- The same protein with its own partner and with another.
+against_swapped AS (
+    FROM group_means((SELECT list({'family': g.form, 'key': {'n_heads': g.n_heads, 'measure': 'interface_auroc'},
+                                   'homology_group': g.homology_group, 'value': g.interface_auroc,
+                                   'baseline': s.interface_auroc})
+                      FROM pair_choices AS g
+                      JOIN pair_choices AS s
+                          ON s.form = g.form AND s.n_heads = g.n_heads AND s.split = g.split AND s.pair_id = g.pair_id
+                             AND s.kind = 'swapped'
+                      WHERE g.kind = 'given' AND of_dimers(g.is_homodimer, $dimers)))
+),
+
+-- What judges, counted once however many splits it judges in.
 counts AS (
     SELECT form, n_heads, measure, count(DISTINCT split) FILTER (kind = 'given') AS n_splits,
-           count(DISTINCT pair_id) FILTER (kind = 'given' AND value IS NOT NULL) AS n_pairs,
-           avg(value) FILTER (kind = 'swapped') AS swapped
+           count(DISTINCT pair_id) FILTER (kind = 'given' AND value IS NOT NULL) AS n_pairs
     FROM pair_measures
     GROUP BY form, n_heads, measure
 )
@@ -67,9 +90,13 @@ counts AS (
 SELECT form, n_heads, measure, n_splits, c.n_groups, n_pairs, round(c.mean, 4) AS value,
        round(clamped(c.low, 0, 1), 4) + 0 AS low, round(clamped(c.high, 0, 1), 4) + 0 AS high,
        round(c.baseline, 4) AS chance, round(c.log10_p, 2) + 0 AS log10_p,
-       round(s.baseline, 4) AS shuffled, round(s.log10_p, 2) + 0 AS shuffled_log10_p, round(swapped, 4) AS swapped,
+       round(s.baseline, 4) AS shuffled, round(s.log10_p, 2) + 0 AS shuffled_log10_p,
+       round(m.mean, 4) AS swapped, round(clamped(m.low, 0, 1), 4) + 0 AS swapped_low,
+       round(clamped(m.high, 0, 1), 4) + 0 AS swapped_high, round(w.log10_p, 2) + 0 AS swapped_log10_p,
        round(c.confidence, 6) AS confidence, c.note
 FROM against_chance AS c
 LEFT JOIN against_shuffled AS s USING (family, key)
+LEFT JOIN swapped_means AS m USING (family, key)
+LEFT JOIN against_swapped AS w USING (family, key)
 JOIN counts ON form = c.family AND n_heads = c.key.n_heads AND measure = c.key.measure
 ORDER BY form, n_heads, measure

@@ -4,7 +4,9 @@
 -- answers: How many of the contacts that the contact head predicts between two copies of a protein only repeat
 --   contacts within one copy, and how many are contacts between the copies? A contact within and not between is not
 --   evidence of an interface, even if the model finds it probable. For comparison, the density of each kind of
---   contact is given.
+--   contact is given. Pairs of one sequence are one independent unit. Homologous sequences count as independent,
+--   because this question does without `attlas interfaces`, which groups pairs: leave all but one of a family out of
+--   the file of pairs.
 -- empty: No pair of a sequence with itself has contacts predicted, and contacts between two copies in a structure.
 -- parameters:
 --   apart int 0.. = 6: Fewest residues along the sequence between the two. Residues nearer than 6 are no contacts
@@ -13,12 +15,13 @@
 --   contact: `within`: within one copy, in its chain with most residues, and not between two; `across`: between two
 --     copies in any structure, and not within; `both`; or `none`.
 --   n_pairs: Pairs of a sequence with itself that have such pairs of residues.
+--   n_sequences: Distinct sequences of these pairs; they are the independent units.
 --   n_best: The best L/10 pairs of residues of each of them, where L is the number of its residues in the structure;
 --     fewer if the atlas has fewer.
 --   n_contacts: Contacts of this kind among them.
 --   share: Share of this kind among the best pairs of residues; mean over pairs.
---   low: Lower end of its interval at the level `confidence`, with pairs as independent units, by Student's t. It
---     leaves out `chance` if and only if log10_p is below -1.3.
+--   low: Lower end of its interval at the level `confidence`, by a jackknife over sequences and Student's t. It leaves
+--     out `chance` if and only if log10_p is below -1.3.
 --   high: Upper end.
 --   chance: Share of this kind among all pairs of residues in the structure that are as far apart; mean over pairs.
 --   log10_p: Logarithm to base 10 of the two-sided p value of the share less chance times the number of rows of the
@@ -27,7 +30,7 @@
 --   note: Why a row has no interval and no p value; empty if it has them.
 -- grain: form, contact
 -- source: A contact is a pair of C-betas closer than 8 angstrom, within a chain at least six residues apart; interval
---   and test: jackknife over pairs (Tukey 1958) with Student's t.
+--   and test: jackknife over sequences (Tukey 1958) with Student's t.
 WITH predicted AS (
     SELECT c.pair_id, c.form, a.sequence_id, c.i, c.j, c.probability
     FROM pair_contacts AS c
@@ -121,7 +124,7 @@ densities AS (
 
 -- A row for each pair, form and kind of contact.
 contact_counts AS (
-    SELECT c.form, c.pair_id, k.contact, c.n_best, count(b.i) AS n_contacts,
+    SELECT c.form, c.pair_id, c.sequence_id, k.contact, c.n_best, count(b.i) AS n_contacts,
            CASE WHEN k.contact = 'none'
                 THEN 1 - (SELECT coalesce(sum(density), 0) FROM densities AS d WHERE d.sequence_id = c.sequence_id)
                 ELSE coalesce(any_value(d.density), 0) END AS chance
@@ -141,15 +144,15 @@ sums AS (
     GROUP BY form, contact
 ),
 
--- Shares and their chance, with pairs of proteins as units.
+-- Shares and their chance, with sequences as units.
 means AS (
-    FROM group_means((SELECT list({'family': form, 'key': contact, 'homology_group': pair_id,
+    FROM group_means((SELECT list({'family': form, 'key': contact, 'homology_group': sequence_id,
                                    'value': n_contacts / n_best, 'baseline': chance}) FROM contact_counts))
 )
 
-SELECT form, contact, n_values AS n_pairs, n_best, n_contacts, round(mean, 4) AS share,
+SELECT form, contact, n_values AS n_pairs, n_groups AS n_sequences, n_best, n_contacts, round(mean, 4) AS share,
        round(clamped(low, 0, 1), 4) + 0 AS low, round(clamped(high, 0, 1), 4) + 0 AS high,
        round(baseline, 4) AS chance, round(log10_p, 2) + 0 AS log10_p, round(confidence, 6) AS confidence,
-       replace(note, 'homology groups', 'pairs') AS note
+       replace(replace(note, 'homology groups', 'sequences'), 'one homology group', 'one sequence') AS note
 FROM means JOIN sums ON sums.form = family AND contact = key
 ORDER BY form, list_position(['within', 'across', 'both', 'none'], contact)

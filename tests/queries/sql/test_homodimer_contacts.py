@@ -21,6 +21,8 @@ pytestmark = pytest.mark.slow
 
 KINDS = ("within", "across", "both", "none")
 N_DIMERS = 7
+TWIN = 1
+"""Place of the dimer whose sequence has another accession, and so another pair."""
 Places = set[tuple[int, int]]
 
 
@@ -92,6 +94,13 @@ def atlas(tmp_path_factory: pytest.TempPathFactory, dimers: list[Dimer]) -> Iter
             predicted_contacts.append({**names, "partner": partner, "i": i, "j": j, **scores})
         known_contacts += [{**names, "partner": partner, "i": i, "j": j, **KNOWN} for i, j in dimer.contacts]
 
+    # The other accession paired with itself.
+    predicted_contacts += [
+        {**row, "accession": "C1", "partner": "C1", "pair_id": N_DIMERS}
+        for row in predicted_contacts
+        if row["pair_id"] == TWIN
+    ]
+
     # A heteromer, whose contacts are no homodimer's.
     hetero = {"accession": "D0", "sequence_id": ids["D0"], "partner": "D2", "i": 1, "j": 1}
     predicted_contacts.append({**hetero, "pair_id": 99, "form": "gap", "probability": 1.0, "score": None})
@@ -105,6 +114,8 @@ def atlas(tmp_path_factory: pytest.TempPathFactory, dimers: list[Dimer]) -> Iter
 
 @pytest.mark.parametrize("apart", each_nth_by_default([0, 6, 9], 3))
 def test_shares_and_chances_are_those_of_sets_of_pairs(atlas: Atlas, dimers: list[Dimer], apart: int) -> None:
+    dimers = [*dimers, dimers[TWIN]]  # a pair each
+    units = [*range(N_DIMERS), TWIN]
     rows = atlas.ask("homodimer_contacts", apart=apart).to_pylist()
     assert [(row["form"], row["contact"]) for row in rows] == [("gap", kind) for kind in KINDS]
     for row in rows:
@@ -112,11 +123,11 @@ def test_shares_and_chances_are_those_of_sets_of_pairs(atlas: Atlas, dimers: lis
         best = [dimer.list_best(apart) for dimer in dimers]
         shares = [len(b & p) / len(b) for b, p in zip(best, places, strict=True)]
         chances = [len(p) / len(dimer.list_pairs(apart)) for p, dimer in zip(places, dimers, strict=True)]
-        assert (row["n_pairs"], row["n_best"]) == (N_DIMERS, sum(map(len, best)))
+        assert (row["n_pairs"], row["n_sequences"], row["n_best"]) == (N_DIMERS + 1, N_DIMERS, sum(map(len, best)))
         assert row["n_contacts"] == sum(len(b & p) for b, p in zip(best, places, strict=True))
         assert row["share"] == pytest.approx(np.mean(shares), abs=6e-5)
         assert row["chance"] == pytest.approx(np.mean(chances), abs=6e-5)
-        beyond = estimate(np.subtract(shares, chances), np.ones(N_DIMERS))
+        beyond = estimate(np.bincount(units, np.subtract(shares, chances)), np.bincount(units))
         if row["n_contacts"]:
             reach = beyond.reach(len(KINDS))
             assert row["log10_p"] == near(beyond.log10_p(len(KINDS)))

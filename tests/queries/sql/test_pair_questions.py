@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.default_cases import each_nth_by_default
-from helpers.jackknife_oracle import agrees, estimate
-from helpers.pair_numbers_case import CUTS, Row, draw_rows, write_pair_numbers
+from helpers.jackknife_oracle import agrees, estimate, near
+from helpers.pair_numbers_case import CUTS, SIDES, TWINS, Row, draw_rows, draw_sequence, write_pair_numbers
 from sklearn.metrics import roc_auc_score
 
 from attlas.queries import Atlas
@@ -117,10 +117,20 @@ def test_fused_heads_are_means_over_the_judging_pairs_of_all_splits(atlas: Atlas
         assert reach is not None
         assert answer["low"] == pytest.approx(max(mean - reach, 0), abs=2e-4 + 1e-3 * reach)
         if measure == "interface_auroc":
-            values = [read_measure(row, measure)[0] for row in swapped]
-            assert answer["swapped"] == pytest.approx(np.mean(values), abs=6e-5)
+            mean, beyond_chance = over_groups([(row["homology_group"], *read_measure(row, measure)) for row in swapped])
+            reach = beyond_chance.reach(2)  # two numbers of heads
+            assert answer["swapped"] == pytest.approx(mean, abs=6e-5)
+            ends = answer["swapped_low"], answer["swapped_high"]
+            assert ends == pytest.approx((mean - reach, mean + reach), abs=2e-4)
+
+            # The partner is another protein: the same protein alone is compared with itself.
+            of_accession = {(row["pair_id"], row["split"]): row[measure] for row in swapped}
+            values = [
+                (row["homology_group"], row[measure], of_accession[row["pair_id"], row["split"]]) for row in given
+            ]
+            assert answer["swapped_log10_p"] == near(over_groups(values)[1].log10_p(2))
         else:
-            assert answer["swapped"] is None
+            assert [value for name, value in answer.items() if name.startswith("swapped")] == [None] * 4
 
 
 @pytest.mark.parametrize("measure", ["auroc", "auprc"])
@@ -175,16 +185,17 @@ def read_statistic(name: str, *, form: str, layer: int, head: int) -> dict[int, 
     return {pair_id: float(np.mean(np.array(of_pair, float))) for pair_id, of_pair in values.items()}
 
 
-def test_homodimers_have_the_mean_mirror_of_each_head(atlas: Atlas) -> None:
+def test_homodimers_have_the_mean_mirror_of_each_head_with_errors_over_sequences(atlas: Atlas) -> None:
+    sequences = {row["pair_id"]: row["sequence_id"] for row in ROWS[PAIRS]}
     for answer in ask(atlas, "homodimers"):
         place = {name: answer[name] for name in ("form", "layer", "head")}
         mirrors, shares = read_statistic("mirror", **place), read_statistic("across_share", **place)
-        beyond = estimate(list(mirrors.values()), np.ones(len(mirrors)))
-        assert (answer["n_pairs"], answer["n_heteromers"]) == (6, 24)
-        assert answer["mirror"] == pytest.approx(beyond.beyond, abs=6e-5)
+        mean, beyond = over_groups([(sequences[pair_id], value, 0) for pair_id, value in mirrors.items()])
+        assert (answer["n_pairs"], answer["n_sequences"], answer["n_heteromers"]) == (6, 5, 24)
+        assert answer["mirror"] == pytest.approx(mean, abs=6e-5)
         reach = beyond.reach(4)
         assert reach is not None
-        assert answer["low"] == pytest.approx(beyond.beyond - reach, abs=2e-4)
+        assert answer["low"] == pytest.approx(mean - reach, abs=2e-4)
         others = [value for pair_id, value in shares.items() if pair_id not in mirrors]
         assert answer["heteromers_across_share"] == pytest.approx(np.mean(others), abs=6e-5)
 
@@ -241,18 +252,23 @@ def test_a_label_that_no_pair_has_is_refused(atlas: Atlas) -> None:
             ask(atlas, question, binder="bidner")
 
 
-def test_held_out_binders_share_no_protein_with_those_that_chose_the_head(atlas: Atlas) -> None:
+def test_held_out_binders_share_no_sequence_with_those_that_chose_the_head(atlas: Atlas) -> None:
     answers = {
         (answer["form"], answer["fold"]): answer for answer in ask(atlas, "binders_held_out", folds=2, dimers="all")
     }
-    pairs = {row["pair_id"]: (row["accession"], row["partner"]) for row in ROWS[PAIRS]}
-    folds = {name: _deal(name, 2) for names in pairs.values() for name in names}
+    pairs = {
+        row["pair_id"]: (draw_sequence(row["accession"]), draw_sequence(row["partner"]))  # two accessions may share it
+        for row in ROWS[PAIRS]
+    }
+    folds = {sequence: _deal(sequence, 2) for sequences in pairs.values() for sequence in sequences}
+    assert len(folds) == sum(map(len, SIDES)) - len(TWINS)
     assert len(answers) == 4
 
     for (form, fold), answer in answers.items():
-        n_in_fold = {pair_id: sum(folds[name] == fold for name in pairs[pair_id]) for pair_id in LABELS}
+        n_in_fold = {pair_id: sum(folds[sequence] == fold for sequence in pairs[pair_id]) for pair_id in LABELS}
         choosing, judging = ([pair_id for pair_id, n in n_in_fold.items() if n == side] for side in (0, 2))
-        assert {name for n in choosing for name in pairs[n]}.isdisjoint({name for n in judging for name in pairs[n]})
+        of_choosing, of_judging = ({sequence for n in side for sequence in pairs[n]} for side in (choosing, judging))
+        assert of_choosing.isdisjoint(of_judging)
 
         def measure(place: tuple[int, int], pair_ids: list[int], form: str = form) -> float:
             values = read_statistic("across_share", form=form, layer=place[0], head=place[1])
@@ -270,9 +286,10 @@ def test_held_out_binders_share_no_protein_with_those_that_chose_the_head(atlas:
 @pytest.mark.thorough
 def test_the_answer_says_where_no_fold_has_pairs_of_both_kinds(atlas: Atlas) -> None:
     with pytest.warns(UserWarning, match="No fold has pairs with the label and pairs without it"):
-        assert ask(atlas, "binders_held_out", folds=20) == []
+        assert ask(atlas, "binders_held_out", folds=19) == []
 
 
-def _deal(accession: str, n_folds: int) -> int:
-    """Return the fold of a protein: the lower half of its MD5, little-endian as DuckDB reads it."""
-    return int.from_bytes(hashlib.md5(accession.encode()).digest()[8:], "little") % n_folds
+def _deal(sequence: str, n_folds: int) -> int:
+    """Return the fold of a protein: the lower half of the MD5 of its checksum, little-endian as DuckDB reads it."""
+    checksum = hashlib.md5(sequence.encode()).hexdigest()
+    return int.from_bytes(hashlib.md5(checksum.encode()).digest()[8:], "little") % n_folds
