@@ -17,15 +17,12 @@ from helpers.building import assert_whole, build_here, write_fasta
 from helpers.interface_case import add_contacts
 from helpers.interface_oracle import Range, average_orders, measure_heads
 from helpers.pair_oracle import EagerPair, count_head_numbers, read_eagerly
+from helpers.pair_passes_here import add_nulls_here, add_pairs_here, judge_interfaces_here
 
-from attlas.pipeline.interfaces.adding import InterfaceSettings, add_interfaces
-from attlas.pipeline.interfaces.adding_nulls import NullSettings, add_nulls
 from attlas.pipeline.interfaces.measures import MEASURES
 from attlas.pipeline.interfaces.null_pairs import STATISTICS
 from attlas.pipeline.interfaces.nulls import shuffle_letters
 from attlas.pipeline.interfaces.splits import PairSplit, draw_splits
-from attlas.pipeline.pairs.adding import add_pairs
-from attlas.pipeline.pairs.settings import PairSettings
 from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.queries import Atlas
 
@@ -120,15 +117,13 @@ def real(tmp_path_factory: pytest.TempPathFactory, weights: Path, case: Case) ->
     (folder / "groups.tsv").write_text("".join(groups))
     contacts = [(*pair, i, j) for number, pair in enumerate(case.pairs) for i, j in case.draw_contacts(number)]
 
-    quietly = {"progress": lambda *_: lambda _: None, "n_workers": 0}
-    add_pairs(root, folder / "pairs.tsv", PairSettings(forms=",".join(FORMS)), **quietly)
+    add_pairs_here(root, forms=",".join(FORMS))
     add_contacts(root, contacts)
-    settings = InterfaceSettings(
-        groups=folder / "groups.tsv", n_heads=N_FUSED, n_choosing=N_CHOOSING, n_splits=N_SPLITS
+    added = judge_interfaces_here(
+        root, groups=folder / "groups.tsv", n_heads=N_FUSED, n_choosing=N_CHOOSING, n_splits=N_SPLITS
     )
-    added = add_interfaces(root, settings, **quietly)
     assert (added.n_pairs, added.n_groups, added.n_swapped, added.n_failed) == (N_PAIRS, N_PAIRS - 1, N_PAIRS, 0)
-    assert add_nulls(root, NullSettings(groups=folder / "groups.tsv"), **quietly).n_failed == 0
+    assert add_nulls_here(root, groups=folder / "groups.tsv").n_failed == 0
     assert_whole(root)
     with Atlas.open(root) as atlas:
         yield atlas
