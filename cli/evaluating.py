@@ -167,8 +167,9 @@ def candidates(
     """Rank residues of proteins whose sites nobody knows.
 
     It fills the table `candidate_sites`. A predictor is fitted on the labelled proteins, chosen and calibrated on
-    families held out, and applied to all others. These are predictions, no annotations: a probability holds only if the
-    protein has such a site, and is left out where it is not calibrated.
+    families held out, and applied to all others, except those that a line names which was left out, and those that have
+    a feature of the type. These are predictions, no annotations: a probability holds only if the protein has such a
+    site, and is left out where it is not calibrated.
     """
     refuse_url(directory)
     if output is not None:
@@ -187,9 +188,9 @@ def candidates(
         print_json(added.card)
         return
 
-    print(f"{directory}: {added.n_rows:,} candidate sites of {added.n_proteins:,} proteins")
+    print(f"{directory}: {added.n_rows:,} candidate sites of {len(added.others.proteins):,} proteins")
     print_lines(describe_card(added.card))
-    say(f"ask: attlas ask {directory} candidate_sites type='{label}'")
+    say(f"ask: attlas ask {directory} candidate_sites type='{added.card['type']}'")
 
 
 def _open_labelled_atlas(directory: Path, truth: Path) -> "LabelledAtlas":

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from attlas.schema.annotation_tables import FEATURES
 from attlas.schema.built_tables import SEQUENCES, SITES
 from attlas.schema.columns import POSITION, RESIDUE, SEQUENCE_ID, STORED_ACCESSION, statistic_column, text_column
 from attlas.schema.table import Column, Command, Setting, Table
@@ -54,7 +55,7 @@ CANDIDATE_SITES = Table(
         text_column("nearest_sites", "What is known of it: its labelled residues, such as `H57;D102`."),
     ),
     added_by=Command("evaluate", "candidates DIR --truth FILE"),
-    computed_from=(SEQUENCES, SITES),
+    computed_from=(SEQUENCES, SITES, FEATURES),
     settings=(
         Setting("truth", str, "SHA-256 of the table of labelled residues."),
         Setting("predictor", str, "The predictor, chosen by average precision on families held out."),
@@ -62,4 +63,4 @@ CANDIDATE_SITES = Table(
     ),
     ranked_by="score",
 )
-"""Candidate sites of proteins that the truth does not name."""
+"""Candidate sites of proteins that neither the truth names nor a feature."""

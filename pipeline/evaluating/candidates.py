@@ -11,17 +11,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from attlas.intake.text import counted
 from attlas.pipeline.adding import add_files
+from attlas.pipeline.annotate.types import type_word
 from attlas.pipeline.evaluating.calibration import make_probability
 from attlas.pipeline.evaluating.card import make_card
 from attlas.pipeline.evaluating.choosing import ChosenPredictor, choose_predictor
 from attlas.pipeline.evaluating.columns import ProteinColumns, compute_columns
 from attlas.pipeline.evaluating.evaluation import Groups, LabelledAtlas, Say, refuse_few_groups
 from attlas.pipeline.evaluating.homology import transfer
+from attlas.pipeline.evaluating.others import OtherProteins, list_other_proteins
 from attlas.pipeline.evaluating.predictors import EMBEDDING, HEADS, HOMOLOGY, LETTER, PROFILE, SITES, WINDOW
 from attlas.pipeline.evaluating.scoring import LabelledSet
 from attlas.pipeline.evaluating.truth import LabelledProtein
@@ -54,7 +55,9 @@ EVIDENCE = {
 class AddedCandidates:
     """The candidate sites of an atlas after they were predicted."""
 
-    n_proteins: int
+    type: str
+    """What was predicted, in UniProt's words."""
+    others: OtherProteins
     n_rows: int
     choice: ChosenPredictor
     card: dict[str, Any]
@@ -68,7 +71,7 @@ def add_candidates(
 
     Args:
         atlas: the atlas with the truth.
-        type: what the labels are called, such as `Active site`.
+        type: what the labels are called, such as `Active site`, in any spelling of UniProt's.
         n_first: residues of each protein that are kept, besides those that homology gives.
         seed: of folds and draws.
         n_threads: threads of torch.
@@ -81,20 +84,21 @@ def add_candidates(
     """
     # The lock is held from the beginning: what hinders a write is told before any work.
     with hold_sealed(atlas.root) as (paths, _, _):
+        type = type_word(type)
+        others = list_other_proteins(paths, atlas, type=type)
         labelled = _label(atlas, n_threads, say)
         say("choosing the predictor on families held out")
         choice = choose_predictor(labelled, seed=seed, say=say)
 
-        others = _list_other_proteins(paths, atlas)
         rows: list[dict[str, Any]] = []
-        for begin in range(0, len(others), CHUNK_PROTEINS):
-            chunk = others[begin : begin + CHUNK_PROTEINS]
+        for begin in range(0, len(others.proteins), CHUNK_PROTEINS):
+            chunk = others.proteins[begin : begin + CHUNK_PROTEINS]
             rows += rank_residues(atlas.root, labelled, choice, chunk, type=type, n_first=n_first, n_threads=n_threads)
-            say(f"{len({row['accession'] for row in rows}):,} of {counted(len(others), 'protein')}")
+            say(f"{len({row['accession'] for row in rows}):,} of {counted(len(others.proteins), 'protein')}")
         _publish(paths, rows, atlas, choice)
 
-    card = make_card(atlas, labelled, choice, type=type, seed=seed)
-    return AddedCandidates(len(others), len(rows), choice, card)
+    card = make_card(atlas, labelled, choice, others, type=type, seed=seed)
+    return AddedCandidates(type, others, len(rows), choice, card)
 
 
 def rank_residues(
@@ -124,16 +128,6 @@ def _label(atlas: LabelledAtlas, n_threads: int, say: Say) -> LabelledSet:
     say(f"running the model on {counted(len(proteins), 'protein')}")
     columns = compute_columns(atlas.root, proteins, n_threads=n_threads)
     return LabelledSet(proteins, tuple(columns), tuple(map(tuple, hits)), tuple(families))
-
-
-def _list_other_proteins(paths: AtlasPaths, atlas: LabelledAtlas) -> list[LabelledProtein]:
-    """Return the computed proteins whose sequence the truth does not label, in order of sequence and accession."""
-    labelled_ids = {protein.sequence_id for protein in atlas.truth.proteins}
-    columns = ["sequence_id", "accession", "sequence", "status"]
-    rows = pq.read_table(paths.proteins, columns=columns).to_pylist()
-    kept = [row for row in rows if row["status"] == "ok" and row["sequence_id"] not in labelled_ids]
-    kept.sort(key=lambda row: (row["sequence_id"], row["accession"]))
-    return [LabelledProtein(row["accession"], row["sequence_id"], row["sequence"], ()) for row in kept]
 
 
 def _rank_protein(

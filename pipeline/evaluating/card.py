@@ -4,17 +4,25 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from attlas.intake.text import counted
 from attlas.pipeline.evaluating.calibration import SLOPES
 from attlas.pipeline.evaluating.choosing import ChosenPredictor
 from attlas.pipeline.evaluating.evaluation import LabelledAtlas, describe_model
 from attlas.pipeline.evaluating.folds import N_FOLDS
+from attlas.pipeline.evaluating.others import OtherProteins
 from attlas.pipeline.evaluating.scoring import LabelledSet
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, describe_method
 from attlas.schema.prediction_tables import PREDICTION_EVIDENCE, PREDICTION_SENTENCE
 
 
 def make_card(
-    atlas: LabelledAtlas, labelled: LabelledSet, choice: ChosenPredictor, *, type: str, seed: int
+    atlas: LabelledAtlas,
+    labelled: LabelledSet,
+    choice: ChosenPredictor,
+    others: OtherProteins,
+    *,
+    type: str,
+    seed: int,
 ) -> dict[str, Any]:
     """Return the model card, as what `json` writes.
 
@@ -34,6 +42,10 @@ def make_card(
         "n_labelled": sum(len(protein.positions) for protein in labelled.proteins),
         "families": f"{len(set(labelled.groups)):,} clusters: {describe_method(FAMILY_IDENTITY)}",
         "folds": f"{N_FOLDS}, each of whole clusters, seed {seed}",
+        # What it is applied to.
+        "n_ranked": len(others.proteins),
+        "n_left_out_of_truth": others.n_rejected,
+        "n_with_feature": others.n_annotated,
         # The predictor, as it does on families held out.
         "predictor": choice.predictor.name,
         "chosen_in_folds": list(choice.chosen_in_folds),
@@ -49,6 +61,8 @@ def make_card(
 def describe_card(card: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of a card for a reader: the predictor, its calibration, and what follows from it."""
     calibration = card["calibration"]
+    rejected, annotated = counted(card["n_left_out_of_truth"], "protein"), counted(card["n_with_feature"], "protein")
+    yield f"not ranked: {rejected} left out of {card['truth']}, {annotated} with a feature `{card['type']}`"
     yield f"predictor: {card['predictor']}; of {card['n_proteins']:,} labelled proteins, {card['families']}"
     yield f"on families held out, folds {card['folds']}:"
     yield f"  average precision  {card['average_precision']:.3f}"
