@@ -34,7 +34,7 @@ CANDIDATE_SITES = Table(
             pa.float32(),
             "fraction",
             "Probability that the residue is such a site, given that the protein has one. Null where the calibration "
-            "on families held out does not allow one (slope outside 0.8 to 1.25).",
+            "on families held out does not allow one (slope outside 0.8 to 1.25, or a predictor that no split chose).",
             is_nullable=True,
         ),
         statistic_column("score", "log odds", "Log odds of the model, before calibration: what ranks the residues."),

@@ -1,5 +1,6 @@
 """The model card of candidate sites: data, folds, and calibration and precision on families held out. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -52,6 +53,7 @@ def make_card(
         "average_precision": choice.average_precision,
         "precision_at": {str(k): share for k, share in choice.precision_at.items()},
         "is_probability": choice.is_probability,
+        "why_ranks_alone": choice.why_ranks_alone,
         "calibration": asdict(choice.calibration),
         "slope_before": choice.slope_before,
         "line": asdict(choice.line),
@@ -64,6 +66,8 @@ def describe_card(card: dict[str, Any]) -> Iterator[str]:
     rejected, annotated = counted(card["n_left_out_of_truth"], "protein"), counted(card["n_with_feature"], "protein")
     yield f"not ranked: {rejected} left out of {card['truth']}, {annotated} with a feature `{card['type']}`"
     yield f"predictor: {card['predictor']}; of {card['n_proteins']:,} labelled proteins, {card['families']}"
+    times = Counter(card["chosen_in_folds"]).most_common()
+    yield f"chosen in the splits: {', '.join(f'{name} {n}' for name, n in times)}"
     yield f"on families held out, folds {card['folds']}:"
     yield f"  average precision  {card['average_precision']:.3f}"
     precision = ", ".join(f"{share:.3f} of the first {k}" for k, share in card["precision_at"].items())
@@ -78,8 +82,9 @@ def describe_card(card: dict[str, Any]) -> Iterator[str]:
         yield f"  {part['probability']:11.4f}  {part['share_labelled']:14.4f}  {part['n_residues']:8,}"
 
     lowest, highest = SLOPES
-    told = "probabilities are told" if card["is_probability"] else "ranks alone are told"
-    yield f"probabilities need a slope of {lowest} to {highest}: {told}"
+    reason = card["why_ranks_alone"]
+    told = "probabilities are told" if reason is None else f"ranks alone are told, because {reason}"
+    yield f"probabilities need a slope of {lowest} to {highest}, of a predictor that a split chose: {told}"
     yield card["says"]
 
 
