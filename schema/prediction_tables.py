@@ -18,7 +18,7 @@ PREDICTION_EVIDENCE = "ECO:0008004"
 CANDIDATE_SITES = Table(
     name="candidate_sites",
     doc="A residue that a model fitted on labelled proteins ranks high in a protein without a label, given that it has "
-    "such a site; added by `attlas evaluate candidates`. " + PREDICTION_SENTENCE,
+    "such a site; added by `attlas evaluate candidates`, each type in a file of its own. " + PREDICTION_SENTENCE,
     key=("accession", "type", "position"),
     sort=("sequence_id", "accession", "type", "rank"),
     row_group_rows=65_536,
@@ -57,10 +57,14 @@ CANDIDATE_SITES = Table(
     added_by=Command("evaluate", "candidates DIR --truth FILE"),
     computed_from=(SEQUENCES, SITES, FEATURES),
     settings=(
+        Setting("type", str, "Type of site that was predicted."),
         Setting("truth", str, "SHA-256 of the table of labelled residues."),
         Setting("predictor", str, "The predictor, chosen by average precision on families held out."),
         Setting("slope", float, "Slope of the calibration line on families held out; 1 is right."),
+        Setting("first", int, "Residues of each protein that are kept, besides those that homology gives."),
+        Setting("seed", int, "Seed of the folds."),
     ),
+    is_by_type=True,
     ranked_by="score",
 )
 """Candidate sites of proteins that neither the truth names nor a feature."""

@@ -4,13 +4,14 @@ What is told is conditional: given that the protein has such a site. Proteins wi
 predictor was fitted on, and whether a protein has one is not predicted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from attlas.intake.text import counted
@@ -30,7 +31,7 @@ from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method, is_alike
 from attlas.pipeline.relatives.hits import HomologyHit, find_hits, find_hits_to
 from attlas.pipeline.sealed import hold_sealed
-from attlas.schema import CANDIDATE_SITES, AtlasPaths, Computation, Manifest
+from attlas.schema import CANDIDATE_SITES, AtlasPaths, Computation, Manifest, TableFile
 from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
@@ -95,7 +96,15 @@ def add_candidates(
             chunk = others.proteins[begin : begin + CHUNK_PROTEINS]
             rows += rank_residues(atlas.root, labelled, choice, chunk, type=type, n_first=n_first, n_threads=n_threads)
             say(f"{len({row['accession'] for row in rows}):,} of {counted(len(others.proteins), 'protein')}")
-        _publish(paths, rows, atlas, choice)
+        settings = {
+            "type": type,
+            "truth": atlas.truth.sha256,
+            "predictor": choice.predictor.name,
+            "slope": choice.calibration.slope,
+            "first": n_first,
+            "seed": seed,
+        }
+        publish_candidates(paths, rows, settings)
 
     card = make_card(atlas, labelled, choice, others, type=type, seed=seed)
     return AddedCandidates(type, others, len(rows), choice, card)
@@ -185,21 +194,32 @@ def _split_odds(blocks: dict[str, NDArray[np.float32]], choice: ChosenPredictor)
     return parts
 
 
-def _publish(paths: AtlasPaths, rows: Sequence[dict[str, Any]], atlas: LabelledAtlas, choice: ChosenPredictor) -> None:
-    """Write the rows as the one file of the table, in place of an earlier one."""
+def publish_candidates(paths: AtlasPaths, rows: Sequence[dict[str, Any]], settings: Mapping[str, Any]) -> None:
+    """Write the rows of one type as a file of the table, in place of an earlier one of the type.
+
+    Files of other types stay. One of no type, without rows, is of an earlier version, and is replaced.
+    """
     manifest = Manifest.read(paths)
-    settings = {
-        "truth": atlas.truth.sha256,
-        "predictor": choice.predictor.name,
-        "slope": choice.calibration.slope,
-    }
     inputs = digest_inputs(manifest, CANDIDATE_SITES)
     computation = Computation(settings, dict(inputs))
     table = pa.Table.from_pylist(list(rows), schema=CANDIDATE_SITES.schema(manifest.run.n_layers))
 
-    path = paths.added(CANDIDATE_SITES, f"candidates-{digest([manifest.atlas_id, settings, inputs, len(rows)])}")
+    path = paths.added(CANDIDATE_SITES, f"candidates-{digest([manifest.atlas_id, dict(settings), inputs, len(rows)])}")
     metadata = {**provenance(manifest.run, manifest.atlas_id), **computation.metadata(CANDIDATE_SITES)}
     with publishing(path) as beside:
         write_table(beside, table=CANDIDATE_SITES, rows=table, metadata=metadata)
     entry = describe_file(paths, path, CANDIDATE_SITES)
-    add_files(paths, [entry], is_replaced=lambda file: file.table == CANDIDATE_SITES.name)
+    files = manifest.of_table(CANDIDATE_SITES)
+    replaced = {file.path for file in files if _read_types(paths, file) <= {settings["type"].casefold()}}
+    add_files(paths, [entry], is_replaced=lambda file: file.path in replaced)
+
+
+def _read_types(paths: AtlasPaths, file: TableFile) -> set[str]:
+    """Return the type of a file of candidate sites, in small letters.
+
+    It is in the settings, which those of earlier versions lack: then it is that of the rows.
+    """
+    with pq.ParquetFile(paths.root / file.path) as parquet:
+        settings = Computation.parse(CANDIDATE_SITES, parquet.schema_arrow.metadata).settings
+        types = [settings["type"]] if "type" in settings else parquet.read(["type"])["type"].to_pylist()
+        return {name.casefold() for name in types}
