@@ -56,7 +56,7 @@ RivalTraining = Annotated[
     typer.Option(
         "--rival-training",
         metavar="FILE",
-        help="Accessions on which the rival was trained; without this file the overlap is `unknown`.",
+        help="Accessions on which the rival was trained: equal sequences count. Without it the overlap is `unknown`.",
     ),
 ]
 JsonFile = Annotated[
@@ -133,6 +133,8 @@ def sites(
         if rival is not None:
             rivals = [read_rival(*rival, atlas.proteins, training=rival_training)]
             _tell_left_out(rival[1].name, rivals[0].account)
+            if (training := rivals[0].training_list) is not None:
+                _tell_left_out(training.name, training.account)
 
         evaluation = evaluate(
             atlas,
