@@ -8,8 +8,9 @@ from typing import Any
 from attlas.intake.text import counted
 from attlas.pipeline.evaluating.calibration import SLOPES
 from attlas.pipeline.evaluating.choosing import ChosenPredictor
-from attlas.pipeline.evaluating.evaluation import LabelledAtlas, describe_model
+from attlas.pipeline.evaluating.evaluation import LabelledAtlas
 from attlas.pipeline.evaluating.folds import N_FOLDS
+from attlas.pipeline.evaluating.models import describe_model
 from attlas.pipeline.evaluating.others import OtherProteins
 from attlas.pipeline.evaluating.scoring import LabelledSet
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, describe_method

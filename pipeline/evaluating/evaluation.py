@@ -17,6 +17,7 @@ from attlas.pipeline.directory import read_plan
 from attlas.pipeline.evaluating.columns import compute_columns
 from attlas.pipeline.evaluating.differences import N_DRAWS
 from attlas.pipeline.evaluating.folds import N_FOLDS, ProteinSplit, assign_folds, split_by_fold, split_by_set
+from attlas.pipeline.evaluating.models import describe_model, describe_other_run, refuse_other_model
 from attlas.pipeline.evaluating.predictors import list_predictors
 from attlas.pipeline.evaluating.results import Evaluation, HoldOutResult
 from attlas.pipeline.evaluating.rivals import Rival
@@ -108,11 +109,13 @@ def evaluate(
         say: called with a line about the progress.
 
     Raises:
-        InputError: there are fewer groups than folds; or the two atlases have different models.
+        InputError: there are fewer groups than folds; or the two atlases have different models, dtypes or rules.
         EnvironmentFault: as `compute_columns`.
     """
     if train is not None:
-        _refuse_other_model(atlas.run, train.run)
+        refuse_other_model(atlas.run, train.run)
+        for change in describe_other_run(atlas.run, train.run):
+            say(f"the atlas to fit on differs: {change}")
     labelled = list(atlas.truth.proteins)
     n_test = len(labelled)
     labelled += train.truth.proteins if train is not None else ()
@@ -154,11 +157,6 @@ def evaluate(
             replace(result, method=kind.method, n_train=n_train, n_groups=len(set(kind.of_protein[:n_test])))
         )
     return _make_evaluation(atlas, families, results, seed, n_draws)
-
-
-def describe_model(run: Run) -> str:
-    """Return the model of a run and its weights, in words."""
-    return f"{run.model} (weights {run.weights_sha256[:12]}, {run.dtype})"
 
 
 def _list_splits(kind: Groups, n_test: int, n_all: int, *, seed: int) -> list[ProteinSplit]:
@@ -329,17 +327,6 @@ def _refuse_shared_groups(kind: Groups, n_test: int) -> None:
             expected=f"{N_FOLDS} or more {kind.held_out} that are not in the set which is judged",
             found=f"{n_left} of {len(train_groups)}",
             hint="fit on a set with other families, or leave --train out: folds then predict each other",
-        )
-
-
-def _refuse_other_model(run: Run, other: Run) -> None:
-    """Refuse to fit on the numbers of another model. Raises InputError."""
-    if run.weights_sha256 != other.weights_sha256:
-        raise InputError(
-            "The atlas to fit on is of another model.",
-            expected=describe_model(run),
-            found=describe_model(other),
-            hint="build it with the same model",
         )
 
 
