@@ -1,7 +1,7 @@
 """Quantiles of Student's t distribution for 95 % intervals, by the degrees of freedom; without scipy.
 
-The questions have the same quantile as the macro `student_t_quantile`. It exists twice because a comparison, which reads
-sites by lookups, and a fit never connect DuckDB, and because the two answer for different ranges: the macro takes any
+Questions have the same quantile as the macro `student_t_quantile`. It exists twice because a comparison, which reads
+sites by lookups, and a fit connect no DuckDB, and because the two answer for different ranges: the macro takes any
 chance and any degrees of freedom, to 0.03 %; this is exact, for whole degrees of freedom and 95 % alone. A test in
 `test_functions.py` holds them together.
 
