@@ -56,7 +56,7 @@ RivalTraining = Annotated[
     typer.Option(
         "--rival-training",
         metavar="FILE",
-        help="Accessions on which the rival was trained; without this file the overlap is `unknown`.",
+        help="Accessions on which the rival was trained: equal sequences count. Without it the overlap is `unknown`.",
     ),
 ]
 JsonFile = Annotated[
@@ -133,6 +133,8 @@ def sites(
         if rival is not None:
             rivals = [read_rival(*rival, atlas.proteins, training=rival_training)]
             _tell_left_out(rival[1].name, rivals[0].account)
+            if (training := rivals[0].training_list) is not None:
+                _tell_left_out(training.name, training.account)
 
         evaluation = evaluate(
             atlas,
@@ -167,8 +169,9 @@ def candidates(
     """Rank residues of proteins whose sites nobody knows.
 
     It fills the table `candidate_sites`. A predictor is fitted on the labelled proteins, chosen and calibrated on
-    families held out, and applied to all others. These are predictions, no annotations: a probability holds only if the
-    protein has such a site, and is left out where it is not calibrated.
+    families held out, and applied to all others, except those that a line names which was left out, and those that have
+    a feature of the type. These are predictions, no annotations: a probability holds only if the protein has such a
+    site, and is left out where it is not calibrated.
     """
     refuse_url(directory)
     if output is not None:
@@ -187,9 +190,9 @@ def candidates(
         print_json(added.card)
         return
 
-    print(f"{directory}: {added.n_rows:,} candidate sites of {added.n_proteins:,} proteins")
+    print(f"{directory}: {added.n_rows:,} candidate sites of {len(added.others.proteins):,} proteins")
     print_lines(describe_card(added.card))
-    say(f"ask: attlas ask {directory} candidate_sites type='{label}'")
+    say(f"ask: attlas ask {directory} candidate_sites type='{added.card['type']}'")
 
 
 def _open_labelled_atlas(directory: Path, truth: Path) -> "LabelledAtlas":

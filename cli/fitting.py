@@ -133,7 +133,7 @@ def _say_outcome(directory: Path, fitted: "Fit") -> None:
     from attlas.queries.text import counted
 
     grouping = fitted.grouping
-    alone = f"; {grouping.n_alone:,} of none, each by itself" if grouping.n_alone else ""
+    alone = f"; {grouping.n_alone:,} of none, with their relatives or each by itself" if grouping.n_alone else ""
     say(f"{fitted.n_sequences:,} sequences; held out together: {grouping.method}{alone}")
     for text in fitted.left_out:
         say(f"left out, {text}")

@@ -115,8 +115,8 @@ def list_added_files(manifest: Manifest) -> list[TableFile]:
 def _select_undamaged(paths: AtlasPaths, files: Sequence[TableFile], *, by_digest: bool) -> list[TableFile]:
     """Return the added files that match their entry; of a table with a file per shard, all files or none."""
     damaged = find_changed_files(paths, files, by_digest=by_digest)
-    tables_by_source = {table.name for table in ADDED_TABLES if table.is_by_source}
-    incomplete = {file.table for file in damaged} - tables_by_source
+    tables_of_runs = {table.name for table in ADDED_TABLES if table.is_by_source or table.is_by_type}
+    incomplete = {file.table for file in damaged} - tables_of_runs
     return [file for file in files if file not in damaged and file.table not in incomplete]
 
 

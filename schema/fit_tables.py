@@ -13,7 +13,10 @@ FITS_BY = ("family", "cluster40", "none")
 
 def _measure(name: str, doc: str, *, unit: str = "fraction") -> tuple[Column, Column, Column]:
     """Declare the columns of a measure and of its interval."""
-    interval = f"95 % interval of `{name}` by the jackknife over families; null with fewer than five."
+    interval = (
+        f"95 % interval of `{name}` by the jackknife over families, with quantiles of Student's t, no wider than the "
+        "range of the measure; null with fewer than five."
+    )
     return (
         Column(name, pa.float32(), unit, doc, is_nullable=True),
         Column(f"{name}_low", pa.float32(), unit, f"Lower end of the {interval}", is_nullable=True),

@@ -90,12 +90,14 @@ class Table:
     """Tables that the command reads: where one changes, this table is outdated. None for one read from sources."""
     settings: tuple[Setting, ...] = ()
     """The settings with which the command computes the table."""
+    is_by_type: bool = False
+    """Each run of the command is for one `type` of labels: its file stands beside those of the other types."""
     ranked_by: str | None = None
     """Column by which the rows of a protein are listed, the highest value at the top; None: as they are sorted."""
 
     @property
     def is_by_source(self) -> bool:
-        """Return whether the table has a file for each source; other added tables have a file for each shard."""
+        """Return whether the table has a file for each source; most other added tables have a file for each shard."""
         return self.added_by is not None and not self.computed_from
 
     @property

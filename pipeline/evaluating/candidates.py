@@ -4,7 +4,7 @@ What is told is conditional: given that the protein has such a site. Proteins wi
 predictor was fitted on, and whether a protein has one is not predicted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from attlas.intake.text import counted
 from attlas.pipeline.adding import add_files
+from attlas.pipeline.annotate.types import type_word
 from attlas.pipeline.evaluating.calibration import make_probability
 from attlas.pipeline.evaluating.card import make_card
 from attlas.pipeline.evaluating.choosing import ChosenPredictor, choose_predictor
 from attlas.pipeline.evaluating.columns import ProteinColumns, compute_columns
 from attlas.pipeline.evaluating.evaluation import Groups, LabelledAtlas, Say, refuse_few_groups
 from attlas.pipeline.evaluating.homology import transfer
+from attlas.pipeline.evaluating.others import OtherProteins, list_other_proteins
 from attlas.pipeline.evaluating.predictors import EMBEDDING, HEADS, HOMOLOGY, LETTER, PROFILE, SITES, WINDOW
 from attlas.pipeline.evaluating.scoring import LabelledSet
 from attlas.pipeline.evaluating.truth import LabelledProtein
@@ -29,7 +31,7 @@ from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method, is_alike
 from attlas.pipeline.relatives.hits import HomologyHit, find_hits, find_hits_to
 from attlas.pipeline.sealed import hold_sealed
-from attlas.schema import CANDIDATE_SITES, AtlasPaths, Computation, Manifest
+from attlas.schema import CANDIDATE_SITES, AtlasPaths, Computation, Manifest, TableFile
 from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
@@ -54,7 +56,9 @@ EVIDENCE = {
 class AddedCandidates:
     """The candidate sites of an atlas after they were predicted."""
 
-    n_proteins: int
+    type: str
+    """What was predicted, in UniProt's words."""
+    others: OtherProteins
     n_rows: int
     choice: ChosenPredictor
     card: dict[str, Any]
@@ -68,7 +72,7 @@ def add_candidates(
 
     Args:
         atlas: the atlas with the truth.
-        type: what the labels are called, such as `Active site`.
+        type: what the labels are called, such as `Active site`, in any spelling of UniProt's.
         n_first: residues of each protein that are kept, besides those that homology gives.
         seed: of folds and draws.
         n_threads: threads of torch.
@@ -81,20 +85,29 @@ def add_candidates(
     """
     # The lock is held from the beginning: what hinders a write is told before any work.
     with hold_sealed(atlas.root) as (paths, _, _):
+        type = type_word(type)
+        others = list_other_proteins(paths, atlas, type=type)
         labelled = _label(atlas, n_threads, say)
         say("choosing the predictor on families held out")
         choice = choose_predictor(labelled, seed=seed, say=say)
 
-        others = _list_other_proteins(paths, atlas)
         rows: list[dict[str, Any]] = []
-        for begin in range(0, len(others), CHUNK_PROTEINS):
-            chunk = others[begin : begin + CHUNK_PROTEINS]
+        for begin in range(0, len(others.proteins), CHUNK_PROTEINS):
+            chunk = others.proteins[begin : begin + CHUNK_PROTEINS]
             rows += rank_residues(atlas.root, labelled, choice, chunk, type=type, n_first=n_first, n_threads=n_threads)
-            say(f"{len({row['accession'] for row in rows}):,} of {counted(len(others), 'protein')}")
-        _publish(paths, rows, atlas, choice)
+            say(f"{len({row['accession'] for row in rows}):,} of {counted(len(others.proteins), 'protein')}")
+        settings = {
+            "type": type,
+            "truth": atlas.truth.sha256,
+            "predictor": choice.predictor.name,
+            "slope": choice.calibration.slope,
+            "first": n_first,
+            "seed": seed,
+        }
+        publish_candidates(paths, rows, settings)
 
-    card = make_card(atlas, labelled, choice, type=type, seed=seed)
-    return AddedCandidates(len(others), len(rows), choice, card)
+    card = make_card(atlas, labelled, choice, others, type=type, seed=seed)
+    return AddedCandidates(type, others, len(rows), choice, card)
 
 
 def rank_residues(
@@ -124,16 +137,6 @@ def _label(atlas: LabelledAtlas, n_threads: int, say: Say) -> LabelledSet:
     say(f"running the model on {counted(len(proteins), 'protein')}")
     columns = compute_columns(atlas.root, proteins, n_threads=n_threads)
     return LabelledSet(proteins, tuple(columns), tuple(map(tuple, hits)), tuple(families))
-
-
-def _list_other_proteins(paths: AtlasPaths, atlas: LabelledAtlas) -> list[LabelledProtein]:
-    """Return the computed proteins whose sequence the truth does not label, in order of sequence and accession."""
-    labelled_ids = {protein.sequence_id for protein in atlas.truth.proteins}
-    columns = ["sequence_id", "accession", "sequence", "status"]
-    rows = pq.read_table(paths.proteins, columns=columns).to_pylist()
-    kept = [row for row in rows if row["status"] == "ok" and row["sequence_id"] not in labelled_ids]
-    kept.sort(key=lambda row: (row["sequence_id"], row["accession"]))
-    return [LabelledProtein(row["accession"], row["sequence_id"], row["sequence"], ()) for row in kept]
 
 
 def _rank_protein(
@@ -191,21 +194,32 @@ def _split_odds(blocks: dict[str, NDArray[np.float32]], choice: ChosenPredictor)
     return parts
 
 
-def _publish(paths: AtlasPaths, rows: Sequence[dict[str, Any]], atlas: LabelledAtlas, choice: ChosenPredictor) -> None:
-    """Write the rows as the one file of the table, in place of an earlier one."""
+def publish_candidates(paths: AtlasPaths, rows: Sequence[dict[str, Any]], settings: Mapping[str, Any]) -> None:
+    """Write the rows of one type as a file of the table, in place of an earlier one of the type.
+
+    Files of other types stay. One of no type, without rows, is of an earlier version, and is replaced.
+    """
     manifest = Manifest.read(paths)
-    settings = {
-        "truth": atlas.truth.sha256,
-        "predictor": choice.predictor.name,
-        "slope": choice.calibration.slope,
-    }
     inputs = digest_inputs(manifest, CANDIDATE_SITES)
     computation = Computation(settings, dict(inputs))
     table = pa.Table.from_pylist(list(rows), schema=CANDIDATE_SITES.schema(manifest.run.n_layers))
 
-    path = paths.added(CANDIDATE_SITES, f"candidates-{digest([manifest.atlas_id, settings, inputs, len(rows)])}")
+    path = paths.added(CANDIDATE_SITES, f"candidates-{digest([manifest.atlas_id, dict(settings), inputs, len(rows)])}")
     metadata = {**provenance(manifest.run, manifest.atlas_id), **computation.metadata(CANDIDATE_SITES)}
     with publishing(path) as beside:
         write_table(beside, table=CANDIDATE_SITES, rows=table, metadata=metadata)
     entry = describe_file(paths, path, CANDIDATE_SITES)
-    add_files(paths, [entry], is_replaced=lambda file: file.table == CANDIDATE_SITES.name)
+    files = manifest.of_table(CANDIDATE_SITES)
+    replaced = {file.path for file in files if _read_types(paths, file) <= {settings["type"].casefold()}}
+    add_files(paths, [entry], is_replaced=lambda file: file.path in replaced)
+
+
+def _read_types(paths: AtlasPaths, file: TableFile) -> set[str]:
+    """Return the type of a file of candidate sites, in small letters.
+
+    It is in the settings, which those of earlier versions lack: then it is that of the rows.
+    """
+    with pq.ParquetFile(paths.root / file.path) as parquet:
+        settings = Computation.parse(CANDIDATE_SITES, parquet.schema_arrow.metadata).settings
+        types = [settings["type"]] if "type" in settings else parquet.read(["type"])["type"].to_pylist()
+        return {name.casefold() for name in types}

@@ -3,7 +3,8 @@
 In each split, the predictor is chosen by its average precision on left-out training folds, where the line that
 calibrates its log odds is fitted, too. Its scores on the test fold then show how the whole procedure, with the
 calibration, works on families that it has not seen. The predictor for other proteins is chosen, fitted and calibrated
-in the same way on all labelled proteins.
+in the same way on all labelled proteins: with as many folds left out. What was measured is the procedure; where it
+comes to a predictor that it chose in no split, no number is of this predictor, and it gives ranks alone.
 
 Axis letters: `N` residues, `P` proteins.
 """
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attlas.pipeline.evaluating.calibration import Calibration, CalibrationLine, calibrate, fit_line
-from attlas.pipeline.evaluating.folds import ProteinSplit, assign_folds, split_by_fold
+from attlas.pipeline.evaluating.calibration import SLOPES, Calibration, CalibrationLine, calibrate, fit_line
+from attlas.pipeline.evaluating.folds import ProteinSplit, assign_folds, keep_all, split_by_fold
 from attlas.pipeline.evaluating.precision import find_mean_precision
 from attlas.pipeline.evaluating.predictors import BASELINES, BOOSTED, LETTER, Predictor, list_comparisons
 from attlas.pipeline.evaluating.scoring import LabelledSet, Model, SplitFitter, prepare_split
@@ -65,9 +66,24 @@ class ChosenPredictor:
     """The predictor that was chosen in each split."""
 
     @property
+    def why_ranks_alone(self) -> str | None:
+        """Return why no probabilities are given; None where they are.
+
+        They must be calibrated on families held out, by the same predictor in a split at least, and rank residues as
+        the log odds do.
+        """
+        if not self.calibration.is_probability:
+            return f"the slope, {self.calibration.slope:.2f}, is outside {SLOPES[0]} to {SLOPES[1]}"
+        if self.predictor.name not in self.chosen_in_folds:
+            return f"{self.predictor.name} was chosen in no split: the slope is that of other predictors"
+        if self.line.slope <= 0:
+            return "the line that calibrates the log odds turns their order round"
+        return None
+
+    @property
     def is_probability(self) -> bool:
-        """Return whether probabilities are given: they must be calibrated, and rank residues as the log odds do."""
-        return self.calibration.is_probability and self.line.slope > 0
+        """Return whether probabilities are given."""
+        return self.why_ranks_alone is None
 
 
 def list_choices() -> list[Predictor]:
@@ -121,8 +137,7 @@ def choose_predictor(
     )
     all_odds, all_labels = np.concatenate(in_order), np.concatenate(labels)
 
-    inner = tuple(tuple(place for place in places if folds[place] == fold) for fold in range(max(folds) + 1))
-    applied = fit_best(labelled, ProteinSplit((), tuple(places), inner), choices)
+    applied = fit_best(labelled, keep_all(folds), choices)
     return ChosenPredictor(
         predictor=applied.predictor,
         model=applied.model,

@@ -8,21 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attlas.intake.claims import NO_CLAIM
+from attlas.intake.rejects import Account, Problem, Reason, Record, Rejected
 from attlas.intake.text import counted
-from attlas.intake.two_columns import read_two_columns
-from attlas.pipeline.annotate.check import Proteins
+from attlas.intake.two_columns import TableLine, read_two_columns
+from attlas.pipeline.annotate.check import ProteinOfEntry, Proteins
 from attlas.pipeline.annotate.values.check import find_proteins
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.evaluating.columns import compute_columns
 from attlas.pipeline.evaluating.differences import N_DRAWS
 from attlas.pipeline.evaluating.folds import N_FOLDS, ProteinSplit, assign_folds, split_by_fold, split_by_set
+from attlas.pipeline.evaluating.models import describe_model, describe_other_run, refuse_other_model
 from attlas.pipeline.evaluating.predictors import list_predictors
 from attlas.pipeline.evaluating.results import Evaluation, HoldOutResult
 from attlas.pipeline.evaluating.rivals import Rival
 from attlas.pipeline.evaluating.scoring import LabelledSet, ProteinScore, find_nearest, score_split
 from attlas.pipeline.evaluating.summary import ScoredSet, summarise
 from attlas.pipeline.evaluating.truth import LabelledProtein, Truth, read_proteins, read_truth
-from attlas.pipeline.fitting.folds import connect
+from attlas.pipeline.fitting.folds import connect, join_groups
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method
 from attlas.pipeline.relatives.hits import find_hits
 from attlas.schema import AtlasPaths, InputError, Run
@@ -31,7 +33,7 @@ CLOSE_IDENTITY = 0.8
 """Identity of the clusters that are held out in the second run: as when people search a database for a relative."""
 LEAST_FAMILIES = 5
 """Fewest families for a verdict: draws from fewer spread too little to detect a difference."""
-EXPECTED_GROUPS = "two columns, separated by a tab or a comma: accession and family"
+EXPECTED_GROUPS = "two columns, separated by a tab or a comma: accession, and family, or several with `;` between"
 
 Say = Callable[[str], None]
 """Takes a line about the progress of the work."""
@@ -66,8 +68,8 @@ class FamilyTable:
     """Name of the file."""
     of_protein: tuple[str | None, ...]
     """None: the table does not name the protein."""
-    n_unread: int
-    """Lines that cannot be read."""
+    account: Account
+    """What was left out, with reasons."""
 
 
 def open_labelled_atlas(root: Path, truth: Path) -> LabelledAtlas:
@@ -107,21 +109,27 @@ def evaluate(
         say: called with a line about the progress.
 
     Raises:
-        InputError: there are fewer groups than folds; or the two atlases have different models.
+        InputError: there are fewer groups than folds; or the two atlases have different models, dtypes or rules.
         EnvironmentFault: as `compute_columns`.
     """
     if train is not None:
-        _refuse_other_model(atlas.run, train.run)
+        refuse_other_model(atlas.run, train.run)
+        for change in describe_other_run(atlas.run, train.run):
+            say(f"the atlas to fit on differs: {change}")
     labelled = list(atlas.truth.proteins)
     n_test = len(labelled)
     labelled += train.truth.proteins if train is not None else ()
-    table = None if groups is None else read_families(groups, [atlas] if train is None else [atlas, train])
+    table = None
+    if groups is not None:
+        table = read_families(groups, [atlas] if train is None else [atlas, train])
+        for line in table.account.lines(prefix=f"left out of {table.name}: "):
+            say(line)
 
     say(f"aligning {counted(len(labelled), 'protein')}")
     hits = find_hits([protein.sequence for protein in labelled])
     accessions = [protein.accession for protein in labelled]
     close = cluster(hits, accessions, identity=CLOSE_IDENTITY)
-    families = _group_by_family(table, cluster(hits, accessions, identity=FAMILY_IDENTITY))
+    families = group_by_family(table, cluster(hits, accessions, identity=FAMILY_IDENTITY))
     hold_outs = [families, Groups("80 % clusters", describe_method(CLOSE_IDENTITY), tuple(close))]
     for kind in hold_outs:
         if train is None:
@@ -149,11 +157,6 @@ def evaluate(
             replace(result, method=kind.method, n_train=n_train, n_groups=len(set(kind.of_protein[:n_test])))
         )
     return _make_evaluation(atlas, families, results, seed, n_draws)
-
-
-def describe_model(run: Run) -> str:
-    """Return the model of a run and its weights, in words."""
-    return f"{run.model} (weights {run.weights_sha256[:12]}, {run.dtype})"
 
 
 def _list_splits(kind: Groups, n_test: int, n_all: int, *, seed: int) -> list[ProteinSplit]:
@@ -194,22 +197,30 @@ def _number_folds(splits: Sequence[ProteinSplit], n_test: int) -> NDArray[np.int
 def read_families(path: Path, parts: Sequence[LabelledAtlas]) -> FamilyTable:
     """Return the families of a table for the labelled proteins of atlases, in their order.
 
-    Families that share a protein are one: they are held out together.
+    A protein may have several families. Families that share a protein are one: they are held out together. A protein
+    of an atlas that has no label takes no part; a line of one that no atlas has is left out and told.
 
     Raises:
         InputError: as `read_two_columns`, or it names no family of a labelled protein.
     """
     lines, rejected, _ = read_two_columns(path, expected=EXPECTED_GROUPS)
+    account = Account()
+    for item in rejected:
+        account.add(item)
+
+    places = _number_labelled(parts)
     members: dict[str, list[int]] = {}
-    begin = 0
-    for part in parts:
-        places = {protein.sequence_id: begin + i for i, protein in enumerate(part.truth.proteins)}
-        for line in lines:
-            for about in find_proteins(line.id, NO_CLAIM, part.proteins):
-                if line.value and about.problem is None and about.protein is not None:
-                    place = places.get(about.protein.sequence_id)
-                    members.setdefault(line.value, []).extend([] if place is None else [place])
-        begin += len(part.truth.proteins)
+    for line in lines:
+        names = [name.strip() for name in line.value.split(";") if name.strip()]
+        abouts = [
+            (i, about) for i, part in enumerate(parts) for about in find_proteins(line.id, NO_CLAIM, part.proteins)
+        ]
+        stored = [(i, about.protein.sequence_id) for i, about in abouts if about.protein and about.problem is None]
+        if not stored or not names:
+            account.add(_reject_line(line, [] if stored else [about for _, about in abouts]))
+            continue
+        for name in names:
+            members.setdefault(name, []).extend(places[key] for key in stored if key in places)
 
     if not any(members.values()):
         raise InputError(
@@ -220,29 +231,58 @@ def read_families(path: Path, parts: Sequence[LabelledAtlas]) -> FamilyTable:
         )
 
     # Connected families get the name of the first of them in the alphabet.
-    components = connect(begin, members)
-    names: dict[int, str] = {}
+    components = connect(sum(len(part.truth.proteins) for part in parts), members)
+    first_names: dict[int, str] = {}
     for family in sorted(members):
         for place in members[family]:
-            names.setdefault(int(components[place]), family)
-    of_protein = tuple(names.get(int(component)) for component in components)
-    return FamilyTable(path.name, of_protein, len(rejected))
+            first_names.setdefault(int(components[place]), family)
+    of_protein = tuple(first_names.get(int(component)) for component in components)
+    return FamilyTable(path.name, of_protein, account)
 
 
-def _group_by_family(table: FamilyTable | None, clusters: Sequence[str]) -> Groups:
-    """Return the families of a table, with the cluster of a protein without family; without a table, the clusters."""
+def _number_labelled(parts: Sequence[LabelledAtlas]) -> dict[tuple[int, int], int]:
+    """Return the place of each labelled protein among those of all atlases, by atlas and `sequence_id`."""
+    keys = [(i, protein.sequence_id) for i, part in enumerate(parts) for protein in part.truth.proteins]
+    return {key: place for place, key in enumerate(keys)}
+
+
+def _reject_line(line: TableLine, abouts: Sequence[ProteinOfEntry]) -> Rejected:
+    """Return why a line of families is left out: what is wrong with its protein, or else that it names no family."""
+    problem = Problem(Reason.NO_FAMILY)
+    if abouts:
+        # An id that one atlas lacks may be in the other.
+        problems = [about.problem or Problem(Reason.UNKNOWN_ID) for about in abouts]
+        problem = next((item for item in problems if item.reason is not Reason.UNKNOWN_ID), problems[0])
+    return Rejected(problem.reason, Record(line.id, description=line.value, line=line.number), problem.detail)
+
+
+def group_by_family(table: FamilyTable | None, clusters: Sequence[str]) -> Groups:
+    """Return the groups that families of a table and clusters make together; without a table, the clusters.
+
+    A table may name one protein and not its relative, or give relatives different families: what shares a family or a
+    cluster, also over several proteins, is one group.
+    """
     method = describe_method(FAMILY_IDENTITY)
     if table is None:
         return Groups("40 % clusters", method, tuple(clusters))
 
-    groups = tuple(
-        f"cluster {own_cluster}" if family is None else f"family {family}"
-        for family, own_cluster in zip(table.of_protein, clusters, strict=True)
-    )
+    # A group is named by the first of its families in the alphabet, or else by its cluster.
+    components = join_groups(table.of_protein, clusters)
+    names: dict[int, str] = {}
+    places = range(len(clusters))
+    for family, place in sorted((family, place) for place, family in enumerate(table.of_protein) if family is not None):
+        names.setdefault(int(components[place]), f"family {family}")
+    for place in places:
+        names.setdefault(int(components[place]), f"cluster {clusters[place]}")
+
     n_named = sum(family is not None for family in table.of_protein)
-    unread = f", {table.n_unread:,} lines cannot be read" if table.n_unread else ""
-    method = f"{table.name}: {n_named:,} of {len(groups):,} proteins{unread}; others by {method}"
-    return Groups("families", method, groups)
+    n_left_out = sum(table.account.counts.values())
+    left_out = f", {counted(n_left_out, 'line')} left out" if n_left_out else ""
+    method = (
+        f"{table.name} names {n_named:,} of {counted(len(clusters), 'protein')}{left_out}; families and clusters that "
+        f"share a protein are one group; clusters by {method}"
+    )
+    return Groups("families", method, tuple(names[int(components[place])] for place in places))
 
 
 def refuse_few_groups(kind: Groups) -> None:
@@ -287,17 +327,6 @@ def _refuse_shared_groups(kind: Groups, n_test: int) -> None:
             expected=f"{N_FOLDS} or more {kind.held_out} that are not in the set which is judged",
             found=f"{n_left} of {len(train_groups)}",
             hint="fit on a set with other families, or leave --train out: folds then predict each other",
-        )
-
-
-def _refuse_other_model(run: Run, other: Run) -> None:
-    """Refuse to fit on the numbers of another model. Raises InputError."""
-    if run.weights_sha256 != other.weights_sha256:
-        raise InputError(
-            "The atlas to fit on is of another model.",
-            expected=describe_model(run),
-            found=describe_model(other),
-            hint="build it with the same model",
         )
 
 

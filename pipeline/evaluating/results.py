@@ -60,7 +60,7 @@ class RivalResult:
     n_not_named: int
     """Proteins of the truth that the table does not name."""
     training: str
-    """How many of them it was trained on, or `unknown`."""
+    """How many of them it was trained on, with what is not known of the list; or `unknown`, and why."""
     average_precision: float
     f1: float
     comparisons: tuple[ComparisonResult, ...]

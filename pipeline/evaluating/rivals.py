@@ -12,7 +12,7 @@ from attlas.intake.claims import NO_CLAIM, check_position, reject_position
 from attlas.intake.files import read_file
 from attlas.intake.rejects import Account, Problem, Reason, Record, Rejected
 from attlas.intake.rows import split_row
-from attlas.intake.text import content_lines, numbered_lines
+from attlas.intake.text import content_lines, counted, numbered_lines
 from attlas.intake.two_columns import is_header
 from attlas.pipeline.annotate.check import Proteins
 from attlas.pipeline.annotate.values.check import find_proteins, read_number
@@ -27,6 +27,29 @@ _POSITION = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
+class TrainingList:
+    """The proteins that a rival was trained on, as far as the atlas has them."""
+
+    name: str
+    """Name of the file."""
+    sequence_ids: frozenset[int]
+    """`sequence_id` of those that the atlas has: a relative of another sequence is none of them."""
+    n_ids: int
+    """Ids of the list."""
+    account: Account
+    """The ids that name no protein of the atlas, with reasons."""
+
+    def describe_overlap(self, proteins: Sequence[LabelledProtein]) -> str:
+        """Return how many proteins the rival was trained on, and how many ids of the list nobody can judge."""
+        n_unknown = sum(self.account.counts.values())
+        if n_unknown == self.n_ids:
+            return f"unknown: none of the {counted(self.n_ids, 'id')} of {self.name} is in the atlas"
+        n_trained = sum(protein.sequence_id in self.sequence_ids for protein in proteins)
+        overlap = f"{n_trained:,} of {len(proteins):,}"
+        return f"{overlap}; {n_unknown:,} of {self.n_ids:,} ids are not in the atlas" if n_unknown else overlap
+
+
+@dataclass(frozen=True)
 class Rival:
     """What others predict for proteins of an atlas."""
 
@@ -37,8 +60,13 @@ class Rival:
     has_probabilities: bool
     account: Account
     """What was left out, with reasons."""
-    training: frozenset[int] | None
-    """`sequence_id` of the proteins that the rival was trained on; None if unknown."""
+    training_list: TrainingList | None
+    """The proteins that the rival was trained on; None if nobody says."""
+
+    @property
+    def training(self) -> frozenset[int] | None:
+        """Return the `sequence_id` of the proteins that the rival was trained on; None if nobody says."""
+        return None if self.training_list is None else self.training_list.sequence_ids
 
     def score(self, protein: LabelledProtein) -> NDArray[np.float64] | None:
         """Return the score of each residue, (N,); None for a protein that the table does not name."""
@@ -107,13 +135,21 @@ def read_rival(name: str, path: Path, proteins: Proteins, *, training: Path | No
     return Rival(name, probabilities, widths == {3}, account, _read_training(training, proteins))
 
 
-def _read_training(path: Path | None, proteins: Proteins) -> frozenset[int] | None:
-    """Return the `sequence_id` of the proteins of a list that the atlas holds; None without a list."""
+def _read_training(path: Path | None, proteins: Proteins) -> TrainingList | None:
+    """Return the proteins of a list, with the ids that the atlas does not know; None without a list."""
     if path is None:
         return None
-    ids = [cells[0] for _, cells in _read_rows(path)]
-    abouts = [about for id in ids for about in find_proteins(id, NO_CLAIM, proteins)]
-    return frozenset(about.protein.sequence_id for about in abouts if about.protein is not None)
+    account = Account()
+    sequence_ids: set[int] = set()
+    rows = [(number, cells[0]) for number, cells in _read_rows(path) if cells[0]]
+    for number, id in rows:
+        abouts = find_proteins(id, NO_CLAIM, proteins)
+        stored = {about.protein.sequence_id for about in abouts if about.protein is not None}
+        sequence_ids |= stored
+        if not stored:
+            problem = next((about.problem for about in abouts if about.problem), Problem(Reason.UNKNOWN_ID))
+            account.add(Rejected(problem.reason, Record(id, line=number), problem.detail))
+    return TrainingList(path.name, frozenset(sequence_ids), len(rows), account)
 
 
 def _read_rows(path: Path) -> list[tuple[int, Sequence[str]]]:

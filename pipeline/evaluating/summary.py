@@ -177,9 +177,8 @@ def _lay_beside(scored: ScoredSet, rival: Rival, seed: int, n_draws: int) -> Riv
 
     names = [STRONGEST, f"{STRONGEST} + attention"]
     training = "unknown"
-    if rival.training is not None:
-        n_trained = sum(scored.proteins[place].sequence_id in rival.training for place in places)
-        training = f"{n_trained:,} of {len(places):,}"
+    if rival.training_list is not None:
+        training = rival.training_list.describe_overlap([scored.proteins[place] for place in places])
     return RivalResult(
         name=rival.name,
         n_proteins=len(places),

@@ -53,6 +53,8 @@ class Truth:
     """In order of accession."""
     account: Account
     """What was left out, with reasons."""
+    left_out: frozenset[int]
+    """`sequence_id` of the proteins that a line names and that are not among `proteins`: perhaps they have sites."""
     n_lines: int
     """Lines that hold a protein; each is used or in the account."""
     sha256: str
@@ -75,8 +77,12 @@ def read_truth(path: Path, proteins: Proteins) -> Truth:
     """
     lines, rejected, sha256 = read_two_columns(path, expected=EXPECTED_TABLE)
     account = Account()
+    named: set[int] = set()
     for item in rejected:
         account.add(item)
+        named |= {
+            about.protein.sequence_id for about in find_proteins(item.record.id, NO_CLAIM, proteins) if about.protein
+        }
 
     # The positions of each protein of the atlas, and whether one of them was rejected.
     positions: dict[str, set[int]] = {}
@@ -86,6 +92,7 @@ def read_truth(path: Path, proteins: Proteins) -> Truth:
     for line in lines:
         for about in find_proteins(line.id, NO_CLAIM, proteins):
             record = Record(about.accession, begin=line.value, line=line.number)
+            named |= {about.protein.sequence_id} if about.protein else set()
             if about.protein is None or about.problem is not None:
                 account.add(_reject(about.problem or Problem(Reason.UNKNOWN_ID), record))
                 continue
@@ -120,7 +127,8 @@ def read_truth(path: Path, proteins: Proteins) -> Truth:
             offenders=list(account.lines()),
         )
     in_order = sorted(labelled.values(), key=lambda protein: protein.accession)
-    return Truth(tuple(in_order), account, len(lines) + len(rejected), sha256)
+    left_out = frozenset(named - labelled.keys())
+    return Truth(tuple(in_order), account, left_out, len(lines) + len(rejected), sha256)
 
 
 def parse_positions(text: str, sequence: str) -> Iterator[int | Problem]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.fitting.contact_pairs import AllPairs
 from attlas.pipeline.fitting.measures import Bools, estimate_counts, estimate_mean
-from attlas.pipeline.fitting.ranking import Floats, Integers, JackknifeEstimate, make_estimate
+from attlas.pipeline.fitting.ranking import SHARE, Floats, Integers, JackknifeEstimate, make_estimate
 from attlas.pipeline.interfaces.measures import rank_positives
 
 CUT = 2
@@ -125,7 +125,7 @@ def estimate_weighted_ranking(
     for block in range(pairs.n_blocks):
         precisions[block], areas[block] = measure_weighted(places, is_positive, pairs.weights * (pairs.blocks != block))
     precision, area = measure_weighted(places, is_positive, pairs.weights)
-    return make_estimate(precision, precisions), make_estimate(area, areas)
+    return make_estimate(precision, precisions, SHARE), make_estimate(area, areas, SHARE)
 
 
 def sort_pairs(scores: Floats) -> Places:

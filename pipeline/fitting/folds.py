@@ -32,6 +32,20 @@ def connect(n: int, members: Mapping[str, Sequence[int]]) -> NDArray[np.int64]:
     return np.unique(roots, return_inverse=True)[1]
 
 
+def join_groups(*groupings: Sequence[str | None]) -> NDArray[np.int64]:
+    """Return the connected component of each of `n` sequences, (n,), over several ways to group them.
+
+    Args:
+        groupings: the group of each sequence, one way each; None: it is in no group.
+    """
+    members: dict[str, list[int]] = defaultdict(list)
+    for kind, grouping in enumerate(groupings):
+        for place, group in enumerate(grouping):
+            if group is not None:
+                members[f"{kind} {group}"].append(place)
+    return connect(len(groupings[0]), members)
+
+
 def group_sequences(accessions: Sequence[Sequence[str]], families: Iterable[tuple[str, str]]) -> NDArray[np.int64]:
     """Return the group of each sequence, (n,): the connected components of families.
 

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from attlas.intake.two_columns import read_names
-from attlas.pipeline.fitting.folds import group_sequences
+from attlas.pipeline.fitting.folds import connect, group_sequences
 from attlas.pipeline.fitting.label_sets import AtlasSequence
-from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method
+from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method, is_alike
 from attlas.pipeline.relatives.hits import find_hits
 from attlas.schema import FAMILIES, AtlasPaths, InputError, Manifest
 from attlas.schema.fit_tables import FITS_BY
@@ -28,7 +28,7 @@ class Grouping:
     method: str
     """How they were made."""
     n_alone: int
-    """Sequences of which the source says nothing: each is a group by itself."""
+    """Sequences of which the source says nothing: each is in the group of its relatives, or else by itself."""
 
 
 def group_labelled(
@@ -67,14 +67,24 @@ def group_labelled(
                 expected="families" + (f" of {database}" if database else "") + ", added with `attlas annotate`",
                 hint="annotate them, hold out clusters (--by cluster40), or single proteins (--by none)",
             )
-        method = f"connected families of {database or 'all databases'}"
-    else:
-        if clusters is None:
-            return Grouping(cluster_sequences(sequences), describe_method(FAMILY_IDENTITY), 0)
-        rows = read_names(clusters, expected=EXPECTED_CLUSTERS)
-        _refuse_strangers(clusters, rows, accessions)
-        method = f"clusters of {clusters.name}"
-    return make_grouping(accessions, rows, method)
+        grouping = make_grouping(accessions, rows, f"connected families of {database or 'all databases'}")
+        # Proteins without a family have relatives with one, and relatives may have families of different databases.
+        groups = _join_relatives(grouping.groups, sequences, np.ones(len(sequences), bool))
+        method = f"{grouping.method}, with relatives by {describe_method(FAMILY_IDENTITY)}"
+        return Grouping(groups, method, grouping.n_alone)
+
+    if clusters is None:
+        return Grouping(cluster_sequences(sequences), describe_method(FAMILY_IDENTITY), 0)
+    rows = read_names(clusters, expected=EXPECTED_CLUSTERS)
+    _refuse_strangers(clusters, rows, accessions)
+    grouping = make_grouping(accessions, rows, f"clusters of {clusters.name}")
+    if not grouping.n_alone:
+        return grouping
+    named = {accession for accession, _ in rows}
+    is_unnamed = np.array([named.isdisjoint(names) for names in accessions])
+    groups = _join_relatives(grouping.groups, sequences, is_unnamed)
+    method = f"{grouping.method}; what it does not name with relatives by {describe_method(FAMILY_IDENTITY)}"
+    return Grouping(groups, method, grouping.n_alone)
 
 
 def cluster_sequences(sequences: Sequence[AtlasSequence]) -> NDArray[np.int64]:
@@ -82,6 +92,18 @@ def cluster_sequences(sequences: Sequence[AtlasSequence]) -> NDArray[np.int64]:
     hits = find_hits([sequence.sequence for sequence in sequences])
     names = cluster(hits, [sequence.accessions[0] for sequence in sequences], identity=FAMILY_IDENTITY)
     return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+
+def _join_relatives(
+    groups: NDArray[np.int64], sequences: Sequence[AtlasSequence], is_joined: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return groups, (n,), joined where a sequence is alike to one of another group, and one of the two `is_joined`."""
+    members = {f"group {group}": np.flatnonzero(groups == group).tolist() for group in np.unique(groups)}
+    for place, hits in enumerate(find_hits([sequence.sequence for sequence in sequences])):
+        for hit in hits:
+            if is_alike(hit, FAMILY_IDENTITY) and (is_joined[place] or is_joined[hit.protein]):
+                members[f"pair {place} {hit.protein}"] = [place, hit.protein]
+    return connect(len(sequences), members)
 
 
 def make_grouping(accessions: Sequence[Sequence[str]], rows: Sequence[tuple[str, str]], method: str) -> Grouping:

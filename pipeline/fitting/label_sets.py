@@ -36,6 +36,14 @@ class LabelSet:
     is_numeric: bool
     """Whether the values are numbers of a track, not 0 and 1."""
 
+    @property
+    def counted_by(self) -> tuple[str, ...]:
+        """Return the types of features by which proteins and residues count: of one of secondary structure, all three.
+
+        What counts must not depend on which of them are asked for.
+        """
+        return SECONDARY_STRUCTURE if set(self.labels) <= set(SECONDARY_STRUCTURE) else self.labels
+
 
 @dataclass(frozen=True)
 class SetValues:
@@ -171,27 +179,33 @@ def _read_feature_values(
         labelled = label_protein("", sequence, sequence_spans, is_by_letter=False)
         masks = {label.name: label.mask for label in labelled if label.name != EVERY_RESIDUE}
         for place, labels in enumerate(sets):
-            if any(label in masks for label in labels.labels):
+            if any(label in masks for label in labels.counted_by):
                 none = np.zeros(len(sequence), bool)
                 rows = np.stack([masks.get(label, none) for label in labels.labels])
-                is_counted = _count_residues(rows, labels, shown.get(sequence_id))
+                is_any = np.any([masks.get(label, none) for label in labels.counted_by], axis=0)
+                is_counted = _count_residues(is_any, labels, shown.get(sequence_id))
                 values[sequence_id][place] = SetValues(is_counted, rows.astype(np.float64))
     return values
 
 
-def _count_residues(rows: NDArray[np.bool_], labels: LabelSet, shown: NDArray[np.int64] | None) -> NDArray[np.bool_]:
-    """Return the mask of an annotated protein's residues that count for a set of labels, (N,); rows (M, N): the labels.
+def _count_residues(is_any: NDArray[np.bool_], labels: LabelSet, shown: NDArray[np.int64] | None) -> NDArray[np.bool_]:
+    """Return the mask of an annotated protein's residues that count for a set of labels, (N,).
 
     Of secondary structure those from the first to the last element: what lies beyond them no structure shows. Of an
     interface those with coordinates. Of all other types every residue.
+
+    Args:
+        is_any: the mask of residues with a type that the set is counted by, (N,).
+        labels: the set.
+        shown: positions with coordinates; None without a structure.
     """
-    is_counted = np.ones(rows.shape[1], bool)
-    if set(labels.labels) <= set(SECONDARY_STRUCTURE):
-        places = np.flatnonzero(rows.any(0))
+    is_counted = np.ones(len(is_any), bool)
+    if labels.counted_by == SECONDARY_STRUCTURE:
+        places = np.flatnonzero(is_any)
         is_counted[: places[0]] = False
         is_counted[places[-1] + 1 :] = False
     elif labels.labels == (INTERFACE,) and shown is not None:
-        is_counted[:] = rows[0]
+        is_counted[:] = is_any
         is_counted[shown - 1] = True
     return is_counted
 

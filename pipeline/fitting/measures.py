@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attlas.pipeline.fitting.ranking import (
+    CORRELATION,
+    SHARE,
     Floats,
     Integers,
     JackknifeEstimate,
@@ -105,10 +107,10 @@ def estimate_protein_precision(scores: Floats, is_labelled: Bools, residues: Cou
 
 
 def estimate_mean(values: Sequence[float], blocks: Integers, n_blocks: int) -> JackknifeEstimate:
-    """Return the mean of a measure over the proteins for which it is defined, with its jackknife interval.
+    """Return the mean of a share over the proteins for which it is defined, with its jackknife interval.
 
     Args:
-        values: the measure of each protein; NaN if not defined.
+        values: the share of each protein; NaN if not defined.
         blocks: the block of families of each protein.
         n_blocks: number of blocks.
     """
@@ -122,7 +124,7 @@ def estimate_mean(values: Sequence[float], blocks: Integers, n_blocks: int) -> J
     counts = np.bincount(blocks, minlength=n_blocks)
     has_any = (counts > 0) & (counts < len(numbers))
     without = (sum(numbers) - sums[has_any]) / (len(numbers) - counts[has_any])
-    return make_estimate(float(np.mean(numbers)), without)
+    return make_estimate(float(np.mean(numbers)), without, SHARE)
 
 
 def apply_thresholds(scores: Floats, inner: Floats, is_labelled: Bools, folds: Integers) -> Bools:
@@ -163,7 +165,10 @@ def estimate_counts(counts: Floats) -> tuple[JackknifeEstimate, JackknifeEstimat
     total = counts.sum(0)
     without = total - counts
     mcc, f1 = compute_mcc(total[None])[0], compute_f1(total[None])[0]
-    return make_estimate(float(mcc), compute_mcc(without)), make_estimate(float(f1), compute_f1(without))
+    return (
+        make_estimate(float(mcc), compute_mcc(without), CORRELATION),
+        make_estimate(float(f1), compute_f1(without), SHARE),
+    )
 
 
 def compute_mcc(counts: Floats) -> Floats:
@@ -183,11 +188,11 @@ def measure_track(scores: Floats, values: Floats, residues: CountedResidues) -> 
     """Return the measures of the scores of a track, (N,), each from the probe that left out its fold."""
     blocks, n_blocks = residues.blocks, residues.n_blocks
     columns = [np.ones(len(values)), values, values**2, (values - scores) ** 2]
-    r2 = _estimate_from_sums(columns, blocks, n_blocks, _compute_r2)
+    r2 = _estimate_from_sums(columns, blocks, n_blocks, _compute_r2, (float("-inf"), 1.0))
 
     ranks = [rank_values(scores), rank_values(values)]
     columns = [np.ones(len(values)), *ranks, ranks[0] ** 2, ranks[1] ** 2, ranks[0] * ranks[1]]
-    return TrackMeasures(r2, _estimate_from_sums(columns, blocks, n_blocks, _compute_correlation))
+    return TrackMeasures(r2, _estimate_from_sums(columns, blocks, n_blocks, _compute_correlation, CORRELATION))
 
 
 def rank_values(values: Floats) -> Floats:
@@ -198,12 +203,16 @@ def rank_values(values: Floats) -> Floats:
 
 
 def _estimate_from_sums(
-    columns: Sequence[Floats], blocks: Integers, n_blocks: int, compute: Callable[[Floats], Floats]
+    columns: Sequence[Floats],
+    blocks: Integers,
+    n_blocks: int,
+    compute: Callable[[Floats], Floats],
+    limits: tuple[float, float],
 ) -> JackknifeEstimate:
     """Return a measure that is a function of sums over residues; leave out each block in turn for its interval."""
     sums = np.stack([np.bincount(blocks, column, minlength=n_blocks) for column in columns], 1)
     total = sums.sum(0)
-    return make_estimate(float(compute(total[None])[0]), compute(total - sums))
+    return make_estimate(float(compute(total[None])[0]), compute(total - sums), limits)
 
 
 def _compute_r2(sums: Floats) -> Floats:

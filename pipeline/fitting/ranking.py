@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from attlas.schema.student_t import t_quantile
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -18,8 +20,10 @@ SMALLEST_CHANGE = 1e-12
 """Range of the estimates without each block below which they count as equal, so that there is no error."""
 FEWEST_BLOCKS = 5
 """Blocks below which there is no error of an estimate."""
-NORMAL_95 = 1.959963984540054
-"""Standard errors from the middle of a normal distribution to the ends of its middle 95 %."""
+SHARE = (0.0, 1.0)
+"""The range of a share, such as average precision."""
+CORRELATION = (-1.0, 1.0)
+"""The range of a correlation."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +119,8 @@ def estimate_ranking(
             areas[block] = np.mean(n_left - n_higher - n_tied / 2) / n_left
 
     return (
-        make_estimate(measure_average_precision(ranking), precisions),
-        make_estimate(measure_auroc(ranking), areas),
+        make_estimate(measure_average_precision(ranking), precisions, SHARE),
+        make_estimate(measure_auroc(ranking), areas, SHARE),
     )
 
 
@@ -126,14 +130,21 @@ def count_below(places: Integers, limits: Integers) -> Integers:
     return np.cumsum(np.bincount(first_above, minlength=len(limits) + 1))[: len(limits)]
 
 
-def make_estimate(value: float, without: Floats) -> JackknifeEstimate:
+def make_estimate(value: float, without: Floats, limits: tuple[float, float]) -> JackknifeEstimate:
     """Return a measure with its interval by the jackknife (Efron and Stein 1981), from its values without each block.
 
-    Blocks are left out if the measure is not defined without them.
+    The error is that of as many numbers as there are blocks: the interval has the quantiles of Student's t with one
+    degree of freedom less, and ends where the measure does. Blocks are left out if the measure is not defined without
+    them.
+
+    Args:
+        value: the measure of all blocks.
+        without: the measure without each block.
+        limits: the least and the largest number that the measure can be.
     """
     without = without[np.isfinite(without)]
     n = len(without)
     if n < FEWEST_BLOCKS or np.ptp(without) <= SMALLEST_CHANGE:
         return JackknifeEstimate(value, float("nan"), float("nan"))
-    error = np.sqrt(n - 1) * np.std(without)
-    return JackknifeEstimate(value, value - NORMAL_95 * error, value + NORMAL_95 * error)
+    reach = t_quantile(n - 1) * float(np.sqrt(n - 1) * np.std(without))
+    return JackknifeEstimate(value, max(value - reach, limits[0]), min(value + reach, limits[1]))

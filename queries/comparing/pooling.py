@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from attlas.queries.comparing.agreement import Agreement
-from attlas.queries.comparing.student_t import NORMAL_QUANTILE, t_quantile
+from attlas.schema.student_t import NORMAL_QUANTILE, t_quantile
 
 MIN_PROTEINS = 5
 """Proteins below which no interval is given: of fewer, an interval says more of chance than of the spread."""

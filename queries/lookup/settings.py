@@ -74,8 +74,9 @@ def settings_of_file(root: Root, table: Table, file: TableFile) -> dict[str, Any
 
 
 def changed_sources(root: Root, manifest: Manifest, table: Table) -> list[Table]:
-    """Return the tables that have changed since an added table was computed from them; judged by one of its files.
+    """Return the tables that have changed since an added table was computed from them.
 
+    It is judged by one of its files, as one run writes them all; where types of labels have runs of their own, by each.
     Empty for a release: it holds the same rows in other files, and cannot be renewed.
 
     Raises:
@@ -84,9 +85,12 @@ def changed_sources(root: Root, manifest: Manifest, table: Table) -> list[Table]
     files = manifest.of_table(table)
     if not files or isinstance(root, RemoteRoot) or not AtlasPaths(root).plan.is_file():
         return []
-    digests = _computation(root, table, files[0]).computed_from
-    sources = [source for source in table.computed_from if source.name in digests]
-    return [source for source in sources if digests[source.name] != manifest.digest_of(source)]
+    digests = [_computation(root, table, file).computed_from for file in (files if table.is_by_type else [files[0]])]
+    return [
+        source
+        for source in table.computed_from
+        if any(source.name in of and of[source.name] != manifest.digest_of(source) for of in digests)
+    ]
 
 
 def _computation(root: Root, table: Table, file: TableFile) -> Computation:

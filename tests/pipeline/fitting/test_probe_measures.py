@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
+from scipy.stats import t as student_t
 from sklearn.metrics import average_precision_score, f1_score, matthews_corrcoef, r2_score, roc_auc_score
 
 from attlas.pipeline.fitting.measures import (
@@ -38,7 +39,8 @@ def is_labelled() -> np.ndarray:
 
 
 def jackknife(values: list[float]) -> float:
-    return 1.959963984540054 * np.sqrt((len(values) - 1) * np.var(values))
+    n = len(values)
+    return student_t.ppf(0.975, n - 1) * np.sqrt((n - 1) * np.var(values))
 
 
 def check(estimate: JackknifeEstimate, value: float, without: list[float]) -> None:

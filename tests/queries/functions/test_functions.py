@@ -12,7 +12,7 @@ from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 
 from attlas.queries import Atlas
 from attlas.queries.comparing.pooling import wilson_estimate
-from attlas.queries.comparing.student_t import t_quantile
+from attlas.schema.student_t import t_quantile
 
 pytestmark = pytest.mark.slow
 

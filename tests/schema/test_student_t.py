@@ -3,7 +3,7 @@
 import pytest
 from scipy.stats import t as student
 
-from attlas.queries.comparing.student_t import MAX_DF_OF_SUM, NORMAL_QUANTILE, t_quantile
+from attlas.schema.student_t import MAX_DF_OF_SUM, NORMAL_QUANTILE, t_quantile
 
 
 def test_quantiles_of_t_are_those_of_scipy() -> None:

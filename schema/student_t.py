@@ -1,8 +1,8 @@
 """Quantiles of Student's t distribution for 95 % intervals, by the degrees of freedom; without scipy.
 
-The questions have the same quantile as the macro `student_t_quantile`. It exists twice because a comparison reads its
-sites by lookups and never connects DuckDB, and because the two answer for different ranges: the macro takes any chance
-and any degrees of freedom, to 0.03 %; this is exact, for whole degrees of freedom and 95 % alone. A test in
+Questions have the same quantile as the macro `student_t_quantile`. It exists twice because a comparison, which reads
+sites by lookups, and a fit connect no DuckDB, and because the two answer for different ranges: the macro takes any
+chance and any degrees of freedom, to 0.03 %; this is exact, for whole degrees of freedom and 95 % alone. A test in
 `test_functions.py` holds them together.
 
 Source: Abramowitz and Stegun, Handbook of Mathematical Functions (1964), 26.7.3, 26.7.4 and 26.7.5.
