@@ -21,7 +21,8 @@ from attlas.pipeline.evaluating.calibration import make_probability
 from attlas.pipeline.evaluating.card import make_card
 from attlas.pipeline.evaluating.choosing import ChosenPredictor, choose_predictor
 from attlas.pipeline.evaluating.columns import ProteinColumns, compute_columns
-from attlas.pipeline.evaluating.evaluation import Groups, LabelledAtlas, Say, refuse_few_groups
+from attlas.pipeline.evaluating.evaluation import LabelledAtlas, Say
+from attlas.pipeline.evaluating.groups import Groups, refuse_few_groups
 from attlas.pipeline.evaluating.homology import transfer
 from attlas.pipeline.evaluating.others import OtherProteins, list_other_proteins
 from attlas.pipeline.evaluating.predictors import EMBEDDING, HEADS, HOMOLOGY, LETTER, PROFILE, SITES, WINDOW

@@ -1,6 +1,6 @@
 """The evaluation of an atlas against labelled residues: read, group, hold out, score, compare and judge proteins."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,23 +16,29 @@ from attlas.pipeline.annotate.values.check import find_proteins
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.evaluating.columns import compute_columns
 from attlas.pipeline.evaluating.differences import N_DRAWS
-from attlas.pipeline.evaluating.folds import N_FOLDS, ProteinSplit, assign_folds, split_by_fold, split_by_set
+from attlas.pipeline.evaluating.folds import ProteinSplit, assign_folds, split_by_fold, split_by_set
+from attlas.pipeline.evaluating.groups import (
+    FamilyTable,
+    Groups,
+    group_by_family,
+    refuse_few_groups,
+    refuse_few_judged,
+    refuse_shared_groups,
+)
 from attlas.pipeline.evaluating.models import describe_model, describe_other_run, refuse_other_model
 from attlas.pipeline.evaluating.predictors import list_predictors
 from attlas.pipeline.evaluating.results import Evaluation, HoldOutResult
 from attlas.pipeline.evaluating.rivals import Rival
 from attlas.pipeline.evaluating.scoring import LabelledSet, ProteinScore, find_nearest, score_split
 from attlas.pipeline.evaluating.summary import ScoredSet, summarise
-from attlas.pipeline.evaluating.truth import LabelledProtein, Truth, read_proteins, read_truth
-from attlas.pipeline.fitting.folds import connect, join_groups
+from attlas.pipeline.evaluating.truth import Truth, read_proteins, read_truth
+from attlas.pipeline.fitting.folds import connect
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method
 from attlas.pipeline.relatives.hits import find_hits
 from attlas.schema import AtlasPaths, InputError, Run
 
 CLOSE_IDENTITY = 0.8
 """Identity of the clusters that are held out in the second run: as when people search a database for a relative."""
-LEAST_FAMILIES = 5
-"""Fewest families for a verdict: draws from fewer spread too little to detect a difference."""
 EXPECTED_GROUPS = "two columns, separated by a tab or a comma: accession, and family, or several with `;` between"
 
 Say = Callable[[str], None]
@@ -49,27 +55,6 @@ class LabelledAtlas:
     truth: Truth
     path: Path
     """The file of the truth."""
-
-
-@dataclass(frozen=True)
-class Groups:
-    """The held-out groups, with that of every protein."""
-
-    held_out: str
-    method: str
-    of_protein: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class FamilyTable:
-    """The families that a table gives to labelled proteins."""
-
-    name: str
-    """Name of the file."""
-    of_protein: tuple[str | None, ...]
-    """None: the table does not name the protein."""
-    account: Account
-    """What was left out, with reasons."""
 
 
 def open_labelled_atlas(root: Path, truth: Path) -> LabelledAtlas:
@@ -114,16 +99,14 @@ def evaluate(
     """
     if train is not None:
         refuse_other_model(atlas.run, train.run)
-        for change in describe_other_run(atlas.run, train.run):
-            say(f"the atlas to fit on differs: {change}")
+        _tell(describe_other_run(atlas.run, train.run), "the atlas to fit on differs: ", say)
     labelled = list(atlas.truth.proteins)
     n_test = len(labelled)
     labelled += train.truth.proteins if train is not None else ()
     table = None
     if groups is not None:
         table = read_families(groups, [atlas] if train is None else [atlas, train])
-        for line in table.account.lines(prefix=f"left out of {table.name}: "):
-            say(line)
+        _tell(table.account.lines(prefix=f"left out of {table.name}: "), "", say)
 
     say(f"aligning {counted(len(labelled), 'protein')}")
     hits = find_hits([protein.sequence for protein in labelled])
@@ -135,8 +118,8 @@ def evaluate(
         if train is None:
             refuse_few_groups(kind)
         else:
-            _refuse_shared_groups(kind, n_test)
-    _refuse_few_judged(families.of_protein[:n_test], labelled[:n_test], rivals)
+            refuse_shared_groups(kind, n_test)
+    refuse_few_judged(families.of_protein[:n_test], labelled[:n_test], rivals)
 
     say(f"running the model on {counted(len(labelled), 'protein')}")
     columns = compute_columns(atlas.root, labelled[:n_test], n_threads=n_threads)
@@ -157,6 +140,11 @@ def evaluate(
             replace(result, method=kind.method, n_train=n_train, n_groups=len(set(kind.of_protein[:n_test])))
         )
     return _make_evaluation(atlas, families, results, seed, n_draws)
+
+
+def _tell(lines: Iterable[str], prefix: str, say: Say) -> None:
+    for line in lines:
+        say(f"{prefix}{line}")
 
 
 def _list_splits(kind: Groups, n_test: int, n_all: int, *, seed: int) -> list[ProteinSplit]:
@@ -254,80 +242,6 @@ def _reject_line(line: TableLine, abouts: Sequence[ProteinOfEntry]) -> Rejected:
         problems = [about.problem or Problem(Reason.UNKNOWN_ID) for about in abouts]
         problem = next((item for item in problems if item.reason is not Reason.UNKNOWN_ID), problems[0])
     return Rejected(problem.reason, Record(line.id, description=line.value, line=line.number), problem.detail)
-
-
-def group_by_family(table: FamilyTable | None, clusters: Sequence[str]) -> Groups:
-    """Return the groups that families of a table and clusters make together; without a table, the clusters.
-
-    A table may name one protein and not its relative, or give relatives different families: what shares a family or a
-    cluster, also over several proteins, is one group.
-    """
-    method = describe_method(FAMILY_IDENTITY)
-    if table is None:
-        return Groups("40 % clusters", method, tuple(clusters))
-
-    # A group is named by the first of its families in the alphabet, or else by its cluster.
-    components = join_groups(table.of_protein, clusters)
-    names: dict[int, str] = {}
-    places = range(len(clusters))
-    for family, place in sorted((family, place) for place, family in enumerate(table.of_protein) if family is not None):
-        names.setdefault(int(components[place]), f"family {family}")
-    for place in places:
-        names.setdefault(int(components[place]), f"cluster {clusters[place]}")
-
-    n_named = sum(family is not None for family in table.of_protein)
-    n_left_out = sum(table.account.counts.values())
-    left_out = f", {counted(n_left_out, 'line')} left out" if n_left_out else ""
-    method = (
-        f"{table.name} names {n_named:,} of {counted(len(clusters), 'protein')}{left_out}; families and clusters that "
-        f"share a protein are one group; clusters by {method}"
-    )
-    return Groups("families", method, tuple(names[int(components[place])] for place in places))
-
-
-def refuse_few_groups(kind: Groups) -> None:
-    """Refuse a set that cannot be cut into folds. Raises InputError."""
-    n_groups = len(set(kind.of_protein))
-    if n_groups < 2 * N_FOLDS:
-        raise InputError(
-            "There are too few groups of labelled proteins to hold some out.",
-            expected=f"{2 * N_FOLDS} or more {kind.held_out}",
-            found=f"{n_groups} in {counted(len(kind.of_protein), 'protein')}",
-            hint="label more proteins, or fit on another atlas with `evaluate sites --train`",
-        )
-
-
-def _refuse_few_judged(families: Sequence[str], proteins: Sequence[LabelledProtein], rivals: Sequence[Rival]) -> None:
-    """Refuse a verdict on few families, of the whole set or of a rival's proteins. Raises InputError."""
-    named = {"the truth": families}
-    for rival in rivals:
-        named[rival.name] = [
-            family
-            for family, protein in zip(families, proteins, strict=True)
-            if protein.sequence_id in rival.probabilities
-        ]
-
-    for name, of_name in named.items():
-        if len(set(of_name)) < LEAST_FAMILIES:
-            raise InputError(
-                f"There are too few families of labelled proteins in {name} to judge by.",
-                expected=f"{LEAST_FAMILIES} or more",
-                found=f"{len(set(of_name))} in {counted(len(of_name), 'protein')}",
-                hint="intervals are over families: judge by more of them",
-            )
-
-
-def _refuse_shared_groups(kind: Groups, n_test: int) -> None:
-    """Refuse another set of which too little is left without the groups that both share. Raises InputError."""
-    train_groups = set(kind.of_protein[n_test:])
-    n_left = len(train_groups - set(kind.of_protein[:n_test]))
-    if n_left < N_FOLDS:
-        raise InputError(
-            "Too little of the set to fit on is left without what both sets share.",
-            expected=f"{N_FOLDS} or more {kind.held_out} that are not in the set which is judged",
-            found=f"{n_left} of {len(train_groups)}",
-            hint="fit on a set with other families, or leave --train out: folds then predict each other",
-        )
 
 
 def _make_evaluation(

@@ -6,7 +6,8 @@ import pytest
 from helpers.command_line import Run
 from helpers.labelled_atlas import build_labelled, draw_proteins
 
-from attlas.pipeline.evaluating.evaluation import LabelledAtlas, group_by_family, open_labelled_atlas, read_families
+from attlas.pipeline.evaluating.evaluation import LabelledAtlas, open_labelled_atlas, read_families
+from attlas.pipeline.evaluating.groups import group_by_family
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster
 from attlas.pipeline.relatives.hits import find_hits
 

@@ -28,15 +28,15 @@ def test_ids_that_the_atlas_does_not_know_are_counted_and_not_taken_for_no_overl
     proteins: Proteins, tmp_path: Path
 ) -> None:
     stored = [proteins.by_accession[accession] for accession in ("P04637", "P0DP23", "X00001")]
-    labelled = [LabelledProtein(part.accession, part.sequence_id, part.sequence, (1,)) for part in stored]
+    labelled = [LabelledProtein(protein.accession, protein.sequence_id, protein.sequence, (1,)) for protein in stored]
 
     unknown = read(proteins, tmp_path, "UniRef90_XYZ\nsp|NOPE|X\n")
     assert unknown.describe_overlap(labelled) == "unknown: none of the 2 ids of training.txt is in the atlas"
     assert dict(unknown.account.counts) == {"id not in the atlas": 2}
 
-    some = read(proteins, tmp_path, "accession\nNOPE\nP04637\nP0DP24\n")  # of the sequence of P0DP23
-    assert some.describe_overlap(labelled) == "2 of 3; 1 of 3 ids are not in the atlas"
-    assert list(some.account.lines()) == ["id not in the atlas: 1 record of 1 protein", "  - NOPE (line 2)"]
+    part = read(proteins, tmp_path, "accession\nNOPE\nP04637\nP0DP24\n")  # of the sequence of P0DP23
+    assert part.describe_overlap(labelled) == "2 of 3; 1 of 3 ids are not in the atlas"
+    assert list(part.account.lines()) == ["id not in the atlas: 1 record of 1 protein", "  - NOPE (line 2)"]
 
     whole = read(proteins, tmp_path, "P04637\n")
     assert whole.describe_overlap(labelled) == "1 of 3"

@@ -37,9 +37,9 @@ def read(paths: AtlasPaths, *names: str) -> dict[str, FitSequence]:
 def test_what_counts_does_not_depend_on_which_are_asked_for(paths: AtlasPaths, names: tuple[str, ...]) -> None:
     sequences, whole = read(paths, *names), read(paths, "Helix", "Beta strand", "Turn")
     assert list(sequences) == list(whole) == ["X00001", "X00002", "X00003"]
-    for accession, (first, last) in {"X00001": (11, 35), "X00002": (5, 14), "X00003": (7, 8)}.items():
+    for accession, (begin, end) in {"X00001": (11, 35), "X00002": (5, 14), "X00003": (7, 8)}.items():
         counted = sequences[accession].sets[0].is_counted
-        assert (np.flatnonzero(counted) + 1).tolist() == list(range(first, last + 1))
+        assert (np.flatnonzero(counted) + 1).tolist() == list(range(begin, end + 1))
         assert (counted == whole[accession].sets[0].is_counted).all()
 
     lengths = {span[0]: span[3] - span[2] + 1 for span in SPANS if span[1] == names[0]}
