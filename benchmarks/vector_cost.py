@@ -4,8 +4,9 @@
 
 Each repeat builds atlases in this machine's temporary folder, in one process and with one thread of the matrix library:
 one without vectors, to which `attlas embed` then adds them; one whose last layer is finished, which a build leaves out,
-with nothing pooled; and one with `--vectors cls,mean,eos,segments`. The median over repeats is printed. Starting Python
-and loading the model is counted in each, and said: it is what the same commands take on a protein of ten residues.
+with nothing pooled; and one with `--vectors cls,mean,eos,segments`. Medians over repeats are printed, of ratios with
+their range. Starting Python and loading the model is counted in each command, and measured beside each: it is what the
+same command takes on a protein of ten residues.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -73,6 +74,30 @@ def measure_all(proteins: Path, model: Path, folder: Path) -> Costs:
     )
 
 
+def find_medians(costs: Sequence[Costs]) -> Costs:
+    """Return the median of each cost."""
+    return Costs(*(statistics.median(values) for values in zip(*map(astuple, costs), strict=True)))
+
+
+def subtract(total: Costs, start: Costs) -> Costs:
+    """Return costs without those of the start."""
+    return Costs(*(seconds - start_s for seconds, start_s in zip(astuple(total), astuple(start), strict=True)))
+
+
+def describe(cost: Costs) -> str:
+    """Return costs in words."""
+    return (
+        f"build {cost.build:.1f} processor s, with the last layer finished {cost.finished:.1f}, "
+        f"with vectors {cost.with_vectors:.1f}, pass after the build {cost.embed:.1f}"
+    )
+
+
+def describe_ratio(costs: Sequence[Costs], find_ratio: Callable[[Costs], float]) -> str:
+    """Return the median of a ratio over repeats, and its range."""
+    ratios = [find_ratio(cost) for cost in costs]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
 def main() -> None:
     """Measure, and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -81,24 +106,22 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
 
+    starts, repeats = [], []
     with tempfile.TemporaryDirectory() as scratch:
         short = Path(scratch) / "short.fasta"
         short.write_text(">P1\nMKTAYIAKQR\n")
-        start = measure_all(short, arguments.model, Path(scratch) / "short")
-        folders = [Path(scratch) / f"atlases{repeat}" for repeat in range(arguments.repeats)]
-        repeats = [measure_all(arguments.proteins, arguments.model, folder) for folder in folders]
-        manifest = Manifest.read(AtlasPaths(folders[0] / "vectors"))
+        for repeat in range(arguments.repeats):
+            starts.append(measure_all(short, arguments.model, Path(scratch) / f"short{repeat}"))
+            repeats.append(measure_all(arguments.proteins, arguments.model, Path(scratch) / f"atlases{repeat}"))
+            print(f"repeat {repeat + 1}: start {describe(starts[-1])}; total {describe(repeats[-1])}", flush=True)
+        manifest = Manifest.read(AtlasPaths(Path(scratch) / "atlases0" / "vectors"))
 
-    total = Costs(*(statistics.median(values) for values in zip(*map(astuple, repeats), strict=True)))
-    for name, cost in (("start", start), ("total", total)):
-        print(
-            f"{name}: build {cost.build:.1f} processor s, with the last layer finished {cost.finished:.1f}, "
-            f"with vectors {cost.with_vectors:.1f}; pass after the build {cost.embed:.1f}"
-        )
-    net = Costs(*(seconds - start_s for seconds, start_s in zip(astuple(total), astuple(start), strict=True)))
-    print(f"without the start: with vectors {net.with_vectors / net.build:.2f} builds, ", end="")
-    print(f"{net.with_vectors / net.finished:.2f} of those that finish the last layer; ", end="")
-    print(f"build and pass {(net.build + net.embed) / net.build:.2f} builds")
+    start = find_medians(starts)
+    print(f"medians: start {describe(start)}; total {describe(find_medians(repeats))}")
+    net = [subtract(total, start) for total in repeats]
+    print(f"without the start: with vectors {describe_ratio(net, lambda c: c.with_vectors / c.build)} builds, ", end="")
+    print(f"{describe_ratio(net, lambda c: c.with_vectors / c.finished)} of those that finish the last layer; ", end="")
+    print(f"build and pass {describe_ratio(net, lambda c: (c.build + c.embed) / c.build)} builds")
     n_bytes = sum(file.n_bytes for file in manifest.of_table(VECTORS))
     print(f"bytes: {n_bytes / manifest.counts.n_sequences:,.0f} of vectors a sequence")
 
