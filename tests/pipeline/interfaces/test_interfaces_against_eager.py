@@ -5,7 +5,7 @@
 
 import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -22,7 +22,7 @@ from helpers.pair_passes_here import add_nulls_here, add_pairs_here, judge_inter
 from attlas.pipeline.interfaces.measures import MEASURES
 from attlas.pipeline.interfaces.null_pairs import STATISTICS
 from attlas.pipeline.interfaces.nulls import shuffle_letters
-from attlas.pipeline.interfaces.splits import PairSplit, draw_splits
+from attlas.pipeline.interfaces.splits import draw_splits
 from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.queries import Atlas
 
@@ -130,12 +130,17 @@ def real(tmp_path_factory: pytest.TempPathFactory, weights: Path, case: Case) ->
 
 
 @pytest.fixture(scope="module")
-def rows(real: Atlas, case: Case) -> dict[str, dict[Trial, list[dict]]]:
-    """The rows of each table by trial, in order of their keys."""
-    numbers = {
+def numbers(real: Atlas, case: Case) -> dict[int, int]:
+    """The number of each pair by its `pair_id`, which is in order of length."""
+    return {
         row["pair_id"]: case.pairs.index((row["accession"], row["partner"]))
         for row in real.sql("SELECT pair_id, accession, partner FROM pairs").to_pylist()
     }
+
+
+@pytest.fixture(scope="module")
+def rows(real: Atlas, numbers: dict[int, int]) -> dict[str, dict[Trial, list[dict]]]:
+    """The rows of each table by trial, in order of their keys."""
     tables: dict[str, dict[Trial, list[dict]]] = {}
     orders = {"pair_head_contacts": "layer, head NULLS LAST", "pair_choices": "split, n_heads"}
     orders["pair_nulls"] = "layer, head"
@@ -226,13 +231,15 @@ def test_what_rounding_may_change_is_little(answers: dict[Trial, TrialAnswer]) -
 
 
 def test_the_fused_heads_are_the_best_of_the_choosing_pairs_and_judged_on_other_groups(
-    rows: dict[str, dict[Trial, list[dict]]], answers: dict[Trial, TrialAnswer], case: Case
+    rows: dict[str, dict[Trial, list[dict]]], answers: dict[Trial, TrialAnswer], case: Case, numbers: dict[int, int]
 ) -> None:
-    groups = dict(enumerate(case.groups[:-1]))  # homodimers choose no heads
+    homodimer = N_PAIRS - 1  # chooses no heads
+    groups = {pair_id: case.groups[number] for pair_id, number in numbers.items() if number != homodimer}
     splits = list(draw_splits(groups, n_splits=N_SPLITS, n_choosing=N_CHOOSING, seed=0))
     assert len(splits) == N_SPLITS
     for form, split in product(FORMS, splits):
-        choosing_groups = {groups[number] for number in split.choosing}
+        choosing = [numbers[pair_id] for pair_id in split.choosing]
+        choosing_groups = {case.groups[number] for number in choosing}
         for number, kind in product(range(N_PAIRS), KINDS):
             of_trial = [
                 row for row in rows["pair_choices"].get((number, form, kind), []) if row["split"] == split.number
@@ -244,23 +251,25 @@ def test_the_fused_heads_are_the_best_of_the_choosing_pairs_and_judged_on_other_
                 is_judge &= case.groups[partner_number] not in choosing_groups
             assert [row["n_heads"] for row in of_trial] == [n for n in N_FUSED if is_judge]
             for row in of_trial:
-                _assert_best(_read_heads(row["heads"]), split, form, answers)
+                _assert_best(_read_heads(row["heads"]), choosing, form, answers)
                 _assert_within(row, answers[number, form, kind].fused[row["heads"]])
 
 
-def _assert_best(heads: list[tuple[int, int]], split: PairSplit, form: str, answers: dict[Trial, TrialAnswer]) -> None:
+def _assert_best(
+    heads: list[tuple[int, int]], choosing: Sequence[int], form: str, answers: dict[Trial, TrialAnswer]
+) -> None:
     """Heads of the highest mean AUROC on the choosing pairs, in order; nearly equal ones may change places."""
     ranges = np.mean(
         [
             [[head["auroc"] for head in layer[:-1]] for layer in answers[number, form, "given"].heads]
-            for number in split.choosing
+            for number in choosing
         ],
         axis=0,
     )  # (L, H, 2)
     lows, highs = np.sort(ranges[..., 0].ravel())[::-1], ranges[..., 1]
     assert len(set(heads)) == len(heads)
     for rank, head in enumerate(heads):
-        assert highs[head] >= lows[rank] - 1e-6, (form, split.number, head)
+        assert highs[head] >= lows[rank] - 1e-6, (form, choosing, head)
 
 
 def test_a_swapped_partner_is_the_one_of_another_group_that_is_closest_in_length(
