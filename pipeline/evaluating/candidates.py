@@ -57,8 +57,6 @@ EVIDENCE = {
 class AddedCandidates:
     """The candidate sites of an atlas after they were predicted."""
 
-    type: str
-    """What was predicted, in UniProt's words."""
     others: OtherProteins
     n_rows: int
     choice: ChosenPredictor
@@ -108,7 +106,7 @@ def add_candidates(
         publish_candidates(paths, rows, settings)
 
     card = make_card(atlas, labelled, choice, others, type=type, seed=seed)
-    return AddedCandidates(type, others, len(rows), choice, card)
+    return AddedCandidates(others, len(rows), choice, card)
 
 
 def rank_residues(

@@ -219,7 +219,7 @@ def read_families(path: Path, parts: Sequence[LabelledAtlas]) -> FamilyTable:
         )
 
     # Connected families get the name of the first of them in the alphabet.
-    components = connect(sum(len(part.truth.proteins) for part in parts), members)
+    components = connect(sum(len(part.truth.proteins) for part in parts), members.values())
     first_names: dict[int, str] = {}
     for family in sorted(members):
         for place in members[family]:

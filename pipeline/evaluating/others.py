@@ -46,6 +46,7 @@ def _read_annotated(paths: AtlasPaths, type: str) -> set[int]:
     annotated: set[int] = set()
     for file in Manifest.read(paths).of_table(FEATURES):
         rows = pq.read_table(paths.root / file.path, columns=["sequence_id", "type"]).to_pydict()
-        of_type = zip(rows["sequence_id"], rows["type"], strict=True)
-        annotated |= {sequence_id for sequence_id, name in of_type if type_word(name).casefold() == type.casefold()}
+        names = {name for name in set(rows["type"]) if type_word(name).casefold() == type.casefold()}
+        of_rows = zip(rows["sequence_id"], rows["type"], strict=True)
+        annotated |= {sequence_id for sequence_id, name in of_rows if name in names}
     return annotated

@@ -1,7 +1,7 @@
 """The folds of a cross-validation: families stay whole, and labelled residues are spread evenly over the folds."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,14 @@ from attlas.schema import InputError
 N_FOLDS = 5
 
 
-def connect(n: int, members: Mapping[str, Sequence[int]]) -> NDArray[np.int64]:
+def connect(n: int, families: Iterable[Sequence[int]]) -> NDArray[np.int64]:
     """Return the connected component of each of `n` sequences, (n,); all members of a family are connected.
 
     A sequence in several families connects them; a sequence without a family is a component by itself.
+
+    Args:
+        n: number of sequences.
+        families: the places of each family's members.
     """
     parents = list(range(n))
 
@@ -25,7 +29,7 @@ def connect(n: int, members: Mapping[str, Sequence[int]]) -> NDArray[np.int64]:
             place = parents[place]
         return place
 
-    for places in members.values():
+    for places in families:
         for place in places[1:]:
             parents[find(place)] = find(places[0])
     roots = [find(place) for place in range(n)]
@@ -38,12 +42,12 @@ def join_groups(*groupings: Sequence[str | None]) -> NDArray[np.int64]:
     Args:
         groupings: the group of each sequence, one way each; None: it is in no group.
     """
-    members: dict[str, list[int]] = defaultdict(list)
+    members: dict[tuple[int, str], list[int]] = defaultdict(list)
     for kind, grouping in enumerate(groupings):
         for place, group in enumerate(grouping):
             if group is not None:
-                members[f"{kind} {group}"].append(place)
-    return connect(len(groupings[0]), members)
+                members[kind, group].append(place)
+    return connect(len(groupings[0]), members.values())
 
 
 def group_sequences(accessions: Sequence[Sequence[str]], families: Iterable[tuple[str, str]]) -> NDArray[np.int64]:
@@ -58,7 +62,7 @@ def group_sequences(accessions: Sequence[Sequence[str]], families: Iterable[tupl
     for accession, family in families:
         if accession in places:
             members[family].append(places[accession])
-    return connect(len(accessions), members)
+    return connect(len(accessions), members.values())
 
 
 def assign_folds(

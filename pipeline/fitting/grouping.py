@@ -1,5 +1,6 @@
 """The groups that folds keep whole: connected families, clusters, or single sequences."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,12 +99,17 @@ def _join_relatives(
     groups: NDArray[np.int64], sequences: Sequence[AtlasSequence], is_joined: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """Return groups, (n,), joined where a sequence is alike to one of another group, and one of the two `is_joined`."""
-    members = {f"group {group}": np.flatnonzero(groups == group).tolist() for group in np.unique(groups)}
-    for place, hits in enumerate(find_hits([sequence.sequence for sequence in sequences])):
-        for hit in hits:
-            if is_alike(hit, FAMILY_IDENTITY) and (is_joined[place] or is_joined[hit.protein]):
-                members[f"pair {place} {hit.protein}"] = [place, hit.protein]
-    return connect(len(sequences), members)
+    members: dict[int, list[int]] = defaultdict(list)
+    for place, group in enumerate(groups.tolist()):
+        members[group].append(place)
+
+    pairs = [
+        (place, hit.protein)
+        for place, hits in enumerate(find_hits([sequence.sequence for sequence in sequences]))
+        for hit in hits
+        if is_alike(hit, FAMILY_IDENTITY) and (is_joined[place] or is_joined[hit.protein])
+    ]
+    return connect(len(sequences), [*members.values(), *pairs])
 
 
 def make_grouping(accessions: Sequence[Sequence[str]], rows: Sequence[tuple[str, str]], method: str) -> Grouping:
