@@ -88,8 +88,9 @@ def refuse_configuration(config: Any) -> None:
     """Refuse a configuration whose positions are not computed right, by transformers or for a sequence in a pack.
 
     Raises:
-        EnvironmentFault: its rotary positions depend on the longest sequence; or it has learned relative positions of
-            BERT or ESM, whose weights transformers 5 leaves out without a word.
+        EnvironmentFault: its rotary positions depend on the longest sequence; it has learned relative positions of
+            BERT or ESM, whose weights transformers 5 leaves out without a word; or it reads half of the sequences of a
+            batch from their end.
     """
     positions = getattr(config, "position_embedding_type", None)
     if str(positions).startswith("relative"):
@@ -98,6 +99,15 @@ def refuse_configuration(config: Any) -> None:
             expected="absolute or rotary positions",
             found=f"position_embedding_type {positions!r}, which transformers no longer computes",
             hint="use ESM-2, or another encoder in which every residue attends to every residue",
+        )
+
+    # A setting of XLNet's training, with which transformers cannot run a sequence alone.
+    if getattr(config, "bi_data", False):
+        raise EnvironmentFault(
+            f"The attention of this {config.model_type} model cannot be computed right.",
+            expected="every sequence read from its beginning",
+            found="bi_data=True: the second half of a batch is read from its end, as in training",
+            hint='set "bi_data" to false in config.json: it is for training alone',
         )
 
     rotary = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}

@@ -259,6 +259,10 @@ ARCHITECTURES = (
         save_tokenizer=saver("XLNetTokenizer"), is_made_up=True,
     ),
     Architecture(
+        "XLNet that reads half of a batch from its end", lambda: _xlnet(bi_data=True), "bi_data=True",
+        save_tokenizer=saver("XLNetTokenizer"), is_made_up=True,
+    ),
+    Architecture(
         "Longformer with another window in each layer",
         lambda: transformers.LongformerConfig(**SIZES, attention_window=[8, 32, 512]), is_made_up=True,
     ),
