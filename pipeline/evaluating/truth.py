@@ -4,8 +4,8 @@ A protein that the table does not name is not a negative: it takes no part.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from attlas.intake.claims import COLUMNS as CHECKED_COLUMNS
 from attlas.intake.claims import NO_CLAIM, StoredProtein, check_position, reject_position
 from attlas.intake.identifiers import NAME_COLUMNS
 from attlas.intake.rejects import Account, Problem, Reason, Record, Rejected
-from attlas.intake.two_columns import read_two_columns
+from attlas.intake.two_columns import TableLine, read_two_columns
 from attlas.pipeline.annotate.check import Proteins
 from attlas.pipeline.annotate.values.check import find_proteins
 from attlas.schema import AtlasPaths, InputError
@@ -80,55 +80,67 @@ def read_truth(path: Path, proteins: Proteins) -> Truth:
     named: set[int] = set()
     for item in rejected:
         account.add(item)
-        named |= {
-            about.protein.sequence_id for about in find_proteins(item.record.id, NO_CLAIM, proteins) if about.protein
-        }
+        abouts = find_proteins(item.record.id, NO_CLAIM, proteins)
+        named |= {about.protein.sequence_id for about in abouts if about.protein}
 
-    # The positions of each protein of the atlas, and whether one of them was rejected.
-    positions: dict[str, set[int]] = {}
-    stored: dict[str, StoredProtein] = {}
-    numbers: dict[str, list[int]] = {}
-    faulty: set[str] = set()
+    sites: dict[str, _ProteinSites] = {}
     for line in lines:
         for about in find_proteins(line.id, NO_CLAIM, proteins):
-            record = Record(about.accession, begin=line.value, line=line.number)
             named |= {about.protein.sequence_id} if about.protein else set()
             if about.protein is None or about.problem is not None:
+                record = Record(about.accession, begin=line.value, line=line.number)
                 account.add(_reject(about.problem or Problem(Reason.UNKNOWN_ID), record))
-                continue
+            else:
+                of_protein = sites.setdefault(about.accession, _ProteinSites(about.protein, line.number))
+                of_protein.add_line(line, account)
 
-            accession = about.protein.accession
-            stored[accession] = about.protein
-            numbers.setdefault(accession, []).append(line.number)
-            parsed = list(parse_positions(line.value, about.protein.sequence))
-            for problem in (item for item in parsed if isinstance(item, Problem)):
-                account.add(_reject(problem, record))
-                faulty.add(accession)
-            positions.setdefault(accession, set()).update(item for item in parsed if isinstance(item, int))
-
-    labelled: dict[int, LabelledProtein] = {}
-    for accession in sorted(positions):
-        protein = stored[accession]
-        record = Record(accession, line=numbers[accession][0])
-        if accession in faulty:
-            account.add(_reject(Problem(Reason.SITE_OF_REJECTED, "the whole protein is left out"), record))
-        elif twin := labelled.get(protein.sequence_id):
-            is_same = set(twin.positions) == positions[accession]
-            reason = Reason.REPEATED if is_same else Reason.OTHER_SITES
-            account.add(_reject(Problem(reason, f"the sequence of {twin.accession}"), record))
-        else:
-            ordered = tuple(sorted(positions[accession]))
-            labelled[protein.sequence_id] = LabelledProtein(accession, protein.sequence_id, protein.sequence, ordered)
-
+    labelled = _label_sequences([sites[accession] for accession in sorted(sites)], account)
     if not labelled:
         raise InputError(
             f"No line of {path} names residues of a protein that the atlas computed.",
             expected=EXPECTED_TABLE,
             offenders=list(account.lines()),
         )
-    in_order = sorted(labelled.values(), key=lambda protein: protein.accession)
-    left_out = frozenset(named - labelled.keys())
-    return Truth(tuple(in_order), account, left_out, len(lines) + len(rejected), sha256)
+    left_out = frozenset(named - {protein.sequence_id for protein in labelled})
+    return Truth(labelled, account, left_out, len(lines) + len(rejected), sha256)
+
+
+@dataclass
+class _ProteinSites:
+    """The labelled residues of a protein, gathered line by line."""
+
+    protein: StoredProtein
+    first_line: int
+    positions: set[int] = field(default_factory=set)
+    is_faulty: bool = False
+    """A position of it cannot be used."""
+
+    def add_line(self, line: TableLine, account: Account) -> None:
+        """Add the positions of a line; those that cannot be used go to the account."""
+        for item in parse_positions(line.value, self.protein.sequence):
+            if isinstance(item, int):
+                self.positions.add(item)
+            else:
+                account.add(_reject(item, Record(self.protein.accession, begin=line.value, line=line.number)))
+                self.is_faulty = True
+
+
+def _label_sequences(sites: Sequence[_ProteinSites], account: Account) -> tuple[LabelledProtein, ...]:
+    """Return a labelled protein for each distinct sequence, the first; the others go to the account."""
+    labelled: dict[int, LabelledProtein] = {}
+    for of_protein in sites:
+        protein, positions = of_protein.protein, tuple(sorted(of_protein.positions))
+        record = Record(protein.accession, line=of_protein.first_line)
+        if of_protein.is_faulty:
+            account.add(_reject(Problem(Reason.SITE_OF_REJECTED, "the whole protein is left out"), record))
+        elif twin := labelled.get(protein.sequence_id):
+            reason = Reason.REPEATED if twin.positions == positions else Reason.OTHER_SITES
+            account.add(_reject(Problem(reason, f"the sequence of {twin.accession}"), record))
+        else:
+            labelled[protein.sequence_id] = LabelledProtein(
+                protein.accession, protein.sequence_id, protein.sequence, positions
+            )
+    return tuple(labelled.values())
 
 
 def parse_positions(text: str, sequence: str) -> Iterator[int | Problem]:
