@@ -13,6 +13,7 @@ transformers, pytest and hypothesis for part 1, and no duckdb.
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from importlib.metadata import version
@@ -24,6 +25,10 @@ from gpu_parts.parts import PARTS, select_parts
 from gpu_parts.settings import Settings
 
 MINUTES = 15
+CPU_ATLAS_HELP = (
+    "the examples' atlas from a CPU with all passes, such as examples-cpu in the --scratch folder of a "
+    "`--dry-run --parts 2 --weights DIR` on a CPU; default: part 2 computes it"
+)
 
 
 def main() -> int:
@@ -38,6 +43,9 @@ def main() -> int:
         parts = select_parts(options.parts)
     except ValueError as error:
         parser.error(str(error))
+    # Whoever ends this process ends the part that is running, too: it would go on alone, and keep the GPU busy.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
     settings = read_settings(options)
     figures = run_day(settings, parts, minutes=options.minutes, is_again=options.again, describe=describe_machine)
     print(f"\n{settings.out / 'gpu-day.json'}\n{settings.out / 'gpu-day.md'}")
@@ -48,7 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, help="directory of real 8M weights: for part 2")
     parser.add_argument("--proteome", type=Path, help="FASTA file of a proteome: for part 6")
-    parser.add_argument("--cpu-atlas", type=Path, help="the examples' atlas from a CPU; default: it is built in part 2")
+    parser.add_argument("--cpu-atlas", type=Path, help=CPU_ATLAS_HELP)
     parser.add_argument("--parts", metavar="A-B", help=f"such as 1-4 or 2,5; default: 1-{len(PARTS)}")
     parser.add_argument("--minutes", type=float, default=MINUTES, help=f"time for all; default: {MINUTES}")
     parser.add_argument("--out", type=Path, default=Path("gpu-day"), help="folder of the figures; default: gpu-day")

@@ -1,11 +1,14 @@
 """The day on a GPU, on a CPU with tiny shapes: every part yields its rows, and one that fails does not end the day."""
 
 import json
+import re
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from helpers.building import random_proteins, write_fasta
 from helpers.command_line import Run
@@ -62,14 +65,19 @@ def test_part_1_counts_tests_and_names_those_that_failed(settings: Settings, tmp
     late = kernel_tests.Selection("short", (tests,), "right", limit_s=0.01)
     assert [row["outcome"] for row in kernel_tests.measure(settings, [late])] == ["not finished after 0 s"]
 
+    # Of tests that are cut off, those that ended count.
+    tests.write_text("import time\ndef test_right(): pass\ndef test_wrong(): time.sleep(60)\n")
+    (row,) = kernel_tests.measure(settings, [kernel_tests.Selection("short", (tests,), "right or wrong", limit_s=15)])
+    assert (row["passed"], row["failed"], row["outcome"]) == (1, 0, "not finished after 15 s")
+
 
 def test_part_1_selects_tests_that_there_are() -> None:
     for selection in (*kernel_tests.SELECTIONS, *kernel_tests.TINY_SELECTIONS):
         names = [
             line for path in selection.files for line in path.read_text().splitlines() if line.startswith("def test")
         ]
-        for word in selection.expression.removeprefix("not ").split(" or "):
-            assert any(word in name for name in names), word
+        for word in re.split(" or | and ", selection.expression):
+            assert any(word.removeprefix("not ") in name for name in names), word
 
 
 @pytest.mark.thorough
@@ -125,16 +133,29 @@ def test_part_5_shows_kernels_by_time_and_writes_the_fastest_sizes(settings: Set
 def test_part_6_builds_in_both_precisions_and_runs_the_passes(
     settings: Settings, attlas: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run_here(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+    def run_here(command: list[str], **_: object) -> tuple[int, str]:
         outcome = attlas(*command[3:])
-        return subprocess.CompletedProcess(command, outcome.code, outcome.out, outcome.err)
+        return outcome.code, outcome.err
 
-    monkeypatch.setattr(proteome_builds.subprocess, "run", run_here)
+    monkeypatch.setattr(proteome_builds, "run_command", run_here)
     rows = rows_of(6, settings)
-    assert [row["build"] for row in rows[:6]] == ["split", "bfloat16", "longest", "few", "probe", "contacts"]
+    assert [row["build"] for row in rows[:6]] == ["bfloat16", "split", "longest", "few", "probe", "contacts"]
     assert [row["build"] for row in rows[6:]] == ["links", "pairs", "embed"]
     assert [row["proteins"] for row in rows[:4]] == [3, 3, 1, 3]
     assert not [row["outcome"] for row in rows if "outcome" in row]
+
+    # What is told of a build that is ended before its seal, by the receipts of its shards.
+    row = proteome_builds.describe_unfinished("split", settings.scratch / "proteome-split", started=0, limit_s=220)
+    assert row["residues"] == rows[1]["residues"] == 123
+    assert row["outcome"] == "not finished after 220 s"
+
+
+def test_a_command_is_ended_at_its_limit() -> None:
+    script = "import sys, time; print('said', file=sys.stderr); time.sleep(float(sys.argv[1]))"
+    started = time.monotonic()
+    assert proteome_builds.run_command([sys.executable, "-c", script, "60"], limit_s=1) == (None, "")
+    assert proteome_builds.run_command([sys.executable, "-c", script, "0"], limit_s=60) == (0, "said\n")
+    assert time.monotonic() - started < 30
 
 
 def test_part_7_goes_on_with_a_pack_that_is_too_large(settings: Settings) -> None:
@@ -192,6 +213,35 @@ def test_a_day_goes_on_where_it_stopped_and_begins_nothing_without_time(
     assert time.monotonic() - started < 0.2
     assert again["parts"]["1"]["state"] == "done"
     assert "1. part 1: done before" in capsys.readouterr().out
+
+
+def test_parts_never_begun_come_first_and_rows_are_never_replaced_by_none(
+    short_day: tuple[Settings, list[Part]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, parts = short_day
+    run = {"is_again": False, "describe": lambda: {"device": "none"}}
+    day.run_day(settings, parts[1:2], minutes=5, **run)
+    capsys.readouterr()
+
+    day.run_day(settings, parts[:2], minutes=5, **run)
+    titles = [line.split(".")[0] for line in capsys.readouterr().out.splitlines() if ". part " in line]
+    assert titles == ["1", "2"]
+
+    late = day.run_day(settings, parts[1:2], minutes=0.1, **run)
+    assert (late["parts"]["2"]["state"], late["parts"]["2"]["rows"]) == ("failed", [{"n": 2}])
+
+
+@pytest.mark.thorough
+def test_the_running_part_ends_with_the_command(tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCHMARKS / "gpu_day.py"), "--dry-run", "--parts", "3", "--out", str(tmp_path)]
+    process = psutil.Popen(command, stdout=subprocess.DEVNULL)
+    while not (tmp_path / "part-3.log").is_file():
+        time.sleep(0.1)
+        assert process.poll() is None
+    parts = process.children(recursive=True)
+    process.terminate()
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    assert psutil.wait_procs(parts, timeout=10)[1] == []
 
 
 def test_goals_are_told_with_the_first_run_and_how_far_this_one_reaches() -> None:

@@ -1,7 +1,7 @@
 """The day: parts run one after the other, each in a process of its own with its own time limit.
 
 A part that crashes, hangs or is out of time does not end the day, and the rows that it had are kept. The day goes on
-where it stopped: a part that is done is not run again.
+where it stopped: a part that is done is not run again, and one that was cut off comes after those without any row.
 """
 
 import json
@@ -37,20 +37,28 @@ def run_day(
     settings: Settings, parts: Sequence[Part], *, minutes: float, is_again: bool, describe: Callable[[], dict[str, str]]
 ) -> Figures:
     """Run parts until the time is over; print, and write, the table of each as it ends."""
+    end = time.monotonic() + 60 * minutes
     settings.out.mkdir(parents=True, exist_ok=True)
     settings.scratch.mkdir(parents=True, exist_ok=True)
     figures = read_figures(settings.out) or {"machine": describe(), "parts": {}}
-    end = time.monotonic() + 60 * minutes
 
-    for part in parts:
+    for part in sorted(parts, key=lambda part: bool(find_rows(figures, part))):
         earlier = figures["parts"].get(str(part.number), {})
         if earlier.get("state") == DONE and not is_again:
             print(f"\n{part.number}. {part.title}: done before", flush=True)
             continue
-        figures["parts"][str(part.number)] = outcome = run_or_leave_out(part, settings, end - time.monotonic())
+        outcome = run_or_leave_out(part, settings, end - time.monotonic())
         print(f"\n{describe_outcome(part, outcome)}", flush=True)
-        write_figures(settings.out, figures)
+        if outcome["state"] == DONE or len(outcome["rows"]) >= len(find_rows(figures, part)):
+            figures["parts"][str(part.number)] = outcome
+            write_figures(settings.out, figures)
     return figures
+
+
+def find_rows(figures: Figures, part: Part) -> list[Row]:
+    """Return the rows that an earlier run of a part gave."""
+    rows: list[Row] = figures["parts"].get(str(part.number), {}).get("rows", [])
+    return rows
 
 
 def describe_outcome(part: Part, outcome: Row) -> str:

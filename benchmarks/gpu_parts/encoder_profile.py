@@ -190,6 +190,8 @@ def sweep_kernel(settings: Settings, kernel: str, tensors: Sequence[torch.Tensor
         except Exception:  # too many registers, or too much shared memory: no candidate
             continue
 
+    if not seconds_by_blocks:
+        return {"measured": f"blocks of {table}, {kernel}", "outcome": "no sizes could be run"}
     fastest = min(seconds_by_blocks, key=lambda blocks: seconds_by_blocks[blocks])
     write_blocks(settings, table, kernel, fastest, dim=q.shape[2])
     return {
@@ -226,7 +228,9 @@ def write_blocks(settings: Settings, table: str, kernel: str, blocks: BlockSizes
     tables[table][kernel][largest_dim] = list(blocks)
     targets: list[Path] = [copy] if settings.is_tiny else [copy, BLOCKS_FILE]
     for path in targets:
-        path.write_text(format_tables(tables))
+        beside = path.with_suffix(".new")  # a part that is ended leaves whole tables
+        beside.write_text(format_tables(tables))
+        beside.replace(path)
     read_tables.cache_clear()
 
 

@@ -32,10 +32,11 @@ def measure(settings: Settings) -> Iterator[Row]:
 
 
 def measure_packs(settings: Settings, encoder: Encoder, variant: str) -> Iterator[Row]:
-    sequences = random_proteins(settings, SAMPLE)
+    # The longest first: a pack holds as many of them as fit.
+    sequences = random_proteins(settings, SAMPLE)[::-1]
     lengths = [len(sequence) for sequence in sequences]
     for n_tokens in PACKS:
-        pack = sequences[next(iter(cut_packs(lengths[::-1], n_tokens)))]
+        pack = sequences[next(iter(cut_packs(lengths, n_tokens)))]
         n_pack_tokens = sum(len(sequence) + 2 for sequence in pack)
         torch.cuda.synchronize()
         torch.cuda.empty_cache()

@@ -1,6 +1,7 @@
 """Part 6: a proteome at the shape of 650M, FASTA to sealed atlas; then titin; then probe and contacts."""
 
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from attlas.pipeline.plan import order_sequences
 from attlas.pipeline.proteins.proteome import read_proteome
-from attlas.schema import AtlasPaths, Manifest
+from attlas.schema import AtlasPaths, Manifest, Receipt
 from gpu_parts.atlas_passes import AtlasPass, list_passes
 from gpu_parts.settings import GOALS, Row, Settings
 from gpu_parts.workload import random_model, write_fasta
@@ -20,12 +21,18 @@ N_PASS_PROTEINS = 500
 LONGEST_IN_PASSES = 2_000
 """Residues of the longest protein in that atlas."""
 
+BUILD_LIMIT_S = {"bfloat16": 150, "split": 220}
+"""Seconds after which a build of the proteome is ended, some more than the goals; what it has until then is told."""
+
+LIMIT_S = 90
+"""Seconds after which another build is ended."""
+
 
 def measure(settings: Settings) -> Iterator[Row]:
     """Yield the builds of the proteome in both precisions, of its longest protein, and the passes over some of it."""
     assert settings.proteome is not None
-    yield run_build(settings, "split", settings.proteome, "--dtype", "float32")
     yield run_build(settings, "bfloat16", settings.proteome, "--dtype", "bfloat16")
+    yield run_build(settings, "split", settings.proteome, "--dtype", "float32")
 
     sequences = order_sequences(read_proteome(str(settings.proteome)).proteins)
     longest = write_fasta(settings.scratch / "longest.fasta", sequences[-1:])
@@ -48,11 +55,41 @@ def run_build(settings: Settings, name: str, fasta: Path, *options: str) -> Row:
     command += ["--workers", "0"] if settings.is_tiny else []
 
     started = time.time()
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    limit_s = BUILD_LIMIT_S.get(name, LIMIT_S)
+    code, errors = run_command(command, limit_s=limit_s)
     seconds = time.time() - started
-    if result.returncode:
-        return {"build": name, "outcome": result.stderr[-400:]}
+    if code is None:
+        return describe_unfinished(name, out, started=started, limit_s=limit_s)
+    if code:
+        return {"build": name, "outcome": errors[-400:]}
     return describe_build(settings, name, out, started=started, seconds=seconds)
+
+
+def run_command(command: list[str], *, limit_s: int) -> tuple[int | None, str]:
+    """Run a command; return its exit code, None where it was ended at the limit, and what it wrote to stderr."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        errors = process.communicate(timeout=limit_s)[1]
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)  # at which attlas ends its workers, too
+        process.communicate()
+        return None, ""
+    return process.returncode, errors
+
+
+def describe_unfinished(name: str, out: Path, *, started: float, limit_s: int) -> Row:
+    """Return the row of a build that was ended: the residues of its finished shards, and when they were finished."""
+    receipts = sorted(AtlasPaths(out).receipts.glob("*.json"), key=lambda path: path.stat().st_mtime)
+    finished = [path.stat().st_mtime - started for path in receipts]
+    n_residues = sum(Receipt.read(path).n_residues for path in receipts)
+    return {
+        "build": name,
+        "residues": n_residues,
+        "until first shard": round(finished[0], 1) if finished else None,
+        "until last shard": round(finished[-1], 1) if finished else None,
+        "residues/s": round(n_residues / finished[-1]) if finished else None,
+        "outcome": f"not finished after {limit_s} s",
+    }
 
 
 def describe_build(settings: Settings, name: str, out: Path, *, started: float, seconds: float) -> Row:

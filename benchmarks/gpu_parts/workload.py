@@ -1,5 +1,6 @@
 """What several parts need: a random model of the 650M shape, proteins of human lengths, seconds on a device."""
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ def measure_s(settings: Settings, work: Callable[[], object], *, repeats: int = 
 def free_device(settings: Settings) -> None:
     """Forget compiled code and give cached memory back, before another model is loaded."""
     torch._dynamo.reset()
+    gc.collect()  # compiled layers refer to one another
     if settings.device == "cuda":
         torch.cuda.empty_cache()
 
