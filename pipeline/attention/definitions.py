@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from attlas.pipeline.attention.added_scores import AddedScores
+from attlas.pipeline.attention.device_copy import copy_to_device
 from attlas.pipeline.attention.tiles import Tile
 
 STATISTICS = (
@@ -59,13 +60,13 @@ class Pack:
     def offsets(self) -> Tensor:
         """Return the first token of each sequence, and the end of the last, shape (P + 1,), int32, on the device."""
         ends = torch.tensor([0, *accumulate(self.n_tokens)], dtype=torch.int32)
-        return ends.to(self.device, non_blocking=True)
+        return copy_to_device(ends, self.device)
 
     @cached_property
     def residues(self) -> Tensor:
         """Return the places of the residues along the token axis, shape (sum of N,), on the device."""
         places = torch.cat([torch.arange(part.start + 1, part.stop - 1) for part in self.slices])
-        return places.to(self.device, non_blocking=True)
+        return copy_to_device(places, self.device)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from attlas.pipeline.attention.definitions import Pack
+from attlas.pipeline.attention.device_copy import copy_to_device
 
 
 class Schedule(NamedTuple):
@@ -42,7 +43,5 @@ def make_schedule(pack: Pack, kept: int) -> Schedule:
     sources = (lengths.cumsum(0) - lengths)[sequence].repeat_interleave(kept) + place.minimum(last)
     tiles = torch.stack([sequence, first_token], 1)[order].int()
 
-    parts: tuple[Tensor, ...] = (tiles, first_tiles.int(), sources, (place == 0) | (place >= last))
-    if pack.device.type == "cuda":  # only from pinned memory does a GPU copy without being waited for
-        parts = tuple(part.pin_memory().to(pack.device, non_blocking=True) for part in parts)
-    return Schedule(*parts)
+    parts = (tiles, first_tiles.int(), sources, (place == 0) | (place >= last))
+    return Schedule(*(copy_to_device(part, pack.device) for part in parts))

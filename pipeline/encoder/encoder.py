@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from attlas.pipeline.attention.definitions import Pack, Reduction
+from attlas.pipeline.attention.device_copy import copy_to_device
 from attlas.pipeline.encoder.attention_maps import MapReader, install_hooks, taking_maps
 from attlas.pipeline.encoder.forward import Forward, PassFinished, SequenceAttention
 from attlas.pipeline.encoder.guard import (
@@ -27,7 +28,6 @@ from attlas.pipeline.encoder.guard import (
     make_known_protein,
 )
 from attlas.pipeline.encoder.hidden_states import AddHidden, taking_hidden
-from attlas.pipeline.encoder.host_copy import copy_to_device
 from attlas.pipeline.encoder.inputs import TokenInput
 from attlas.pipeline.encoder.interface import attending
 from attlas.pipeline.encoder.loading import NOT_OF_ATTENTION, has_global_token, load_model

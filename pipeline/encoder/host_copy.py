@@ -29,10 +29,5 @@ class HostCopy:
         return [tensor.numpy() for tensor in self._tensors]
 
 
-def copy_to_device(values: Tensor, device: torch.device) -> Tensor:
-    """Return a tensor of the host on a device; a copy from pinned memory does not wait for earlier work."""
-    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
-
-
 def _copy_to_pinned(values: Tensor) -> Tensor:
     return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values, non_blocking=True)

@@ -79,8 +79,7 @@ def compute_features(encoder: Encoder, sequences: Sequence[str], *, has_hidden: 
 
     reduce = ReceiveByHead()
     with encoder.lock:
-        forward = encoder.start(sequences, reduce=reduce, add_hidden=add_hidden if has_hidden else None)
-        forward.stack_results()  # waits for the device
+        encoder.start(sequences, reduce=reduce, add_hidden=add_hidden if has_hidden else None)
 
     heads = torch.stack(reduce.received).permute(2, 0, 1).contiguous()
     features = PackFeatures(

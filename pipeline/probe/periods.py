@@ -31,19 +31,20 @@ class PeriodSums:
 
     def add(self, tile: Tensor, at: Tile) -> None:
         """Add the weights of a tile, (heads, R, T), special tokens included."""
-        queries = torch.arange(at.first_row, at.first_row + tile.shape[1], device=tile.device)
-
+        n_residues, n_rows = self.lengths[at.sequence], tile.shape[1]
         for i, period in enumerate(self.periods):
             for direction, step in enumerate((-period, period)):
-                keys = queries + step
-                is_pair = self._is_residue(queries, at) & self._is_residue(keys, at)
-                weights = tile[:, is_pair.nonzero()[:, 0], keys[is_pair]]
-                self._sums[at.sequence, at.heads, i, direction] += weights.double().sum(1)
+                # The rows whose query is a residue, token 1 to n_residues, and the key one period from it, too.
+                begin = max(1, 1 - step) - at.first_row
+                end = min(n_residues, n_residues - step) + 1 - at.first_row
+                rows = slice(max(begin, 0), min(end, n_rows))
+                if rows.start >= rows.stop:
+                    continue
+
+                keys = slice(*(at.first_row + row + step for row in (rows.start, rows.stop)))
+                weights = tile[:, rows, keys].diagonal(dim1=1, dim2=2)
+                self._sums[at.sequence, at.heads, i, direction] += weights.sum(1, dtype=torch.float64)
 
     def by_sequence(self) -> list[NDArray[np.float64]]:
         """Return the sums of each sequence, (H, periods x D), on the host."""
         return list(self._sums.flatten(2).cpu().numpy())
-
-    def _is_residue(self, tokens: Tensor, at: Tile) -> Tensor:
-        """Return whether tokens, counted in their sequence, are residues of it."""
-        return (tokens >= 1) & (tokens <= self.lengths[at.sequence])

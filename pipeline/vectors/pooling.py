@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.attention.definitions import LayerInputs, PackAttention
+from attlas.pipeline.attention.device_copy import copy_to_device
 from attlas.pipeline.attention.tiles import Tile, choose_tile_shape
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.encoder.host_copy import HostCopy, copy_to_device
+from attlas.pipeline.encoder.host_copy import HostCopy
 from attlas.pipeline.vectors.kinds import make_pooling
 
 
