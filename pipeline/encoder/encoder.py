@@ -19,6 +19,7 @@ from torch import Tensor
 from attlas.pipeline.attention.definitions import Pack, Reduction
 from attlas.pipeline.attention.device_copy import copy_to_device
 from attlas.pipeline.encoder.attention_maps import MapReader, install_hooks, taking_maps
+from attlas.pipeline.encoder.faster_parts import replace_parts
 from attlas.pipeline.encoder.forward import Forward, PassFinished, SequenceAttention
 from attlas.pipeline.encoder.guard import (
     N_NEIGHBOUR_RESIDUES,
@@ -99,11 +100,9 @@ class Encoder:
         if self.is_hooked:
             self._install_hooks()
 
-        # The model is compared with its own attention, which is computed with its own linear layers.
-        eager = None
-        if products == SPLIT:
-            eager = attend_eagerly(self)
-            self._split_layers()
+        # The model is compared with its own attention, which is computed by its own parts.
+        eager = attend_eagerly(self)
+        self._replace_parts(is_split=products == SPLIT)
         self.known_attention = check_attention(self, eager)
         """What the model computes of the known protein, for `check_known_protein`."""
 
@@ -130,11 +129,16 @@ class Encoder:
             free = torch.cuda.mem_get_info(self.device)[0]
             self.fitting_tokens = count_fitting_tokens(free, files.shape, n_bytes=weights.itemsize)
 
-    def _split_layers(self) -> None:
-        """Let the linear layers of the model multiply halves."""
-        for name, part in self.model.named_children():
-            if not f"{name}.".startswith(NOT_OF_ATTENTION):
-                split_linear_layers(part)
+    def _replace_parts(self, *, is_split: bool) -> None:
+        """Replace parts of the model by faster ones; with `is_split`, let its linear layers multiply halves."""
+        if not self.is_hooked and self.model.dtype == torch.float32:
+            # On a GPU compiling fuses the rotation with what stands around it.
+            replace_parts(self.model, is_rotated=self.device.type == "cpu" and not self.is_mixed)
+
+        if is_split:
+            for name, part in self.model.named_children():
+                if not f"{name}.".startswith(NOT_OF_ATTENTION):
+                    split_linear_layers(part)
 
     def encode(self, sequences: Sequence[str]) -> list[SequenceAttention]:
         """Run sequences through the model, packed end to end, and return the attention of each.

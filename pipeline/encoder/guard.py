@@ -74,12 +74,10 @@ def attend_eagerly(encoder: "Encoder") -> KnownAttention:
         return _run_eager(encoder, sequence)
 
 
-def check_attention(encoder: "Encoder", eager: KnownAttention | None = None) -> KnownAttention:
-    """Compare our attention on the known protein with the model's own eager attention.
+def check_attention(encoder: "Encoder", eager: KnownAttention) -> KnownAttention:
+    """Compare our attention on the known protein with the model's own, which `attend_eagerly` returned.
 
     Returns our attention, with the hidden states of the eager pass, which ours ends before.
-
-    `eager` is the latter where it had to be computed before the model was changed; None computes it now.
 
     Raises:
         EnvironmentFault: they differ by more than `encoder.attention_bound` of a layer's maximum; the model asks for
@@ -88,7 +86,6 @@ def check_attention(encoder: "Encoder", eager: KnownAttention | None = None) -> 
     sequence = make_known_protein(_choose_length(encoder))
     with _blaming_model(encoder, sequence):
         attention = _run_known_protein(encoder, sequence)
-    eager = eager or attend_eagerly(encoder)
 
     _refuse_other_profiles(encoder, attention.received, eager.received)
     _refuse_other_heads(encoder, attention.heads, eager)

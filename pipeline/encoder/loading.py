@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from attlas.pipeline.encoder.interface import INTERFACE, replace_relative_bias
 from attlas.pipeline.model.architectures import GLOBAL_TOKEN_HEAD, TEXT_ENCODERS
@@ -39,8 +38,6 @@ def load_model(files: ModelFiles, dtype: torch.dtype, *, is_hooked: bool = False
     if not is_hooked:
         model.set_attn_implementation(INTERFACE)
         replace_relative_bias(model)
-    if dtype == torch.float32:
-        _fuse_gelu(model)
     if has_global_token(model.config):
         model.register_forward_pre_hook(_add_global_mask, with_kwargs=True)
     return model.eval()
@@ -114,25 +111,3 @@ def _has_pooler(config: Any) -> bool:
         return "add_pooling_layer" in model_class.__init__.__code__.co_varnames
     except (KeyError, AttributeError):
         return False
-
-
-def _fuse_gelu(model: Any) -> None:
-    """Replace the GELU of ESM-2's feed-forward layers by torch's, which passes over memory once instead of five times.
-
-    They agree but for the last bit or two of a float32; in half precision, where they differ, nothing is changed.
-    """
-    for module in list(model.modules()):
-        for name, part in module.named_children():
-            if isinstance(part, transformers.models.esm.modeling_esm.EsmIntermediate):
-                setattr(module, name, _FeedForward(part.dense))
-
-
-class _FeedForward(torch.nn.Module):
-    """The first half of ESM-2's feed-forward block: a linear layer and an exact GELU."""
-
-    def __init__(self, dense: torch.nn.Linear) -> None:
-        super().__init__()
-        self.dense = dense
-
-    def forward(self, hidden_states: Tensor) -> Tensor:
-        return torch.nn.functional.gelu(self.dense(hidden_states))
