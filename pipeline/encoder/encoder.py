@@ -31,8 +31,8 @@ from attlas.pipeline.encoder.guard import (
 from attlas.pipeline.encoder.hidden_states import AddHidden, taking_hidden
 from attlas.pipeline.encoder.inputs import TokenInput
 from attlas.pipeline.encoder.interface import attending
-from attlas.pipeline.encoder.loading import NOT_OF_ATTENTION, has_global_token, load_model
-from attlas.pipeline.encoder.products import split_linear_layers
+from attlas.pipeline.encoder.loading import has_global_token, load_model
+from attlas.pipeline.encoder.products import split_model
 from attlas.pipeline.encoder.reductions import choose_reduction, find_reduction
 from attlas.pipeline.model.architectures import HOOKED, KERNELS
 from attlas.pipeline.model.files import ModelFiles
@@ -132,13 +132,10 @@ class Encoder:
     def _replace_parts(self, *, is_split: bool) -> None:
         """Replace parts of the model by faster ones; with `is_split`, let its linear layers multiply halves."""
         if not self.is_hooked and self.model.dtype == torch.float32:
-            # On a GPU compiling fuses the rotation with what stands around it.
             replace_parts(self.model, is_rotated=self.device.type == "cpu" and not self.is_mixed)
 
         if is_split:
-            for name, part in self.model.named_children():
-                if not f"{name}.".startswith(NOT_OF_ATTENTION):
-                    split_linear_layers(part)
+            split_model(self.model)
 
     def encode(self, sequences: Sequence[str]) -> list[SequenceAttention]:
         """Run sequences through the model, packed end to end, and return the attention of each.

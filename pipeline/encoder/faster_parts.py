@@ -19,7 +19,8 @@ _ROTATION = "apply_rotary_pos_emb"
 def replace_parts(model: Any, *, is_rotated: bool) -> None:
     """Replace the GELU of a model's feed-forward layers and, with `is_rotated`, the rotation by positions.
 
-    Of any model but ESM-2 nothing is replaced.
+    Of any model but ESM-2 nothing is replaced. The rotation is for a CPU: on a GPU, compiling fuses the model's own
+    with what stands around it.
     """
     esm = transformers.models.esm.modeling_esm
     for module in list(model.modules()):
@@ -44,9 +45,9 @@ class _FeedForward(torch.nn.Module):
 def _with_rotation(forward: FunctionType) -> FunctionType:
     """Return the model's own code of attention, in which `rotate` stands in the place of its function."""
     names = {**forward.__globals__, _ROTATION: rotate}
-    own = FunctionType(forward.__code__, names, forward.__name__, forward.__defaults__, forward.__closure__)
-    own.__kwdefaults__ = forward.__kwdefaults__
-    return own
+    function = FunctionType(forward.__code__, names, forward.__name__, forward.__defaults__, forward.__closure__)
+    function.__kwdefaults__ = forward.__kwdefaults__
+    return function
 
 
 def rotate(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, unsqueeze_dim: int = 1) -> tuple[Tensor, Tensor]:
@@ -55,14 +56,14 @@ def rotate(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, unsqueeze_dim: int = 
     Source: RoFormer, arXiv 2104.09864; pairs are (d, d + D / 2), as in transformers.
     """
     cos, sin = cos.unsqueeze(unsqueeze_dim), sin.unsqueeze(unsqueeze_dim)
-    return _rotate(q, cos, sin), _rotate(k, cos, sin)
+    return _rotate_pairs(q, cos, sin), _rotate_pairs(k, cos, sin)
 
 
-def _rotate(values: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def _rotate_pairs(values: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     half = values.shape[-1] // 2
-    first, second = values[..., :half], values[..., half:]
+    lower, upper = slice(None, half), slice(half, None)
 
-    rotated = values * cos
-    rotated[..., :half].addcmul_(second, sin[..., :half], value=-1)
-    rotated[..., half:].addcmul_(first, sin[..., half:])
-    return rotated
+    result = values * cos
+    result[..., lower].addcmul_(values[..., upper], sin[..., lower], value=-1)
+    result[..., upper].addcmul_(values[..., lower], sin[..., upper])
+    return result

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from attlas.pipeline.attention.definitions import LayerInputs, PackAttention, Reduction
+from attlas.pipeline.encoder.loading import NOT_OF_ATTENTION
 
 SAME_INPUT = (
     *(("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj")),
@@ -119,6 +120,13 @@ class SplitLinear(nn.Module):
         if self.bias is not None:
             outputs = outputs + self.bias
         return outputs.reshape(*values.shape[:-1], -1)
+
+
+def split_model(model: nn.Module) -> None:
+    """Let all linear layers of a model that attention depends on multiply halves."""
+    for name, part in model.named_children():
+        if not f"{name}.".startswith(NOT_OF_ATTENTION):
+            split_linear_layers(part)
 
 
 def split_linear_layers(module: nn.Module) -> None:
