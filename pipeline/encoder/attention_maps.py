@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attlas.pipeline.model.attention_support import unsupported_attention
+from attlas.pipeline.model.attention_support import OTHER_ENCODER, unsupported_attention
 from attlas.pipeline.model.letters import Vocabulary
 from attlas.schema import EnvironmentFault
 from attlas.schema.errors import first_line
@@ -239,5 +239,5 @@ def _no_map(found: str) -> EnvironmentFault:
         "The attention of this model cannot be computed right.",
         expected="maps of every token to every token, whose rows sum to 1",
         found=found,
-        hint="use ESM-2, or another encoder in which every residue attends to every residue",
+        hint=OTHER_ENCODER,
     )

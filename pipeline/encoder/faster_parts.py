@@ -23,9 +23,10 @@ def replace_parts(model: Any, *, is_rotated: bool) -> None:
     with what stands around it.
     """
     esm = transformers.models.esm.modeling_esm
+    attend = _with_rotation(esm.EsmSelfAttention.forward)
     for module in list(model.modules()):
         if is_rotated and isinstance(module, esm.EsmSelfAttention):
-            module.forward = _with_rotation(esm.EsmSelfAttention.forward).__get__(module)
+            module.forward = attend.__get__(module)
         for name, part in module.named_children():
             if isinstance(part, esm.EsmIntermediate):
                 setattr(module, name, _FeedForward(part.dense))

@@ -21,6 +21,7 @@ from attlas.pipeline.attention.definitions import STATISTICS, reduce_map
 from attlas.pipeline.encoder.attention_maps import MapReader
 from attlas.pipeline.encoder.differences import compare_heads, compare_hidden, compare_profiles
 from attlas.pipeline.encoder.loading import EAGER, has_global_token
+from attlas.pipeline.model.attention_support import OTHER_ENCODER, wrong_attention
 from attlas.pipeline.proteins.records import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault, Fault
 from attlas.schema.errors import first_line
@@ -307,13 +308,8 @@ def _eager_attention(model: Any) -> Iterator[None]:
 
 
 def _unsupported_model(encoder: "Encoder", *, expected: str, found: str) -> EnvironmentFault:
-    return EnvironmentFault(
-        f"The attention of this {encoder.model.config.model_type} model cannot be computed right.",
-        expected=expected,
-        found=found,
-        hint="use ESM-2, or another encoder in which every residue attends to every residue; with half precision, "
-        "try --dtype float32",
-    )
+    hint = f"{OTHER_ENCODER}; with half precision, try --dtype float32"
+    return wrong_attention(encoder.model.config.model_type, expected=expected, found=found, hint=hint)
 
 
 def _device_fault(encoder: "Encoder", *, found: str) -> EnvironmentFault:

@@ -6,7 +6,7 @@ import torch
 
 from attlas.pipeline.encoder.interface import INTERFACE, replace_relative_bias
 from attlas.pipeline.model.architectures import GLOBAL_TOKEN_HEAD, TEXT_ENCODERS
-from attlas.pipeline.model.attention_support import refuse_configuration
+from attlas.pipeline.model.attention_support import refuse_configuration, wrong_attention
 from attlas.pipeline.model.files import ModelFiles
 from attlas.pipeline.model.offline import read_configuration, read_files, transformers
 from attlas.schema import EnvironmentFault
@@ -85,8 +85,8 @@ def _read_weights(files: ModelFiles, dtype: torch.dtype, *, is_hooked: bool) -> 
 
 
 def _no_encoder(architecture: str, found: str) -> EnvironmentFault:
-    return EnvironmentFault(
-        f"The attention of this {architecture} model cannot be computed right.",
+    return wrong_attention(
+        architecture,
         expected="an encoder, in which every residue attends to those before and after it",
         found=found,
         hint="use ESM-2 or another encoder of the transformers library (docs/models.md)",

@@ -28,6 +28,9 @@ WITHOUT_EFFECT = (
 """Keywords of transformers' attention functions that change no attention of a whole sequence."""
 
 
+OTHER_ENCODER = "use ESM-2, or another encoder in which every residue attends to every residue"
+"""What to do where the attention of a model is not supported."""
+
 LENGTH_DEPENDENT_ROTARY = ("dynamic", "longrope")
 """Types of rotary positions that transformers computes anew for the longest sequence of a batch."""
 
@@ -94,17 +97,16 @@ def refuse_configuration(config: Any) -> None:
     """
     positions = getattr(config, "position_embedding_type", None)
     if str(positions).startswith("relative"):
-        raise EnvironmentFault(
-            f"The attention of this {config.model_type} model cannot be computed right.",
+        raise wrong_attention(
+            config.model_type,
             expected="absolute or rotary positions",
             found=f"position_embedding_type {positions!r}, which transformers no longer computes",
-            hint="use ESM-2, or another encoder in which every residue attends to every residue",
         )
 
     # A setting of XLNet's training, with which transformers cannot run a sequence alone.
     if getattr(config, "bi_data", False):
-        raise EnvironmentFault(
-            f"The attention of this {config.model_type} model cannot be computed right.",
+        raise wrong_attention(
+            config.model_type,
             expected="every sequence read from its beginning",
             found="bi_data=True: the second half of a batch is read from its end, as in training",
             hint='set "bi_data" to false in config.json: it is for training alone',
@@ -114,11 +116,10 @@ def refuse_configuration(config: Any) -> None:
     parts = [rotary, *(part for part in rotary.values() if isinstance(part, dict))] if isinstance(rotary, dict) else []
     for part in parts:
         if part.get("rope_type", part.get("type")) in LENGTH_DEPENDENT_ROTARY:
-            raise EnvironmentFault(
-                f"The attention of this {config.model_type} model cannot be computed right.",
+            raise wrong_attention(
+                config.model_type,
                 expected="positions that do not depend on how long other sequences are",
                 found=f"rotary positions of the type {part.get('rope_type', part.get('type'))!r}",
-                hint="use ESM-2, or another encoder in which every residue attends to every residue",
             )
 
 
@@ -126,13 +127,18 @@ def unsupported_attention(module: torch.nn.Module, setting: str) -> EnvironmentF
     """Return the error for an attention module with a setting that is not supported here."""
     config = getattr(module, "config", None)
     architecture = getattr(config, "model_type", None) or type(module).__name__
-    return EnvironmentFault(
-        f"The attention of this {architecture} model cannot be computed right.",
+    return wrong_attention(
+        architecture,
         expected="softmax attention of every residue to every residue, or to those within a window; to the scores at "
         "most a number is added that depends on the distance",
         found=f"its {type(module).__name__} asks for {setting}",
-        hint="use ESM-2, or another encoder in which every residue attends to every residue",
     )
+
+
+def wrong_attention(architecture: str, *, expected: str, found: str, hint: str = OTHER_ENCODER) -> EnvironmentFault:
+    """Return the error for a model of an architecture whose attention would not be computed right."""
+    what = f"The attention of this {architecture} model cannot be computed right."
+    return EnvironmentFault(what, expected=expected, found=found, hint=hint)
 
 
 def _is_nothing(value: object) -> bool:

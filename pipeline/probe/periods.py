@@ -41,7 +41,8 @@ class PeriodSums:
                 if rows.start >= rows.stop:
                     continue
 
-                keys = slice(*(at.first_row + row + step for row in (rows.start, rows.stop)))
+                first_key = at.first_row + step
+                keys = slice(first_key + rows.start, first_key + rows.stop)
                 weights = tile[:, rows, keys].diagonal(dim1=1, dim2=2)
                 self._sums[at.sequence, at.heads, i, direction] += weights.sum(1, dtype=torch.float64)
 
