@@ -42,23 +42,18 @@ def run_day(
     settings.scratch.mkdir(parents=True, exist_ok=True)
     figures = read_figures(settings.out) or {"machine": describe(), "parts": {}}
 
-    for part in sorted(parts, key=lambda part: bool(find_rows(figures, part))):
-        earlier = figures["parts"].get(str(part.number), {})
+    outcomes = figures["parts"]
+    for part in sorted(parts, key=lambda part: bool(outcomes.get(str(part.number), {}).get("rows"))):
+        earlier = outcomes.get(str(part.number), {})
         if earlier.get("state") == DONE and not is_again:
             print(f"\n{part.number}. {part.title}: done before", flush=True)
             continue
         outcome = run_or_leave_out(part, settings, end - time.monotonic())
         print(f"\n{describe_outcome(part, outcome)}", flush=True)
-        if outcome["state"] == DONE or len(outcome["rows"]) >= len(find_rows(figures, part)):
-            figures["parts"][str(part.number)] = outcome
+        if outcome["state"] == DONE or len(outcome["rows"]) >= len(earlier.get("rows", [])):
+            outcomes[str(part.number)] = outcome
             write_figures(settings.out, figures)
     return figures
-
-
-def find_rows(figures: Figures, part: Part) -> list[Row]:
-    """Return the rows that an earlier run of a part gave."""
-    rows: list[Row] = figures["parts"].get(str(part.number), {}).get("rows", [])
-    return rows
 
 
 def describe_outcome(part: Part, outcome: Row) -> str:

@@ -14,6 +14,7 @@ from attlas.pipeline.attention.added_scores import OffsetScores
 from attlas.pipeline.attention.blocks import BLOCKS_FILE, BlockSizes, read_tables
 from attlas.pipeline.attention.definitions import LayerInputs, Pack
 from attlas.pipeline.model.precision import SPLIT
+from attlas.schema.publish import publish_bytes
 from attlas.schema.run import PLAIN
 from gpu_parts.settings import Row, Settings
 from gpu_parts.workload import (
@@ -228,9 +229,7 @@ def write_blocks(settings: Settings, table: str, kernel: str, blocks: BlockSizes
     tables[table][kernel][largest_dim] = list(blocks)
     targets: list[Path] = [copy] if settings.is_tiny else [copy, BLOCKS_FILE]
     for path in targets:
-        beside = path.with_suffix(".new")  # a part that is ended leaves whole tables
-        beside.write_text(format_tables(tables))
-        beside.replace(path)
+        publish_bytes(path, format_tables(tables).encode())  # whole also where the part is ended meanwhile
     read_tables.cache_clear()
 
 

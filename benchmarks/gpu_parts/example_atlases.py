@@ -22,6 +22,7 @@ from attlas.pipeline.sites.calling import DEFAULT_RULE
 from attlas.schema import HEADS, RESIDUES, SITES, AtlasPaths, Manifest, Table
 from gpu_parts.atlas_passes import list_judging_passes, list_passes, quietly
 from gpu_parts.settings import GOALS, Row, Settings
+from gpu_parts.workload import describe_error
 
 VARIANTS = {
     "float32 of halves": {"dtype": "float32"},
@@ -198,10 +199,6 @@ def compare_passes(settings: Settings, reference: Path, atlas: Path) -> Iterator
             row["outcome"] = describe_error(error)
 
         yield row
-
-
-def describe_error(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:300]
 
 
 def time_command(settings: Settings) -> Row:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from attlas.pipeline.encoder.products import InputHalves, SplitLinear, join_input, join_weights, multiply_halves
 from gpu_parts.settings import Row, Settings
-from gpu_parts.workload import Sample, measure_s, model_shape, pack_tokens, random_proteins
+from gpu_parts.workload import Sample, describe_error, measure_s, model_shape, pack_tokens, random_proteins
 
 N_EXACT_ROWS = 64
 """Rows of each product that are compared with float64."""
@@ -49,7 +49,7 @@ def measure_product(settings: Settings, product: Product, exact: Tensor, *, flop
         outputs = product.multiply()[:N_EXACT_ROWS].double()
         seconds = measure_s(settings, lambda: [product.multiply() for _ in range(5)], repeats=3) / 5
     except Exception as error:  # such as an operator that this torch lacks: an answer too
-        return {"product": product.name, "outcome": f"{type(error).__name__}: {error}"[:200]}
+        return {"product": product.name, "outcome": describe_error(error)}
     error = float((outputs - exact).abs().max() / exact.abs().max())
     return {"product": product.name, "TFLOP/s": round(flops / seconds / 1e12, 3), "error": f"{error:.1e}"}
 
@@ -115,6 +115,6 @@ def measure_attention(settings: Settings) -> Iterator[Row]:
             difference = float((attend()[0].float() - reference).abs().max())
             seconds = measure_s(settings, lambda attend=attend: [attend() for _ in range(5)], repeats=3) / 5
         except Exception as error:
-            yield {"product": name, "outcome": f"{type(error).__name__}: {error}"[:200]}
+            yield {"product": name, "outcome": describe_error(error)}
             continue
         yield {"product": name, "TFLOP/s": round(flops / seconds / 1e12, 1), "error": f"{difference:.1e} from flash"}

@@ -13,7 +13,7 @@ from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.schema import AtlasPaths, Manifest, Receipt
 from gpu_parts.atlas_passes import AtlasPass, list_passes
 from gpu_parts.settings import GOALS, Row, Settings
-from gpu_parts.workload import random_model, write_fasta
+from gpu_parts.workload import describe_error, random_model, write_fasta
 
 N_PASS_PROTEINS = 500
 """Proteins of the atlas over which the passes run, evenly by length."""
@@ -79,9 +79,8 @@ def run_command(command: list[str], *, limit_s: int) -> tuple[int | None, str]:
 
 def describe_unfinished(name: str, out: Path, *, started: float, limit_s: int) -> Row:
     """Return the row of a build that was ended: the residues of its finished shards, and when they were finished."""
-    receipts = sorted(AtlasPaths(out).receipts.glob("*.json"), key=lambda path: path.stat().st_mtime)
-    finished = [path.stat().st_mtime - started for path in receipts]
-    n_residues = sum(Receipt.read(path).n_residues for path in receipts)
+    finished = find_finish_times(out, started=started)
+    n_residues = sum(Receipt.read(path).n_residues for path in AtlasPaths(out).receipts.glob("*.json"))
     return {
         "build": name,
         "residues": n_residues,
@@ -94,9 +93,8 @@ def describe_unfinished(name: str, out: Path, *, started: float, limit_s: int) -
 
 def describe_build(settings: Settings, name: str, out: Path, *, started: float, seconds: float) -> Row:
     """Return the row of a finished build; its receipts tell when the shards were finished."""
-    paths = AtlasPaths(out)
-    counts = Manifest.read(paths).counts
-    finished = sorted(path.stat().st_mtime - started for path in paths.receipts.glob("*.json"))
+    counts = Manifest.read(AtlasPaths(out)).counts
+    finished = find_finish_times(out, started=started)
     is_goal = name in ("split", "bfloat16") and not settings.is_tiny
 
     return {
@@ -112,12 +110,17 @@ def describe_build(settings: Settings, name: str, out: Path, *, started: float, 
     }
 
 
+def find_finish_times(out: Path, *, started: float) -> list[float]:
+    """Return the seconds after which the shards of a build were finished, ascending."""
+    return sorted(path.stat().st_mtime - started for path in AtlasPaths(out).receipts.glob("*.json"))
+
+
 def time_pass(atlas_pass: AtlasPass, root: Path) -> Row:
     n_residues = Manifest.read(AtlasPaths(root)).counts.n_residues
     started = time.perf_counter()
     try:
         atlas_pass.run(root)
     except Exception as error:
-        return {"build": atlas_pass.name, "outcome": f"{type(error).__name__}: {error}"[:300]}
+        return {"build": atlas_pass.name, "outcome": describe_error(error)}
     seconds = time.perf_counter() - started
     return {"build": atlas_pass.name, "s": round(seconds, 1), "residues/s": round(n_residues / seconds)}

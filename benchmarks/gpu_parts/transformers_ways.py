@@ -7,7 +7,7 @@ import torch
 
 from attlas.pipeline.model.precision import SPLIT
 from gpu_parts.settings import GOALS, Row, Settings
-from gpu_parts.workload import Sample, free_device, measure_s, random_model, random_proteins
+from gpu_parts.workload import Sample, describe_error, free_device, measure_s, random_model, random_proteins
 
 Way = throughput.Way
 
@@ -47,7 +47,7 @@ def measure(settings: Settings) -> Iterator[Row]:
         try:
             seconds = measure_way(settings, way, files, sequences)
         except Exception as error:  # out of memory is an answer
-            yield {"way": name_way(way), "outcome": f"{type(error).__name__}: {error}"[:200]}
+            yield {"way": name_way(way), "outcome": describe_error(error)}
             continue
         finally:
             free_device(settings)

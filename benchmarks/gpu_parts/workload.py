@@ -75,6 +75,11 @@ def free_device(settings: Settings) -> None:
         torch.cuda.empty_cache()
 
 
+def describe_error(error: Exception) -> str:
+    """Return an error as the outcome of a row."""
+    return f"{type(error).__name__}: {error}"[:300]
+
+
 def write_fasta(path: Path, sequences: list[str]) -> Path:
     path.write_text("".join(f">P{i}\n{sequence}\n" for i, sequence in enumerate(sequences)))
     return path
