@@ -254,9 +254,11 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _prepare_attlas(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], None]:
+    from attlas.pipeline.encoder.reductions import reduce_nothing
+
     encoder = load_encoder(model, way.dtype, device=device)
-    if way.kind == "bare":
-        encoder.reduce = _attend_only
+    if way.kind == "bare":  # it ends at the last layer's attention, as a build does
+        encoder.kernels = encoder.kernels._replace(reduce=reduce_nothing(encoder.kernels.attend))
     pack_tokens = choose_pack_tokens(_choose_attention(model, device), device)
     return lambda sequences: run_packs(encoder, sequences, pack_tokens=pack_tokens)
 
@@ -283,32 +285,6 @@ def run_packs(encoder: Any, sequences: Sequence[str], *, pack_tokens: int) -> No
             waiting.pop(0).results()
     for forward in waiting:
         forward.results()
-
-
-def _attend_only(inputs: Any, *, theta: float) -> Any:
-    """Attend and reduce nothing: our forward, which ends at the last layer's attention, without its statistics."""
-    import torch
-
-    from attlas.pipeline.attention.definitions import STATISTICS, PackAttention
-
-    q, k, v, pack, scaling = inputs.q, inputs.k, inputs.v, inputs.pack, inputs.scaling
-    zero = torch.zeros((), device=q.device)  # float32, as NumPy has no bfloat16
-    no_statistics = zero.expand(sum(pack.n_residues)), zero.expand(len(pack.n_tokens), len(q), len(STATISTICS))
-    if v is None:
-        return PackAttention(None, *no_statistics)
-    if q.is_cuda and q.dtype == torch.float32:  # of SPLIT, as ways_of has it: the kernel that computes our output there
-        from attlas.pipeline.attention.triton_pass import attend_by_kernel
-
-        return PackAttention(attend_by_kernel(inputs, products=SPLIT), *no_statistics)
-    if q.is_cuda:  # in half precision: the same operator that computes our output there
-        from torch.nn.attention.varlen import varlen_attn
-
-        packed, longest = [part.transpose(0, 1) for part in (q, k, v)], max(pack.n_tokens)
-        output = varlen_attn(*packed, pack.offsets, pack.offsets, longest, longest, scale=scaling)
-        return PackAttention(output.transpose(0, 1), *no_statistics)
-    attend = torch.nn.functional.scaled_dot_product_attention
-    outputs = [attend(*(part[None, :, tokens] for part in (q, k, v)), scale=scaling)[0] for tokens in pack.slices]
-    return PackAttention(torch.cat(outputs, 1), *no_statistics)
 
 
 def _prepare_transformers(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], None]:

@@ -117,14 +117,14 @@ def sweep_blocks(settings: Settings) -> Iterator[Row]:
 
 def compare_precisions(settings: Settings, tensors: Sequence[torch.Tensor], pack: Pack) -> Iterator[Row]:
     """Yield for each of Triton's ways to multiply float32 a layer's time and its difference from exact products."""
-    from attlas.pipeline.attention import triton_pass
+    from attlas.pipeline.attention import triton_options, triton_pass
 
     q, k, v = tensors
     exact = triton_pass.reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.1), theta=0.3).received
-    before = triton_pass.SPLIT_PRECISION
+    before = triton_options.SPLIT_PRECISION
     for precision in (before,) if settings.is_tiny else ("bf16x3", "tf32x3", "ieee"):
         try:
-            triton_pass.SPLIT_PRECISION = precision
+            triton_options.SPLIT_PRECISION = precision
 
             def run() -> torch.Tensor:
                 return triton_pass.reduce_triton(
@@ -137,7 +137,7 @@ def compare_precisions(settings: Settings, tensors: Sequence[torch.Tensor], pack
             yield {"measured": f"a layer by {precision}", "outcome": f"{type(fault).__name__}: {fault}"[:200]}
             continue
         finally:
-            triton_pass.SPLIT_PRECISION = before
+            triton_options.SPLIT_PRECISION = before
         yield {"measured": f"a layer by {precision}", "ms": round(seconds * 1e3, 3), "differs by": f"{error:.1e}"}
 
 
@@ -168,17 +168,17 @@ def compare_added(settings: Settings, tensors: Sequence[torch.Tensor], pack: Pac
 
 
 def sweep_kernel(settings: Settings, kernel: str, tensors: Sequence[torch.Tensor], pack: Pack, *, products: str) -> Row:
-    from attlas.pipeline.attention import triton_pass
+    from attlas.pipeline.attention import triton_options, triton_pass
 
     q, k, v = tensors
-    table = triton_pass.choose_table(q, products)
+    table = triton_options.choose_table(q, products)
 
     def run() -> object:
         if kernel == "columns":
             return triton_pass.reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.1), theta=0.3, products=products)
         return triton_pass.attend_by_kernel(LayerInputs(q, k, v, pack=pack, scaling=0.1), products=products)
 
-    before = triton_pass.read_blocks(table, kernel, dim=q.shape[2])
+    before = triton_options.read_blocks(table, kernel, dim=q.shape[2])
     seconds_by_blocks: dict[BlockSizes, float] = {}
     end = time.monotonic() + SWEEP_LIMIT_S
     for blocks in [before, *CANDIDATES[kernel][: 1 if settings.is_tiny else None]]:
@@ -207,18 +207,18 @@ def sweep_kernel(settings: Settings, kernel: str, tensors: Sequence[torch.Tensor
 @contextmanager
 def using_blocks(kernel: str, blocks: BlockSizes) -> Iterator[None]:
     """Let a kernel run with these sizes, whatever the tables say."""
-    from attlas.pipeline.attention import triton_pass
+    from attlas.pipeline.attention import triton_options
 
-    read_blocks = triton_pass.read_blocks
+    read_blocks = triton_options.read_blocks
 
     def read(table: str, name: str, *, dim: int) -> BlockSizes:
         return blocks if name == kernel else read_blocks(table, name, dim=dim)
 
-    triton_pass.read_blocks = read
+    triton_options.read_blocks = read
     try:
         yield
     finally:
-        triton_pass.read_blocks = read_blocks
+        triton_options.read_blocks = read_blocks
 
 
 def write_blocks(settings: Settings, table: str, kernel: str, blocks: BlockSizes, *, dim: int) -> None:

@@ -16,6 +16,7 @@ from gpu_parts.settings import ROOT, Row, Settings
 TESTS = ROOT / "tests" / "pipeline"
 OF_KERNELS = TESTS / "attention" / "test_triton_pass.py"
 OF_ADDED = TESTS / "attention" / "test_triton_added.py"
+OF_RECEIVED = TESTS / "attention" / "test_triton_receive.py"
 OF_PRODUCTS = TESTS / "encoder" / "test_products.py"
 
 N_PROCESSES = 8
@@ -37,8 +38,9 @@ class Selection:
 SELECTIONS = (
     Selection("short", (OF_KERNELS,), "every_head or halves or ten_thousand", 40),
     Selection("added", (OF_ADDED,), "what_is_added or tiles_outside or shared_key or whole_model", 60),
+    Selection("received", (OF_RECEIVED,), "sums or half or added or tiles", 60),
     Selection("products", (OF_PRODUCTS,), "add_up or split_layer or compiled_code or broke_off", 60),
-    Selection("all kernels", (OF_KERNELS, OF_ADDED), "not compile_for and not any_", 120),
+    Selection("all kernels", (OF_KERNELS, OF_ADDED, OF_RECEIVED), "not any_", 120),
 )
 
 TINY_SELECTIONS = (Selection("tiny", (OF_KERNELS, OF_ADDED), "threshold_counts or refused_by_name", 60),)

@@ -42,7 +42,7 @@ BAND_QUERIES = tl.constexpr(64)
 
 
 @triton.jit
-def _program(tiles, offsets, n_heads, index):
+def read_program(tiles, offsets, n_heads, index):
     """Return sequence, head, the tile's first token in its sequence, the sequence's in the pack, and its length."""
     sequence = tl.load(tiles + index // n_heads * 2)
     first_token = tl.load(tiles + index // n_heads * 2 + 1)
@@ -53,7 +53,7 @@ def _program(tiles, offsets, n_heads, index):
 
 
 @triton.jit
-def _find_apart(first_key, first_query, keys: tl.constexpr, queries: tl.constexpr):
+def find_apart(first_key, first_query, keys: tl.constexpr, queries: tl.constexpr):
     """Return j - i of every key and query from the first ones on, (keys, queries)."""
     return first_key - first_query + tl.arange(0, keys)[:, None] - tl.arange(0, queries)[None, :]
 
@@ -72,7 +72,7 @@ def softmax_kernel(
     relative to that one, in bits, both (H, sum of T); with values also the output, (sum of T, H, D). Shift and mass
     are not added: beside a score of 10,000 a float32 has too few digits left for the mass.
     """
-    _, head, first_token, begin, n = _program(tiles, offsets, n_heads, tl.program_id(0))
+    _, head, first_token, begin, n = read_program(tiles, offsets, n_heads, tl.program_id(0))
     i = first_token + tl.arange(0, kept)
     j = tl.arange(0, walked)
     d = tl.arange(0, dim)
@@ -137,7 +137,7 @@ def softmax_kernel(
 
 
 @triton.jit
-def _weigh(products, scale, shifts, masses, place, has_query, has_masses: tl.constexpr):
+def weigh(products, scale, shifts, masses, place, has_query, has_masses: tl.constexpr):
     """Return the base-2 logarithms of weights, (keys, queries), from products q k and the softmax of each query."""
     shift = tl.load(shifts + place, mask=has_query, other=NO_QUERY)
     if has_masses:
@@ -164,10 +164,10 @@ def _add_tile(
     queries = tl.load(q + step[None, :] * q_token + tl.arange(0, dim)[:, None], mask=step[None, :] < n - i, other=0.0)
     products = tl.dot(keys, queries, input_precision=precision)  # (K, W)
     if has_bias:
-        products += tl.load(bias + _find_apart(first_token, i, kept, walked))
-    logs = _weigh(products, scale, shifts, masses, i + step, True, has_masses)
+        products += tl.load(bias + find_apart(first_token, i, kept, walked))
+    logs = weigh(products, scale, shifts, masses, i + step, True, has_masses)
     if has_window:
-        logs = tl.where(tl.abs(_find_apart(first_token, i, kept, walked)) <= window, logs, NO_QUERY)
+        logs = tl.where(tl.abs(find_apart(first_token, i, kept, walked)) <= window, logs, NO_QUERY)
     weights = tl.exp2(logs)
 
     # Sums of each lane, which are added up once, after the last tile.
@@ -207,7 +207,7 @@ def columns_kernel(
     Writes `columns` (H, sum of T), and for each tile the first four of `sums` (9, H, tiles): p log2 p over all keys;
     over inner keys distance, largest weight and edges.
     """
-    sequence, head, first_token, begin, n = _program(tiles, offsets, n_heads, tl.program_id(0))
+    sequence, head, first_token, begin, n = read_program(tiles, offsets, n_heads, tl.program_id(0))
     first_tile = tl.load(first_tiles + sequence)
     j = first_token + tl.arange(0, kept)
 
@@ -287,7 +287,7 @@ def band_kernel(
     It is separate from the long loop, where five masks would cost more than everything else. Here a tile always lies
     along the diagonal in the same way, so that the compiler knows for most weights which sums they can be in.
     """
-    sequence, head, first_token, begin, n = _program(tiles, offsets, n_heads, tl.program_id(0))
+    sequence, head, first_token, begin, n = read_program(tiles, offsets, n_heads, tl.program_id(0))
     first_tile = tl.load(first_tiles + sequence)
     d = tl.arange(0, dim)
     key = tl.arange(0, BAND)
@@ -315,7 +315,7 @@ def band_kernel(
         products = tl.dot(keys, queries, input_precision=precision)
         if has_bias:
             products += tl.load(bias + (key[:, None] - query[None, :]))
-        weights = tl.exp2(_weigh(products, scale, shifts, masses, i, is_token, has_masses))
+        weights = tl.exp2(weigh(products, scale, shifts, masses, i, is_token, has_masses))
         weights = tl.where(((j > 0) & (j < n - 1))[:, None], weights, 0.0)
         if has_window:
             weights = tl.where(tl.abs(query[None, :] - key[:, None]) <= window, weights, 0.0)

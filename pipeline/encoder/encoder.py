@@ -33,7 +33,7 @@ from attlas.pipeline.encoder.inputs import TokenInput
 from attlas.pipeline.encoder.interface import attending
 from attlas.pipeline.encoder.loading import has_global_token, load_model
 from attlas.pipeline.encoder.products import split_model
-from attlas.pipeline.encoder.reductions import choose_reduction, find_reduction
+from attlas.pipeline.encoder.reductions import choose_kernels, find_kernels
 from attlas.pipeline.model.architectures import HOOKED, KERNELS
 from attlas.pipeline.model.files import ModelFiles
 from attlas.pipeline.model.letters import Vocabulary
@@ -56,7 +56,7 @@ class Encoder:
         device: `cpu` or `cuda`.
         dtype: numbers of the weights, or `mixed`.
         theta: attention from which on a pair counts as an edge.
-        attention: name of the reduction, as for `find_reduction`.
+        attention: name of the kernels, as for `find_kernels`.
         products: products of matrices, as in `Run`.
         is_compiled: whether the layers are compiled on a GPU, which takes longer than a small build.
 
@@ -79,7 +79,7 @@ class Encoder:
         self.device = torch.device(device)
         self.theta = theta
         self.is_hooked = attention == HOOKED
-        self.reduce = find_reduction(choose_reduction(attention, device), products)
+        self.kernels = find_kernels(choose_kernels(attention, device), products)
         self.uses_triton = attention == KERNELS["cuda"]
         self.n_layers, self.n_heads = files.shape.n_layers, files.shape.n_heads
         self.max_residues = files.shape.max_residues
@@ -211,7 +211,7 @@ class Encoder:
         return Forward(
             Pack(tuple(n_tokens), self.device),
             n_layers=self.n_layers,
-            reduce=reduce or self.reduce,
+            reduce=reduce or self.kernels.reduce,
             theta=self.theta if theta is None else theta,
             hidden_ends=self.hidden_ends,
             is_last_finished=add_hidden is not None,

@@ -3,6 +3,7 @@
 Axis letters: `L` layers, `H` heads, `N` residues, `W` width of a hidden state, `P` sequences in a pack.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -10,14 +11,16 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
-from attlas.pipeline.attention.attending import attend_in_rows
 from attlas.pipeline.attention.definitions import LayerInputs, Pack, PackAttention
+from attlas.pipeline.attention.receiving import MASS
 from attlas.pipeline.attention.tiled import receive_by_head
-from attlas.pipeline.attention.tiles import Tile
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.fitting.memory import MOST_HIDDEN_BYTES
+from attlas.pipeline.fitting.memory import FEATURE_COPIES, limit_feature_tokens
 from attlas.pipeline.plan import cut_packs
 from attlas.schema import EnvironmentFault
+
+SHARES_OF_MEMORY = 4
+"""Of what is free on a GPU, the features of a pack and their copies take one in so many parts."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,15 @@ def iterate_features(
     """
     if has_hidden and pack_tokens > 1:
         width = int(encoder.model.config.hidden_size)
-        pack_tokens = max(2, min(pack_tokens, MOST_HIDDEN_BYTES // (4 * encoder.n_layers * width)))
+        n_bytes = _count_free_bytes(encoder) // (SHARES_OF_MEMORY * FEATURE_COPIES)
+        pack_tokens = limit_feature_tokens(pack_tokens, n_layers=encoder.n_layers, width=width, n_bytes=n_bytes)
     for pack in cut_packs([len(sequence) for sequence in sequences], encoder.limit_pack(pack_tokens)):
         yield pack, compute_features(encoder, sequences[pack], has_hidden=has_hidden)
+
+
+def _count_free_bytes(encoder: Encoder) -> int:
+    """Return the free bytes of a GPU; 0 on a CPU."""
+    return torch.cuda.mem_get_info(encoder.device)[0] if encoder.device.type == "cuda" else 0
 
 
 def compute_features(encoder: Encoder, sequences: Sequence[str], *, has_hidden: bool = True) -> PackFeatures:
@@ -77,7 +86,7 @@ def compute_features(encoder: Encoder, sequences: Sequence[str], *, has_hidden: 
     def add_hidden(_: int, states: Tensor) -> None:
         hidden.append(states[0, places].float())
 
-    reduce = ReceiveByHead()
+    reduce = ReceiveByHead(encoder)
     with encoder.lock:
         encoder.start(sequences, reduce=reduce, add_hidden=add_hidden if has_hidden else None)
 
@@ -95,33 +104,26 @@ class ReceiveByHead:
     The `PackAttention` that it returns holds zeros: the build computes those numbers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, encoder: Encoder) -> None:
+        self.receive = encoder.kernels.receive
         self.received: list[Tensor] = []
         """Attention received by the residues in each layer, (H, sum of N), float32, on the device."""
 
     def __call__(self, inputs: LayerInputs, *, theta: float) -> PackAttention:
         """Reduce one layer."""
         pack = inputs.pack
-        receive = _receive_in_rows if inputs.q.is_cuda else receive_by_head
-        with torch.autocast(inputs.q.device.type, enabled=False):  # of mixed models: sums need float32
-            output, received = receive(inputs)
-
+        output, received = self._receive(inputs)
         self.received.append(received[:, pack.residues].float())
         zeros = torch.zeros(sum(pack.n_residues)), torch.zeros(len(pack.n_tokens), len(inputs.q), 1)
         return PackAttention(output, *zeros)
 
-
-def _receive_in_rows(inputs: LayerInputs) -> tuple[Tensor | None, Tensor]:
-    """Return the same as `receive_by_head`, on any device."""
-    received = torch.zeros(inputs.q.shape[:2], dtype=torch.float64, device=inputs.q.device)
-
-    def add(tile: Tensor, at: Tile) -> None:
-        n_tokens = at.tokens.stop - at.tokens.start
-        rows = tile[:, max(1 - at.first_row, 0) : n_tokens - 1 - at.first_row]  # `<cls>` and `<eos>` are no queries
-        received[at.heads, at.tokens] += rows.sum(1).double()
-
-    output = attend_in_rows(inputs, add=add)
-    return output, received
+    def _receive(self, inputs: LayerInputs) -> tuple[Tensor | None, Tensor]:
+        """Return a layer's output and the mass that every token receives, (H, sum of T)."""
+        if inputs.q.is_cuda:
+            output, sums = self.receive(inputs, theta=math.inf)
+            return output, sums[MASS]
+        with torch.autocast(inputs.q.device.type, enabled=False):  # of mixed models: sums need float32
+            return receive_by_head(inputs)
 
 
 def find_places(encoder: Encoder, sequences: Sequence[str]) -> Tensor:

@@ -7,13 +7,25 @@ from attlas.pipeline.fitting.letters import WINDOW_COLUMNS
 from attlas.pipeline.fitting.task import FitTargets, count_columns
 from attlas.schema import EnvironmentFault
 
-MOST_HIDDEN_BYTES = 1 << 28
-"""Bytes of the hidden states that a pack holds, so that packs are smaller for a large model."""
+FEWEST_HIDDEN_BYTES = 1 << 28
+"""Bytes of the hidden states that a pack may hold on any device, so that packs are smaller for a large model."""
 FEATURE_COPIES = 6
 """Copies of the features of a pack, in float32: as they come, as float64, and a selection of the rows."""
 SPARE = 0.8
 """Largest share of the available memory that a fit may be predicted to take."""
 GIB = 1 << 30
+
+
+def limit_feature_tokens(pack_tokens: int, *, n_layers: int, width: int, n_bytes: int = 0) -> int:
+    """Return the most tokens of a pack whose hidden states are held: those of the plan, or fewer.
+
+    Args:
+        pack_tokens: most tokens of a pack of the plan.
+        n_layers: layers whose hidden states are held.
+        width: numbers of a hidden state.
+        n_bytes: bytes that the hidden states may take; FEWEST_HIDDEN_BYTES they may in any case.
+    """
+    return max(2, min(pack_tokens, max(n_bytes, FEWEST_HIDDEN_BYTES) // (4 * n_layers * width)))
 
 
 def predict_set_bytes(shape: Shape, n_labels: int) -> int:
@@ -60,7 +72,8 @@ def predict_shard_bytes_of_fit(task: FitTargets, shape: Shape, *, pack_tokens: i
     targets = sum(8 * n * sum(task.lengths) for n in task.n_targets)
 
     # A sequence that is longer than a pack stands alone.
-    n_tokens = max(max(task.lengths), min(pack_tokens, sum(task.lengths)))
+    most_tokens = limit_feature_tokens(pack_tokens, n_layers=shape.n_layers, width=shape.width)
+    n_tokens = max(max(task.lengths), min(most_tokens, sum(task.lengths)))
     columns = shape.n_layers * shape.width + shape.n_maps + WINDOW_COLUMNS
     packs = 4 * FEATURE_COPIES * columns * n_tokens
 

@@ -1,43 +1,60 @@
 """The area under the ROC curve by which attention received tells labelled residues from the others of a protein.
 
-Axis letters: `H` heads, `N` residues, `F` labels.
+Axis letters: `H` heads, `T` tokens of a pack, its sequences end to end, `N` their residues, `F` labels of a pack.
 """
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
+
+from attlas.pipeline.probe.pack_labels import PackLabels
 
 
-def compute_auc(received: NDArray[np.floating], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the chance that a labelled residue receives more than another, for each head and label; ties count half.
+def compute_auc(received: Tensor, labels: PackLabels) -> Tensor:
+    """Return the chance that a labelled residue receives more than another of its sequence; ties count half.
 
     By ranks (Mann and Whitney 1947): each head is sorted once, however many labels there are.
 
     Args:
-        received: attention that every residue receives from each head, (H, N).
-        labels: whether a residue carries a label, (F, N).
+        received: attention that every token receives from each head, (H, T).
+        labels: the labels of the pack.
 
     Returns:
-        (H, F), 0 to 1; not a number where all residues carry the label, or none.
+        (H, F) in float64, 0 to 1; not a number where all residues of a sequence carry the label, or none.
     """
-    n_with = labels.sum(1)  # (F,)
-    n_pairs = n_with * (labels.shape[1] - n_with)
-    wins = rank_rows(received) @ labels.T.astype(np.float64) - n_with * (n_with + 1) / 2  # (H, F)
-    return np.asarray(np.divide(wins, n_pairs, out=np.full(wins.shape, np.nan), where=n_pairs > 0))
+    n_with = labels.n_labelled  # (F,)
+    n_pairs = n_with * labels.n_others
+    ranks = rank_residues(received.index_select(1, labels.residues), labels.sequence_begins)
+    of_tokens = ranks.new_zeros(received.shape).index_copy_(1, labels.residues, ranks)
+
+    wins = labels.sum(of_tokens) - n_with * (n_with + 1) / 2  # (H, F)
+    return torch.where(n_pairs > 0, wins / n_pairs, torch.nan)
 
 
-def rank_rows(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the rank of each value in its row, (H, N), 1 for the smallest; equal values share their mean rank."""
-    n_rows, n = values.shape
-    order = np.argsort(values, axis=1)
-    ordered = np.take_along_axis(values, order, axis=1)
+def rank_residues(values: Tensor, sequence_begins: Tensor) -> Tensor:
+    """Return the rank of each value among those of its sequence, 1 for the smallest; equal ones share their mean rank.
 
-    # Runs of equal values, of all rows end to end, and the mean rank of each run.
-    begins_run = np.ones(values.shape, bool)
-    np.not_equal(ordered[:, 1:], ordered[:, :-1], out=begins_run[:, 1:])
-    begins = np.flatnonzero(begins_run)
-    sizes = np.diff(begins, append=n_rows * n)
-    means = np.repeat(begins % n + (sizes + 1) / 2, sizes)
+    Args:
+        values: a value of each residue and head, (H, N).
+        sequence_begins: the place of the first residue of each residue's sequence, (N,).
 
-    ranks = np.empty(values.shape)
-    np.put_along_axis(ranks, order, means.reshape(values.shape), axis=1)
-    return ranks
+    Returns:
+        (H, N) in float64.
+    """
+    n = values.shape[1]
+    place = torch.arange(n, device=values.device)
+
+    # By sequence, and by value within it: the second sort keeps the order of the first.
+    by_value = values.argsort(dim=1)
+    order = by_value.gather(1, sequence_begins[by_value].argsort(dim=1, stable=True))
+    ordered = values.gather(1, order)
+
+    # Runs of equal values, and of each place in a run the first and the last place of it.
+    begins_run = torch.ones_like(ordered, dtype=torch.bool)
+    begins_run[:, 1:] = (ordered[:, 1:] != ordered[:, :-1]) | (sequence_begins[1:] != sequence_begins[:-1])
+    ends_run = torch.ones_like(begins_run)
+    ends_run[:, :-1] = begins_run[:, 1:]
+    run_begin = torch.where(begins_run, place, 0).cummax(1).values
+    run_end = torch.where(ends_run, place, n).flip(1).cummin(1).values.flip(1)
+
+    ranks = (run_begin + run_end).double() / 2 + 1 - sequence_begins
+    return torch.empty_like(ranks).scatter_(1, order, ranks)

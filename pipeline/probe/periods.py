@@ -8,9 +8,7 @@ Axis letters: `H` heads, `P` sequences in a pack, `D` directions.
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.attention.definitions import Pack
@@ -46,6 +44,6 @@ class PeriodSums:
                 weights = tile[:, rows, keys].diagonal(dim1=1, dim2=2)
                 self._sums[at.sequence, at.heads, i, direction] += weights.sum(1, dtype=torch.float64)
 
-    def by_sequence(self) -> list[NDArray[np.float64]]:
-        """Return the sums of each sequence, (H, periods x D), on the host."""
-        return list(self._sums.flatten(2).cpu().numpy())
+    def by_head(self) -> Tensor:
+        """Return the sums of each head, sequence after sequence, (H, P x periods x D), on the device of the weights."""
+        return self._sums.transpose(0, 1).flatten(1)

@@ -10,13 +10,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from attlas.pipeline.attention.receiving import SUMS
 from attlas.pipeline.encoder.device_check import make_pack_runner
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.pass_task import Columns, PassTask, ShardRows, TableRows
 from attlas.pipeline.plan import Plan, Shard, cut_packs
 from attlas.pipeline.probe.labels import LabelledSequence, read_labelled_sequences
+from attlas.pipeline.probe.pack_labels import place_labels
 from attlas.pipeline.probe.periods import DIRECTIONS
-from attlas.pipeline.probe.received import MEASURES, SUMS, ReduceToLabels
+from attlas.pipeline.probe.received import MEASURES, ReduceToLabels
 from attlas.pipeline.shard_rows import list_sites
 from attlas.pipeline.sites.calling import call_sites
 from attlas.schema import (
@@ -119,7 +121,8 @@ class Probe(PassTask[list[LabelledSequence], list[LabelAttention]]):
 
     def _begin_pack(self, encoder: Encoder, pack: Sequence[LabelledSequence]) -> Callable[[], list[LabelAttention]]:
         """Begin to run a pack, and return a function that waits for the results."""
-        reduce = ReduceToLabels(tuple(sequence.masks for sequence in pack), self.periods)
+        labels = place_labels([sequence.masks for sequence in pack], encoder.device)
+        reduce = ReduceToLabels(labels, encoder.kernels.receive, self.periods)
         forward = encoder.start([sequence.sequence for sequence in pack], reduce=reduce, theta=self.theta)
 
         def results() -> list[LabelAttention]:

@@ -14,6 +14,7 @@ from attlas.pipeline.encoder.device_check import make_pack_runner
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import SequenceAttention
 from attlas.pipeline.encoder.guard import find_known_sequence
+from attlas.pipeline.encoder.reductions import reduce_nothing
 from attlas.pipeline.part_limits import PART_LIMITS
 from attlas.pipeline.pass_task import (
     Columns,
@@ -27,7 +28,7 @@ from attlas.pipeline.pass_task import (
 )
 from attlas.pipeline.plan import RESULT_COPIES, Plan, Shard, cut_packs
 from attlas.pipeline.vectors.choice import FLOAT16, VectorChoice
-from attlas.pipeline.vectors.pooling import FinishLastLayer, PoolHidden, attend_without_statistics
+from attlas.pipeline.vectors.pooling import FinishLastLayer, PoolHidden
 from attlas.schema import VECTORS, AtlasPaths, Manifest, Receipt
 from attlas.schema.json_file import digest
 
@@ -103,7 +104,8 @@ class EmbedProteins(VectorChoice, PassTask[SequencesById, list[Vectors | None]])
     def _begin_pack(self, encoder: Encoder, pack: Sequence[str]) -> Callable[[], list[Vectors | None]]:
         """Run a pack, and return a function that returns its vectors."""
         pool = PoolHidden(encoder, pack, kinds=self.kinds, layers=self.layers)
-        encoder.start(pack, reduce=attend_without_statistics, add_hidden=pool.add, hidden_layers=self.layers)
+        reduce = reduce_nothing(encoder.kernels.attend)
+        encoder.start(pack, reduce=reduce, add_hidden=pool.add, hidden_layers=self.layers)
         pool.copy_to_host()
 
         def results() -> list[Vectors | None]:

@@ -1,7 +1,7 @@
-"""Hidden states pooled to vectors while a pack runs, and the cheap attention of a pass that keeps no attention.
+"""Hidden states pooled to vectors while a pack runs, and the last layer of a build that goes on to its output.
 
-Axis letters: `H` heads, `D` head dimension, `K` kinds, `L` layers asked for, `N` residues, `P` sequences of a pack,
-`T = N + 2` tokens, `R` query rows of a tile, `W` width of the model.
+Axis letters: `K` kinds, `L` layers asked for, `N` residues, `P` sequences of a pack, `T = N + 2` tokens, `W` width of
+the model.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,6 @@ from torch import Tensor
 
 from attlas.pipeline.attention.definitions import LayerInputs, PackAttention
 from attlas.pipeline.attention.device_copy import copy_to_device
-from attlas.pipeline.attention.tiles import Tile, choose_tile_shape
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.host_copy import HostCopy
 from attlas.pipeline.vectors.kinds import make_pooling
@@ -99,7 +98,7 @@ class FinishLastLayer:
     """
 
     def __init__(self, encoder: Encoder) -> None:
-        self.reduce, self.n_layers = encoder.reduce, encoder.n_layers
+        self.kernels, self.n_layers = encoder.kernels, encoder.n_layers
         self.n_reduced = 0
         """Layers so far."""
 
@@ -107,43 +106,7 @@ class FinishLastLayer:
         """Reduce the next layer."""
         self.n_reduced += 1
         if self.n_reduced < self.n_layers:
-            return self.reduce(inputs, theta=theta)
+            return self.kernels.reduce(inputs, theta=theta)
 
-        layer = self.reduce(replace(inputs, v=None), theta=theta)
-        finished = attend_without_statistics(inputs, theta=theta)
-        return replace(layer, output=finished.output)
-
-
-def attend_without_statistics(
-    inputs: LayerInputs,
-    *,
-    theta: float,  # of a reduction: no edge is counted here
-) -> PackAttention:
-    """Attend within each sequence of a pack, as a `Reduction` that keeps nothing but the output of the layer."""
-    q, pack = inputs.q, inputs.pack
-    output = None
-    if inputs.v is not None:  # None where the model runs its own attention
-        output = torch.cat([_attend(inputs, inputs.v, *place) for place in enumerate(pack.slices)], dim=1)
-    return PackAttention(
-        output=output,
-        received=q.new_empty(0, dtype=torch.float32),
-        heads=q.new_empty((len(pack.n_tokens), 0, 0), dtype=torch.float32),
-    )
-
-
-def _attend(inputs: LayerInputs, values: Tensor, sequence: int, tokens: slice) -> Tensor:
-    """Return softmax(q k) v of one sequence, (H, T, D); added scores are made for a few query rows at a time."""
-    q, k, v = inputs.q[:, tokens], inputs.k[None, :, tokens], values[None, :, tokens]
-    n_tokens = q.shape[1]
-    n_rows = n_tokens if inputs.added is None else choose_tile_shape(len(q), n_tokens)[1]
-
-    parts = []
-    for begin in range(0, n_tokens, n_rows):
-        rows = q[None, :, begin : begin + n_rows]
-        mask = None
-        if inputs.added is not None:
-            scores = inputs.added.select(Tile(sequence, slice(0, len(q)), tokens, begin), rows.shape[2])
-            mask = scores.to(q.device, q.dtype)[None]
-        attend = torch.nn.functional.scaled_dot_product_attention
-        parts.append(attend(rows, k, v, attn_mask=mask, scale=inputs.scaling)[0])
-    return torch.cat(parts, dim=1)
+        layer = self.kernels.reduce(replace(inputs, v=None), theta=theta)
+        return replace(layer, output=self.kernels.attend(inputs))

@@ -21,7 +21,7 @@ from helpers.verdicts import SEQUENCES, measure_difference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attlas.pipeline.attention import triton_pass
+from attlas.pipeline.attention import triton_options
 from attlas.pipeline.attention.added_scores import MapScores, OffsetScores
 from attlas.pipeline.attention.definitions import LayerInputs, Pack, PackAttention
 from attlas.pipeline.attention.triton_pass import reduce_triton
@@ -230,7 +230,7 @@ def test_a_bias_reaches_as_far_as_any_tile_does() -> None:
     """Every load of the kernels is within the bias with its margins, which the interpreter would not notice."""
     for longest in (3, 64, 65, 129):
         for kept, walked in ((64, 32), (128, 64), (128, 32), (32, 16)):
-            padded, center = triton_pass._prepare_bias(torch.arange(2.0 * longest - 1)[None], longest, margin=kept)
+            padded, center = triton_options._prepare_bias(torch.arange(2.0 * longest - 1)[None], longest, margin=kept)
             end = -(-longest // kept) * kept  # of the last tile
             last_walk = -(-longest // walked) * walked
             places = [center + j - i for i in (0, end - 1) for j in (0, last_walk - 1)]

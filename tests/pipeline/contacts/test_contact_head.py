@@ -92,11 +92,11 @@ def test_every_layer_counts_the_last_included(tiny_esm: Path) -> None:
 
 
 def test_the_encoder_goes_on_as_before(encoder, sequences) -> None:
-    reduce = encoder.reduce
+    kernels = encoder.kernels
     [before] = encoder.encode(sequences[3:4])
     predict_probabilities(encoder, sequences[3:4])
     [after] = encoder.encode(sequences[3:4])
-    assert encoder.reduce is reduce
+    assert encoder.kernels is kernels
     np.testing.assert_array_equal(before.heads, after.heads)
 
 

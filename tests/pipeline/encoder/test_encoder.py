@@ -12,7 +12,7 @@ from transformers import BertConfig, BertModel, EsmcConfig, EsmcModel, EsmModel,
 
 from attlas.pipeline.encoder import guard
 from attlas.pipeline.encoder.encoder import Encoder, compile_layers
-from attlas.pipeline.encoder.reductions import find_reduction
+from attlas.pipeline.encoder.reductions import find_kernels
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.model.precision import SPLIT
 from attlas.schema import EnvironmentFault
@@ -134,7 +134,7 @@ def test_compiled_layers_answer_alike_and_are_compiled_once_for_all_layers_and_p
 def test_a_way_of_reducing_that_is_not_installed_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "attlas.pipeline.attention.tiled", None)
     with pytest.raises(EnvironmentFault, match=r"tiled kernels") as raised:
-        find_reduction("tiled")
+        find_kernels("tiled")
     assert "attlas[build]" in str(raised.value)
 
 

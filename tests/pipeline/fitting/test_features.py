@@ -9,9 +9,10 @@ from helpers.architectures import load
 from helpers.packed_layer import pack_layer
 from transformers import AutoModel
 
+from attlas.pipeline.attention.receiving import MASS, receive_in_rows
 from attlas.pipeline.attention.tiled import receive_by_head
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.fitting.features import _receive_in_rows, compute_features, iterate_features
+from attlas.pipeline.fitting.features import compute_features, iterate_features
 from attlas.pipeline.fitting.letters import N_LETTERS, REACH, encode_letters, encode_windows
 
 pytestmark = pytest.mark.slow
@@ -59,11 +60,13 @@ def test_without_hidden_states_the_attention_is_the_same(encoder: Encoder) -> No
 def test_rows_of_any_device_give_what_the_tiles_give() -> None:
     q, k, v = (torch.randn(3, 165, 8, generator=torch.Generator().manual_seed(seed)) for seed in range(3))
     lengths = (102, 3, 60)
-    output, received = _receive_in_rows(pack_layer(q, k, v, lengths))
     inputs = pack_layer(q, k, v, lengths)
+    output, sums = receive_in_rows(inputs, theta=0.3)
     tiled_output, tiled = receive_by_head(inputs)
     torch.testing.assert_close(output, tiled_output, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(received[:, inputs.pack.residues], tiled[:, inputs.pack.residues], rtol=2e-5, atol=2e-5)
+    torch.testing.assert_close(
+        sums[MASS][:, inputs.pack.residues], tiled[:, inputs.pack.residues], rtol=2e-5, atol=2e-5
+    )
 
 
 def test_letters_and_windows_are_those_read_off_the_sequence() -> None:

@@ -2,12 +2,20 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, rankdata
 from sklearn.metrics import roc_auc_score
 
-from attlas.pipeline.probe.auc import compute_auc, rank_rows
+from attlas.pipeline.probe import auc
+from attlas.pipeline.probe.pack_labels import place_labels
+
+
+def compute_auc(received: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the AUC of each head and label of one sequence, from (H, N) and (F, N)."""
+    of_tokens = torch.from_numpy(np.pad(received, ((0, 0), (1, 1)), constant_values=99))
+    return auc.compute_auc(of_tokens, place_labels([labels], torch.device("cpu"))).numpy()
 
 
 def random_case(seed: int, *, n_residues: int, n_values: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -63,10 +71,13 @@ def test_without_residues_of_both_kinds_there_is_none() -> None:
     assert np.isnan(compute_auc(np.array([[1.0]]), np.array([[True]]))).all()
 
 
-@given(st.lists(st.lists(st.integers(0, 4), min_size=6, max_size=6), min_size=1, max_size=4))
-def test_ranks_are_those_of_scipy(rows: list[list[int]]) -> None:
+@given(st.lists(st.lists(st.integers(0, 4), min_size=6, max_size=6), min_size=1, max_size=4), st.integers(1, 5))
+def test_ranks_are_those_of_scipy_in_each_sequence(rows: list[list[int]], first_length: int) -> None:
     values = np.array(rows, np.float32)
-    np.testing.assert_array_equal(rank_rows(values), rankdata(values, axis=1))
+    begins = torch.tensor([0] * first_length + [first_length] * (6 - first_length))
+    ranks = auc.rank_residues(torch.from_numpy(values), begins).numpy()
+    for part in (slice(0, first_length), slice(first_length, 6)):
+        np.testing.assert_array_equal(ranks[:, part], rankdata(values[:, part], axis=1))
 
 
 def test_turning_the_order_around_turns_the_auc_around() -> None:

@@ -14,9 +14,11 @@ from helpers.sealed_atlas import ask_rows, query_rows
 from helpers.tiny_esm import save_tiny_esm
 
 from attlas.pipeline.attention import attending
+from attlas.pipeline.attention.receiving import receive_by_device, receive_in_rows
 from attlas.pipeline.probe.adding import add_probe
+from attlas.pipeline.probe.pack_labels import place_labels
 from attlas.pipeline.probe.periods import PeriodSums
-from attlas.pipeline.probe.received import MEASURES, ReduceToLabels, sum_received_in_rows
+from attlas.pipeline.probe.received import MEASURES, ReduceToLabels
 from attlas.schema import HEAD_PERIODS, InputError
 
 N_HEADS = 3
@@ -35,8 +37,8 @@ def sum_diagonals(q: torch.Tensor, k: torch.Tensor) -> np.ndarray:
 def test_the_sums_are_those_of_the_diagonals(lengths: tuple[int, ...]) -> None:
     q, k, v = draw_layer(sum(lengths) + 2 * len(lengths), seed=1)
     inputs = pack_layer(q, k, v, [n + 2 for n in lengths])
-    labels = tuple(np.ones((2, n), bool) for n in lengths)
-    heads = ReduceToLabels(labels, PERIODS)(inputs, theta=0.3).heads[0].numpy()
+    labels = place_labels([np.ones((2, n), bool) for n in lengths], inputs.pack.device)
+    heads = ReduceToLabels(labels, receive_by_device, PERIODS)(inputs, theta=0.3).heads[0].numpy()
 
     sums = heads[:, 2 * len(MEASURES) * len(lengths) :].reshape(N_HEADS, len(lengths), len(PERIODS), 2)
     for i, tokens in enumerate(inputs.pack.slices):
@@ -48,11 +50,12 @@ def test_tiles_of_a_few_rows_give_the_same_sums(monkeypatch: pytest.MonkeyPatch)
     q, k, v = draw_layer(132, seed=2)
     inputs = pack_layer(q, k, v, [102, 30])
     sums = PeriodSums(PERIODS, inputs.pack, N_HEADS)
-    sum_received_in_rows(inputs, theta=0.3, add_tile=sums.add)
+    receive_in_rows(inputs, theta=0.3, add_tile=sums.add)
 
-    for tokens, of_sequence in zip(inputs.pack.slices, sums.by_sequence(), strict=True):
+    by_sequence = sums.by_head().reshape(N_HEADS, 2, len(PERIODS), 2)
+    for i, tokens in enumerate(inputs.pack.slices):
         expected = sum_diagonals(q[:, tokens], k[:, tokens])
-        np.testing.assert_allclose(of_sequence, expected.reshape(N_HEADS, -1), rtol=2e-5, atol=2e-6)
+        np.testing.assert_allclose(by_sequence[:, i], expected, rtol=2e-5, atol=2e-6)
 
 
 @pytest.mark.thorough

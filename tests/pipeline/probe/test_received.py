@@ -1,5 +1,7 @@
 """What labelled residues receive from each head, tile by tile and by the definitions, and against counting by hand."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,10 @@ from sklearn.metrics import roc_auc_score
 
 from attlas.pipeline.attention import attending
 from attlas.pipeline.attention.definitions import LayerInputs, Pack
+from attlas.pipeline.attention.receiving import receive_by_device, receive_in_cache, receive_in_rows
 from attlas.pipeline.attention.tiled import reduce_tiled
-from attlas.pipeline.probe.received import MEASURES, ReduceToLabels, sum_received_in_rows, sum_received_in_tiles
+from attlas.pipeline.probe.pack_labels import place_labels
+from attlas.pipeline.probe.received import MEASURES, ReduceToLabels
 
 N_HEADS, WIDTH, THETA = 3, 8, 0.3
 
@@ -45,7 +49,7 @@ def test_the_measures_are_those_counted_by_hand(lengths: tuple[int, ...]) -> Non
     q, k, v = projections(sum(pack.n_tokens), seed=sum(lengths))
     rng = np.random.default_rng(1)
     labels = tuple(rng.random((4, n)) < 0.3 for n in lengths)
-    reduced = ReduceToLabels(labels)(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
+    reduced = reduce_to(labels)(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
     assert MEASURES == ("edges", "edge_mass", "mass", "auc")
     for i, (tokens, sequence_labels) in enumerate(zip(pack.slices, labels, strict=True)):
         expected = by_hand(q[:, tokens], k[:, tokens], sequence_labels, THETA)
@@ -62,8 +66,12 @@ def test_the_measures_are_those_counted_by_hand(lengths: tuple[int, ...]) -> Non
                     assert area == pytest.approx(roc_auc_score(where, columns[head]), abs=1e-6)
 
 
+def reduce_to(labels: Sequence[np.ndarray]) -> ReduceToLabels:
+    return ReduceToLabels(place_labels(labels, torch.device("cpu")), receive_by_device)
+
+
 def whole_labels(pack: Pack) -> ReduceToLabels:
-    return ReduceToLabels(tuple(np.ones((1, n), bool) for n in pack.n_residues))
+    return reduce_to([np.ones((1, n), bool) for n in pack.n_residues])
 
 
 def test_the_output_is_that_of_the_build() -> None:
@@ -90,8 +98,8 @@ def test_rows_and_tiles_agree_on_every_residue(n_elements: int, monkeypatch: pyt
     monkeypatch.setattr(attending, "GPU_TILE_ELEMENTS", n_elements)
     pack = Pack((102, 3, 60), torch.device("cpu"))
     q, k, v = projections(165, seed=4)
-    tiled_output, tiled = sum_received_in_tiles(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
-    output, received = sum_received_in_rows(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
+    tiled_output, tiled = receive_in_cache(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
+    output, received = receive_in_rows(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
     torch.testing.assert_close(tiled_output, output, rtol=1e-4, atol=1e-4)
     is_residue = pack.residues.numpy()
     np.testing.assert_allclose(tiled[:, :, is_residue], received[:, :, is_residue], rtol=2e-5, atol=2e-5)
@@ -110,7 +118,7 @@ def test_rows_hold_a_tile_and_not_a_map(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(torch, "softmax", measured)
     pack = Pack((102,), torch.device("cpu"))
     q, k, v = projections(102, seed=4)
-    sum_received_in_rows(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
+    receive_in_rows(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA)
     assert sum(held) == N_HEADS * 102**2
     assert max(held) <= 3_000
 
@@ -118,6 +126,21 @@ def test_rows_hold_a_tile_and_not_a_map(monkeypatch: pytest.MonkeyPatch) -> None
 def test_without_values_only_the_sums_are_computed() -> None:
     pack = Pack((20,), torch.device("cpu"))
     q, k, _ = projections(20, seed=5)
-    reduced = ReduceToLabels((np.ones((1, 18), bool),))(LayerInputs(q, k, None, pack=pack, scaling=1.0), theta=THETA)
+    reduced = reduce_to([np.ones((1, 18), bool)])(LayerInputs(q, k, None, pack=pack, scaling=1.0), theta=THETA)
     assert reduced.output is None
     assert reduced.heads.shape == (1, N_HEADS, 4)
+
+
+def test_labels_of_no_residue_and_sequences_of_no_label_have_their_places() -> None:
+    pack = Pack((7, 5, 9), torch.device("cpu"))
+    labels = [np.zeros((1, 5), bool), np.zeros((0, 3), bool), np.array([[True] * 7, [False] * 7, [False] * 6 + [True]])]
+    q, k, v = projections(21, seed=6)
+    measures = reduce_to(labels)(LayerInputs(q, k, v, pack=pack, scaling=1.0), theta=THETA).heads[0]
+    none, whole, empty, last = measures.reshape(N_HEADS, 4, 4).unbind(1)
+    columns = inner_attention(q[:, 12:], k[:, 12:]).sum(1)
+    for nothing in (none, empty):
+        assert (nothing[:, :3] == 0).all()
+    assert torch.isnan(torch.stack([none, whole, empty])[..., 3]).all()
+    np.testing.assert_allclose(whole[:, 2], columns.sum(1), rtol=2e-5)
+    np.testing.assert_allclose(last[:, 2], columns[:, -1], rtol=2e-5)
+    np.testing.assert_allclose(last[:, 3], (columns[:, :-1] < columns[:, -1:]).mean(1), atol=1e-6)

@@ -19,7 +19,7 @@ from helpers.sealed_atlas import read_manifest
 from helpers.vector_builds import build_with_vectors, make_vector_task
 
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.encoder.reductions import find_reduction
+from attlas.pipeline.encoder.reductions import find_kernels
 from attlas.pipeline.part_limits import PartLimits
 from attlas.pipeline.shard import encode_shard
 from attlas.pipeline.vectors.pooling import PoolHidden
@@ -112,7 +112,8 @@ def test_vectors_are_those_of_the_pass_to_the_last_digits_of_float32(plain: Path
 def test_a_pass_that_attends_as_the_build_does_has_its_vectors_to_the_last_bit(
     source: Path, whole: Path, tiny_esm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("attlas.pipeline.vectors.embedding.attend_without_statistics", find_reduction("tiled"))
+    reduce = find_kernels("tiled").reduce
+    monkeypatch.setattr("attlas.pipeline.vectors.embedding.reduce_nothing", lambda _: reduce)
     build_here(source, tmp_path / "atlas", tiny_esm)
     embed_by_pass(tmp_path / "atlas")
     assert select(digests(tmp_path / "atlas"), of_vectors=True) == select(digests(whole), of_vectors=True)

@@ -9,10 +9,11 @@ from helpers.architectures import ARCHITECTURES, LETTERS, load
 from helpers.verdicts import load_reference, tokenize
 
 from attlas.pipeline.encoder.guard import check_known_protein
+from attlas.pipeline.encoder.reductions import reduce_nothing
 from attlas.pipeline.model.architectures import choose_attention
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.vectors.kinds import SEGMENTS
-from attlas.pipeline.vectors.pooling import PoolHidden, attend_without_statistics
+from attlas.pipeline.vectors.pooling import PoolHidden
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +35,7 @@ def test_vectors_are_those_of_the_models_own_hidden_states(name: str, tmp_path: 
     layers = tuple(range(encoder.n_layers))
 
     pool = PoolHidden(encoder, [SEQUENCE], kinds=kinds, layers=layers)
-    encoder.start([SEQUENCE], reduce=attend_without_statistics, add_hidden=pool.add)
+    encoder.start([SEQUENCE], reduce=reduce_nothing(encoder.kernels.attend), add_hidden=pool.add)
     (vectors,) = pool.stack_vectors()
 
     reference = load_reference(model)
