@@ -70,6 +70,7 @@ def _pairs(manifest: Manifest) -> Iterator[tuple[str, str]]:
 
     shape = f"{counted(run.n_layers, 'layer')} x {counted(run.n_heads, 'head')}"
     yield "model", f"{run.model}, revision {run.revision}, {shape}"
+    yield "letters", run.letters or "each has a token of its own"
     yield "weights", f"{describe_weights(run)} (sha256 {run.weights_sha256})"
     yield "computed", f"{run.arithmetic}, torch {run.torch_version}"
     yield "rule", f"{run.rule}; an edge is attention of at least {run.edge_theta}"

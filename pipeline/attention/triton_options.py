@@ -24,6 +24,9 @@ PLAIN_PRECISION = "ieee"
 BAND_MARGIN = 64
 """Margin of a bias beyond the offsets in a tile of the band: 39."""
 
+WIDE_DIM = 64
+"""Head dimension up to which a tile of the band fits the registers of one warp."""
+
 MOST_REGISTERS = 255
 """Registers that a thread can have."""
 
@@ -117,14 +120,18 @@ def leave_room(blocks: BlockSizes, *, has_bias: bool) -> BlockSizes:
     return blocks._replace(walked=max(FEWEST_WALKED, blocks.walked // 2), n_registers=MOST_REGISTERS)
 
 
-def choose_band_options(dtype: torch.dtype, products: str) -> tuple[int, int]:
+def choose_band_options(dtype: torch.dtype, products: str, *, dim: int) -> tuple[int, int]:
     """Return the warps and stages of the band's kernel: one warp holds a whole tile of the band and adds by itself.
 
-    In float32 with plain products the operands alone need the registers.
+    In float32 with plain products the operands alone need the registers of several, and so do those of wide heads:
+    one warp spilled 1,040 bytes a thread there.
     """
+    is_wide = dim > WIDE_DIM
     if dtype != torch.float32:
-        return 1, 2
-    return (1, 1) if products == SPLIT else (8, 1)
+        return (2 if is_wide else 1), 2
+    if products == SPLIT:
+        return (4 if is_wide else 1), 1
+    return 8, 1
 
 
 def choose_precision(q: Tensor, products: str) -> str:

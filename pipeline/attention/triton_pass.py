@@ -73,7 +73,7 @@ def reduce_triton(inputs: LayerInputs, *, theta: float, products: str = PLAIN) -
             *layer.tensors, columns, sums, *layer.numbers, n_tokens, theta, **layer.of_columns
         )
 
-        n_warps, n_stages = choose_band_options(q.dtype, products)
+        n_warps, n_stages = choose_band_options(q.dtype, products, dim=q.shape[2])
         kept = layer.blocks.kept
         band_kernel[(n_tiles * n_heads,)](
             *layer.tensors, sums, *layer.numbers, q.shape[2], kept, layer.has_masses, layer.precision,

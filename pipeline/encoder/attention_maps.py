@@ -97,7 +97,7 @@ def install_hooks(model: Any, tokens: Tensor, *, n_layers: int) -> None:
 
     if len(maps) != n_layers or any(not isinstance(values, Tensor) or values.ndim != 4 for values in maps):
         raise unsupported_attention(model, f"the maps of {len(maps)} layers, where {n_layers} are expected")
-    _refuse_overflow(model, maps)
+    refuse_overflow(model, maps)
     if any(is_causal(values) for values in maps):
         raise unsupported_attention(model, "is_causal=True: a residue attends only to those before it")
 
@@ -106,8 +106,8 @@ def install_hooks(model: Any, tokens: Tensor, *, n_layers: int) -> None:
         source.module.register_forward_hook(partial(_take, source), prepend=True)
 
 
-def _refuse_overflow(model: Any, maps: Sequence[Tensor]) -> None:
-    """Refuse maps with numbers that are not finite: nothing is equal to them, so no module would be their source."""
+def refuse_overflow(model: Any, maps: Sequence[Tensor]) -> None:
+    """Refuse maps with numbers that are not finite: nothing is equal to them. Raises EnvironmentFault."""
     layer = next((layer for layer, values in enumerate(maps) if not torch.isfinite(values).all()), None)
     if layer is not None:
         raise EnvironmentFault(

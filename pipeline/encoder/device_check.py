@@ -58,6 +58,7 @@ def refuse_failing_device(encoder: Encoder, error: Exception | None) -> None:
         DeviceFault: names this machine, the device and what went wrong.
     """
     doubt = "attention that is not finite" if error is None else first_line(error)
+    encoder.free_memory()
     _run_known_protein(encoder, occasion=f"before that, on a protein of the atlas: {doubt}")
 
 
@@ -81,7 +82,6 @@ def confirm_device(
 def _run_known_protein(encoder: Encoder, *, occasion: str) -> None:
     """Refuse a device that fails on the known protein; `occasion` tells why it was run. Raises DeviceFault."""
     try:
-        encoder.free_memory()
         check_known_protein(encoder)
     except Exception as failure:
         symptom = failure.found if isinstance(failure, Fault) else first_line(failure)

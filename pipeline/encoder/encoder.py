@@ -18,7 +18,9 @@ from torch import Tensor
 
 from attlas.pipeline.attention.definitions import Pack, Reduction
 from attlas.pipeline.attention.device_copy import copy_to_device
+from attlas.pipeline.encoder.agreement import refuse_disagreement, refuse_ends
 from attlas.pipeline.encoder.attention_maps import MapReader, install_hooks, taking_maps
+from attlas.pipeline.encoder.compiled_layers import compile_layers
 from attlas.pipeline.encoder.faster_parts import replace_parts
 from attlas.pipeline.encoder.forward import Forward, PassFinished, SequenceAttention
 from attlas.pipeline.encoder.guard import (
@@ -32,11 +34,10 @@ from attlas.pipeline.encoder.hidden_states import AddHidden, taking_hidden
 from attlas.pipeline.encoder.inputs import TokenInput
 from attlas.pipeline.encoder.interface import attending
 from attlas.pipeline.encoder.loading import has_global_token, load_model
-from attlas.pipeline.encoder.products import split_model
+from attlas.pipeline.encoder.products import forget_inputs, split_model
 from attlas.pipeline.encoder.reductions import choose_kernels, find_kernels
 from attlas.pipeline.model.architectures import HOOKED, KERNELS
 from attlas.pipeline.model.files import ModelFiles
-from attlas.pipeline.model.letters import Vocabulary
 from attlas.pipeline.model.positions import OFFSET_POSITIONS
 from attlas.pipeline.model.precision import MIXED, SPLIT, find_attention_bound, refuse_old_gpu
 from attlas.pipeline.model.vocabulary import read_vocabulary
@@ -62,7 +63,8 @@ class Encoder:
 
     Raises:
         EnvironmentFault: the weights do not fit the configuration; the tokenizer does not give each residue a token of
-            its own; the architecture's attention is not what is computed here (see `guard`); or the GPU is too old.
+            its own, or does not belong to the weights (see `agreement`); the architecture's attention is not what is
+            computed here (see `guard`); or the GPU is too old.
     """
 
     def __init__(
@@ -116,12 +118,19 @@ class Encoder:
         self.model = load_model(files, weights, is_hooked=self.is_hooked).to(self.device)
         self.hidden_ends = (not self.vocabulary.before, not self.vocabulary.after)
         if not self.is_hooked:
-            _refuse_ends(self.vocabulary, attention)
+            refuse_ends(self.vocabulary, attention)
 
         self.filler = int(getattr(self.model.config, "pad_token_id", None) or 0)
         self.takes_positions = "position_ids" in signature(self.model.forward).parameters
         offset_positions = self.max_residues is not None and files.shape.architecture in OFFSET_POSITIONS
         self.first_position = (self.model.config.pad_token_id or 0) + 1 if offset_positions else 0
+        refuse_disagreement(
+            self.model,
+            self.vocabulary,
+            max_residues=self.max_residues,
+            first_position=self.first_position,
+            is_hooked=self.is_hooked,
+        )
 
         self.fitting_tokens: int | None = None
         """Most tokens of several sequences that fit the device's memory at once; None where the plan's bound holds."""
@@ -311,40 +320,11 @@ class Encoder:
         return min(pack_tokens, self.fitting_tokens or pack_tokens)
 
     def free_memory(self) -> None:
-        """Give cached memory back to the device, before a smaller pack is tried."""
+        """Give memory of a pass that broke off back to the device, before a smaller pack is tried."""
+        forget_inputs(self.model)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def _copy_to_device(self, tokens: Tensor) -> Tensor:
         """Return the tokens (1, sum of T) on the device."""
         return copy_to_device(tokens[None], self.device)
-
-
-def _refuse_ends(vocabulary: Vocabulary, attention: str) -> None:
-    """Refuse tokens around a sequence that a reduction cannot take. Raises EnvironmentFault."""
-    if vocabulary.is_of_pieces:
-        raise EnvironmentFault(
-            f"This model cannot be reduced by the {attention} kernels: its tokens stand for several residues.",
-            hint="plan the build again: it reads the model's own maps",
-        )
-
-    n_before, n_after = len(vocabulary.before), len(vocabulary.after)
-    if n_after > 1:
-        raise EnvironmentFault(
-            f"This model cannot be reduced by the {attention} kernels.",
-            expected="at most one token before a sequence, and one after it",
-            found=f"{n_before} before and {n_after} after",
-            hint="use ESM-2 or another encoder of the transformers library (docs/models.md)",
-        )
-
-
-def compile_layers(model: torch.nn.Module, n_layers: int, *, backend: str = "inductor") -> None:
-    """Compile the layers of a model with torch, once for all: they are alike, and the length of a pack stays variable.
-
-    The last layer is not compiled: its pass ends in the middle. To compile the whole model took a minute (docs/log.md).
-    Of a layer its `forward` is compiled, not its call: hooks, which take hidden states, are called outside of it. Those
-    that are installed after a call was compiled never are.
-    """
-    stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == n_layers]
-    for layer in stacks[0][:-1] if stacks else ():
-        layer.forward = torch.compile(layer.forward, dynamic=True, backend=backend)

@@ -2,6 +2,7 @@
 
 The configuration of a model does not say for certain how it computes attention, so it is tried. The known protein runs
 in a pack between two others, so that results that depend on the other sequences, or on the place in a pack, show too.
+So does a short one of all letters: what is wrong at the ends of a sequence, or with X, is lost in 300 residues.
 
 Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `S` head statistics, `W` width of the model.
 """
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.attention.definitions import STATISTICS, reduce_map
-from attlas.pipeline.encoder.attention_maps import MapReader
+from attlas.pipeline.encoder.attention_maps import MapReader, refuse_overflow
 from attlas.pipeline.encoder.differences import compare_heads, compare_hidden, compare_profiles
 from attlas.pipeline.encoder.loading import EAGER, has_global_token
 from attlas.pipeline.model.attention_support import OTHER_ENCODER, wrong_attention
+from attlas.pipeline.model.letters import OTHER_LETTERS
 from attlas.pipeline.proteins.records import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault, Fault
 from attlas.schema.errors import first_line
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 N_KNOWN_RESIDUES = 300
 """Residues of the known protein, where the model reaches that far."""
+
+FEWEST_AMINO_ACIDS = 3
+"""Amino acids of the short known protein, beside the other letters that the model reads."""
 
 N_BEYOND_WINDOW = 100
 """Residues by which the known protein is longer than a window that the configuration names."""
@@ -44,6 +49,9 @@ MAX_MAP_BYTES = 1 << 30
 WINDOW_SETTINGS = ("sliding_window", "local_attention", "attention_window", "window_size", "block_size", "chunk_size")
 """Settings of configurations by which architectures name a window of attention, in tokens."""
 
+
+CAPTURING_MARK = "_output_capturing_hooks_installed"
+"""Attribute by which transformers knows the modules that have its hooks."""
 
 STATISTICS_OF_OTHER_CODE = tuple(name for name in STATISTICS if name != "n_edges")
 """Head statistics that are compared with those of other code: edges are counted where the last bit decides."""
@@ -61,40 +69,42 @@ class KnownAttention:
     """The hidden states of the last layer, shape (N, W), on which no attention depends; None where not computed."""
 
 
-def attend_eagerly(encoder: "Encoder") -> KnownAttention:
-    """Return the model's own eager attention on the known protein.
+def attend_eagerly(encoder: "Encoder") -> list[tuple[str, KnownAttention]]:
+    """Return the known proteins, the long one before the short one, with the model's own eager attention on each.
 
-    The maps of the pass are held at once: L x H x T x T values of float32, 44 MB for ESM-2 8M, 240 MB for 650M.
+    The maps of a pass are held at once: L x H x T x T values of float32, 44 MB for ESM-2 8M, 240 MB for 650M.
 
     Raises:
-        EnvironmentFault: the model has no such maps, or maps of other layers than its configuration says; or it
-            cannot be run at all.
+        EnvironmentFault: the model has no such maps, maps of other layers than its configuration says, or maps that
+            are not finite; or it cannot be run at all.
     """
-    sequence = make_known_protein(_choose_length(encoder))
-    with _blaming_model(encoder, sequence):
-        return _run_eager(encoder, sequence)
+    with _blaming_model(encoder, "the model's own eager attention on two known proteins"):
+        sequences = make_known_protein(_choose_length(encoder)), make_short_protein(encoder)
+        return [(sequence, _run_eager(encoder, sequence)) for sequence in sequences]
 
 
-def check_attention(encoder: "Encoder", eager: KnownAttention) -> KnownAttention:
-    """Compare our attention on the known protein with the model's own, which `attend_eagerly` returned.
+def check_attention(encoder: "Encoder", eager: Sequence[tuple[str, KnownAttention]]) -> KnownAttention:
+    """Compare our attention on the known proteins with the model's own, which `attend_eagerly` returned.
 
-    Returns our attention, with the hidden states of the eager pass, which ours ends before.
+    Returns our attention on the long one, with the hidden states of the eager pass, which ours ends before.
 
     Raises:
         EnvironmentFault: they differ by more than `encoder.attention_bound` of a layer's maximum; the model asks for
             attention that is not computed here (see `attention_support`); or it cannot be run at all.
     """
-    sequence = make_known_protein(_choose_length(encoder))
-    with _blaming_model(encoder, sequence):
-        attention = _run_known_protein(encoder, sequence)
+    attentions = []
+    for sequence, reference in eager:
+        with _blaming_model(encoder, f"attention on a known protein of {len(sequence)} residues"):
+            attention = _run_known_protein(encoder, sequence)
 
-    _refuse_other_profiles(encoder, attention.received, eager.received)
-    _refuse_other_heads(encoder, attention.heads, eager)
-    return replace(attention, hidden=eager.hidden)
+        _refuse_other_profiles(encoder, attention.received, reference.received)
+        _refuse_other_heads(encoder, attention.heads, reference)
+        attentions.append(replace(attention, hidden=reference.hidden))
+    return attentions[0]
 
 
 @contextmanager
-def _blaming_model(encoder: "Encoder", sequence: str) -> Iterator[None]:
+def _blaming_model(encoder: "Encoder", expected: str) -> Iterator[None]:
     """Say of any error that the model cannot be run: no protein of a build is to blame. Raises EnvironmentFault."""
     try:
         yield
@@ -103,9 +113,10 @@ def _blaming_model(encoder: "Encoder", sequence: str) -> Iterator[None]:
     except Exception as error:  # of the model, of its kernels or of the device
         raise EnvironmentFault(
             f"This {encoder.model.config.model_type} model cannot be run on the device {encoder.device}.",
-            expected=f"attention on one known protein of {len(sequence)} residues",
-            found=first_line(error),
-            hint="use ESM-2 or another encoder of the transformers library; if that fails too, look at the device",
+            expected=expected,
+            found=f"an error of its code or of the device: {first_line(error)}",
+            hint="see whether config.json fits the weights, or use ESM-2 or another encoder of the transformers "
+            "library; if that fails too, look at the device",
         ) from error
 
 
@@ -192,6 +203,18 @@ def make_known_protein(n_residues: int) -> str:
     return (STANDARD_LETTERS + "".join(STANDARD_LETTERS[number % 20] for number in numbers))[:n_residues]
 
 
+def make_short_protein(encoder: "Encoder") -> str:
+    """Return the short known protein of a model: a few amino acids, and every other letter that it reads, such as X.
+
+    Without letters whose token was never trained to finite numbers: their proteins fail, and no others.
+    """
+    table = encoder.model.get_input_embeddings()
+    tokens = encoder.vocabulary.tokens
+    others = [letter for letter in OTHER_LETTERS if letter in tokens]
+    finite = [letter for letter in others if torch.isfinite(table.weight[tokens[letter]]).all()]
+    return "".join([*STANDARD_LETTERS[:FEWEST_AMINO_ACIDS], *finite])[: encoder.max_residues]
+
+
 def find_known_sequence(encoder: "Encoder") -> str:
     """Return the known protein at the length at which a loaded model was checked."""
     return make_known_protein(encoder.known_attention.received.shape[1])
@@ -263,7 +286,8 @@ def _run_eager(encoder: "Encoder", sequence: str) -> KnownAttention:
     """Return the model's own eager attention on a sequence, which runs alone, reduced by the definitions.
 
     Raises:
-        EnvironmentFault: the model does not return one map of every head for each of its layers.
+        EnvironmentFault: the model does not return one map of every head for each of its layers, or numbers that are
+            not finite.
     """
     tokens = torch.from_numpy(encoder.vocabulary.token_ids(sequence))
     with _eager_attention(encoder.model), encoder.precision():
@@ -277,6 +301,7 @@ def _run_eager(encoder: "Encoder", sequence: str) -> KnownAttention:
             expected=f"{encoder.n_layers} layers with {encoder.n_heads} maps of {len(tokens)} by {len(tokens)} tokens",
             found=f"{len(maps)} layers with maps of the shapes {shapes}"[:300],
         )
+    refuse_overflow(encoder.model, maps)
 
     # Of each layer attention received (N,) and head statistics (H, S).
     reader = MapReader(encoder.vocabulary, sequence, has_global_token=has_global_token(encoder.model.config))
@@ -295,6 +320,7 @@ def _eager_attention(model: Any) -> Iterator[None]:
     with them.
     """
     hooks = {module: list(module._forward_hooks) for module in model.modules()}
+    marked = {module for module in hooks if CAPTURING_MARK in module.__dict__}
     implementation = model.config._attn_implementation
     model.set_attn_implementation(EAGER)
     try:
@@ -304,7 +330,8 @@ def _eager_attention(model: Any) -> Iterator[None]:
         for module, earlier_hooks in hooks.items():
             for key in [key for key in module._forward_hooks if key not in earlier_hooks]:
                 del module._forward_hooks[key]
-            module.__dict__.pop("_output_capturing_hooks_installed", None)
+            if module not in marked:
+                module.__dict__.pop(CAPTURING_MARK, None)
 
 
 def _unsupported_model(encoder: "Encoder", *, expected: str, found: str) -> EnvironmentFault:

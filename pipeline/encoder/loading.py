@@ -1,5 +1,7 @@
 """A model is loaded into memory by transformers, with all weights, from the files whose digest a run records."""
 
+import re
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -24,11 +26,14 @@ def load_model(files: ModelFiles, dtype: torch.dtype, *, is_hooked: bool = False
     Its attention is that of `interface`; where `is_hooked`, its own, for `attention_maps`.
 
     Raises:
-        EnvironmentFault: the files are damaged or do not hold every weight; or the configuration is that of a decoder,
-            or has rotary positions that depend on the length.
+        EnvironmentFault: the files are damaged, do not hold every weight, or hold those of more layers or of other
+            sizes; or the configuration is that of a decoder, or has rotary positions that depend on the length.
     """
-    model, missing = _read_weights(files, dtype, is_hooked=is_hooked)
+    model, report = _read_weights(files, dtype, is_hooked=is_hooked)
+    missing = sorted(report["missing_keys"])
     _refuse_missing(files, files.shape.architecture, missing)
+    _refuse_more_layers(files, model, report["unexpected_keys"])
+    _refuse_other_sizes(files, report["mismatched_keys"])
     if any(name.startswith("contact_head.") for name in missing):
         model.contact_head = None  # a head of random weights must not predict contacts
 
@@ -55,12 +60,13 @@ def _add_global_mask(_: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     return arguments, keywords | {"global_attention_mask": mask}
 
 
-def _read_weights(files: ModelFiles, dtype: torch.dtype, *, is_hooked: bool) -> tuple[Any, list[str]]:
-    """Return the model and the names of the weights that are missing from its files, in order."""
+def _read_weights(files: ModelFiles, dtype: torch.dtype, *, is_hooked: bool) -> tuple[Any, dict[str, Any]]:
+    """Return the model, and what transformers says of the weights: missing, unexpected, or of other sizes."""
     config = read_configuration(files.directory)
     options: dict[str, Any] = {"add_pooling_layer": False} if _has_pooler(config) else {}
-    if is_hooked:
-        options["attn_implementation"] = EAGER  # some architectures can only be told so before they are made
+    # Hooks need it, and some architectures can only be told so before they are made. The configuration may name one
+    # that is not installed.
+    options["attn_implementation"] = EAGER if is_hooked else INTERFACE
 
     reader = transformers.AutoModel
     if config.model_type in TEXT_ENCODERS:
@@ -78,10 +84,11 @@ def _read_weights(files: ModelFiles, dtype: torch.dtype, *, is_hooked: bool) -> 
         config=config,
         dtype=dtype,
         weights_only=True,  # a pickle may run code when it is read; this reads tensors alone
+        ignore_mismatched_sizes=True,  # they are refused here, by name
         output_loading_info=True,
         **options,
     )
-    return model, sorted(report["missing_keys"])
+    return model, report
 
 
 def _no_encoder(architecture: str, found: str) -> EnvironmentFault:
@@ -102,6 +109,40 @@ def _refuse_missing(files: ModelFiles, architecture: str, missing: list[str]) ->
             expected=f"the weights of a {architecture} model",
             offenders=needed,
             hint="the weights belong to another architecture, or the copy is not whole",
+        )
+
+
+def _refuse_other_sizes(files: ModelFiles, mismatched: Collection[Sequence[Any]]) -> None:
+    """Refuse weights of other sizes than the configuration says: transformers has drawn random ones instead."""
+    if mismatched:
+        sizes = [f"{name} of {_format_size(size)}, not {_format_size(needed)}" for name, size, needed in mismatched]
+        raise EnvironmentFault(
+            f"The weights in {files.directory} are not of the sizes that config.json says.",
+            expected="weights of these sizes",
+            offenders=sorted(sizes),
+            hint="take the configuration that belongs to these weights",
+        )
+
+
+def _format_size(size: Sequence[int]) -> str:
+    return " x ".join(map(str, size)) or "one number"
+
+
+def _refuse_more_layers(files: ModelFiles, model: Any, unexpected: Collection[str]) -> None:
+    """Refuse weights of a layer that the configuration does not name: the model would be cut off there."""
+    of_model = set(model.state_dict())
+
+    def is_of_layer(name: str) -> bool:
+        like_first = re.sub(r"\.\d+\.", ".0.", name, count=1)
+        return like_first != name and not {like_first, like_first.partition(".")[2]}.isdisjoint(of_model)
+
+    surplus = sorted(filter(is_of_layer, unexpected))
+    if surplus:
+        raise EnvironmentFault(
+            f"The weights in {files.directory} have more layers than config.json says.",
+            expected=f"{files.shape.n_layers} layers",
+            offenders=surplus,
+            hint="take the configuration that belongs to these weights",
         )
 
 

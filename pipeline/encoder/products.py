@@ -83,6 +83,10 @@ class InputHalves:
         self.n_waiting = 0
         self.input_and_halves: tuple[Tensor, Tensor] | None = None
 
+    def forget(self) -> None:
+        """Forget the input of a pass that broke off."""
+        self.n_waiting, self.input_and_halves = 0, None
+
     def join(self, values: Tensor) -> Tensor:
         """Return the halves of the input, (..., I), as [high, high, low], (T, 3 I)."""
         # Another tensor, too, if a pass broke off between two of the layers.
@@ -127,6 +131,13 @@ def split_model(model: nn.Module) -> None:
     for name, part in model.named_children():
         if not f"{name}.".startswith(NOT_OF_ATTENTION):
             split_linear_layers(part)
+
+
+def forget_inputs(model: nn.Module) -> None:
+    """Forget the inputs that linear layers of a model hold after a pass that broke off, as for want of memory."""
+    for part in model.modules():
+        if isinstance(part, SplitLinear):
+            part.input_halves.forget()
 
 
 def split_linear_layers(module: nn.Module) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from attlas.pipeline.model.architectures import REFUSED, REFUSED_HEADS
 from attlas.pipeline.model.config_values import read_number, wrong_value
+from attlas.pipeline.model.head_sizes import refuse_uneven_heads
 from attlas.pipeline.model.positions import find_max_residues
 from attlas.pipeline.model.weight_files import find_weight_files
 from attlas.schema import EnvironmentFault
@@ -195,6 +196,7 @@ def _read_shape(config: dict[str, Any], directory: Path) -> ModelShape:
     n_layers, n_heads, width = (sizes[size] for size in NEEDED_SIZES)
     feed_forward = sizes.get("feed_forward", 4 * width)
     heads_width = n_heads * sizes["head"] if "head" in sizes else width
+    refuse_uneven_heads(config, directory, n_heads=n_heads, heads_width=heads_width)
 
     return ModelShape(
         architecture=architecture,

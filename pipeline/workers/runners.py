@@ -1,5 +1,6 @@
 """The tasks that compute shards, the events meanwhile, and the runner that computes shards in this process."""
 
+import gc
 import os
 import socket
 import threading
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from attlas.pipeline.estimate import GPU_OPERATIONS_PER_S
+from attlas.pipeline.model.architectures import HOOKED, WHOLE_MAPS
 from attlas.pipeline.model.files import ModelFiles
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.workers.gpus import claim_gpu
 from attlas.pipeline.workers.libraries import import_libraries
-from attlas.pipeline.workers.resources import count_default_workers, give_back_memory
+from attlas.pipeline.workers.resources import count_default_workers, give_back_memory, measure_available_bytes
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Fault, Receipt, Run
 from attlas.schema.errors import first_line
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
 COMPILED_FROM_S = 60
 """Predicted seconds on a GPU from which on layers are compiled; the first compilation takes about half of that."""
+
+
+CHECK_ROOM = 2
+"""Sizes of the float32 weights that must be free for the check of a run of half precision."""
 
 
 @dataclass(frozen=True)
@@ -259,6 +265,7 @@ def _load_encoder(directory: str, run: Run, *, is_compiled: bool) -> Any:
     with ThreadPoolExecutor(1) as threads:
         digests = threads.submit(_refuse_other_files, files, run)
         try:
+            _check_in_float32(files, run)
             encoder = Encoder(
                 files,
                 device=run.device,
@@ -281,6 +288,29 @@ def _load_encoder(directory: str, run: Run, *, is_compiled: bool) -> Any:
             ) from None
         digests.result()
     return encoder
+
+
+def _check_in_float32(files: ModelFiles, run: Run) -> None:
+    """Compare a model with its own attention in float32 before a run of half precision, whose bound is 250 times wider.
+
+    Positions that are off by one, or a letter that is hidden, stay within the bound of half precision. Where the
+    weights do not fit as float32, nothing is compared.
+
+    Raises:
+        EnvironmentFault: as `Encoder`.
+    """
+    import torch
+
+    from attlas.pipeline.encoder.encoder import Encoder
+
+    if run.dtype == "float32" or CHECK_ROOM * files.shape.weight_bytes > measure_available_bytes(run.device):
+        return
+    attention = HOOKED if run.attention == HOOKED else WHOLE_MAPS
+    Encoder(files, device=run.device, dtype="float32", theta=run.edge_theta, attention=attention)
+
+    gc.collect()
+    if run.device == "cuda":
+        torch.cuda.empty_cache()  # packs are cut by what is free
 
 
 def _refuse_other_files(files: ModelFiles, run: Run) -> None:

@@ -136,7 +136,11 @@ def save_vocabulary_of_head(head: str) -> SaveTokenizer:
 
 
 def _esm(**settings: Any) -> transformers.PretrainedConfig:
-    return transformers.EsmConfig(**SIZES, pad_token_id=1, mask_token_id=32, **settings)
+    return transformers.EsmConfig(**{**SIZES, "pad_token_id": 1, "mask_token_id": 32, **settings})
+
+
+def _roberta(**settings: Any) -> transformers.PretrainedConfig:
+    return transformers.RobertaConfig(**SIZES, **settings)
 
 
 def _t5(**settings: Any) -> dict[str, Any]:
@@ -289,7 +293,37 @@ ARCHITECTURES = (
     ),
     Architecture(
         "RoBERTa whose padding is the token of a letter", lambda: transformers.RobertaConfig(**SIZES, pad_token_id=5),
-        "within 1e-03 of the layer's maximum", save_tokenizer=save_byte_level_vocabulary, is_made_up=True,
+        "the token of C", save_tokenizer=save_byte_level_vocabulary, is_made_up=True,
+    ),
+    Architecture(
+        "RoBERTa whose padding is the token of X", lambda: _roberta(pad_token_id=VOCABULARY.index("X")),
+        "the token of J, X, which", is_made_up=True,
+    ),
+    Architecture(
+        "RoBERTa whose padding is the end of a sequence", lambda: _roberta(pad_token_id=2),
+        "2, the token of the end", is_made_up=True,
+    ),
+    Architecture(
+        "ESM-2 whose mask is the token of X",
+        lambda: _esm(position_embedding_type="rotary", token_dropout=True, mask_token_id=VOCABULARY.index("X")),
+        "the token of J, X, which", is_made_up=True,
+    ),
+    Architecture(
+        "ESM-2 with fewer tokens than its tokenizer", lambda: _esm(position_embedding_type="rotary", vocab_size=24),
+        "0 to 23, and none for", is_made_up=True,
+    ),
+    Architecture(
+        "ESM-2 with heads of five dimensions",
+        lambda: _esm(position_embedding_type="rotary", hidden_size=20), "positions turn pairs", is_made_up=True,
+    ),
+    Architecture(
+        "BERT that is said to rotate, with 512 learned positions",
+        lambda: transformers.BertConfig(**SIZES, rope_theta=1e4), "a vector for each of 512 positions",
+        save_tokenizer=save_bert_vocabulary, is_made_up=True,
+    ),
+    Architecture(
+        "EuroBERT with three key heads for four heads", lambda: _eurobert(num_key_value_heads=3),
+        "a divisor of the 4 heads", is_made_up=True,
     ),
     Architecture(
         "EuroBERT with positions stretched by YaRN",
@@ -338,7 +372,7 @@ ARCHITECTURES = (
     ),
     Architecture(
         "Qwen 3 without key heads", lambda: transformers.Qwen3Config(**SIZES, **_ENDS, head_dim=8),
-        "cannot be run with its own attention(.|\n)*RuntimeError", is_made_up=True,
+        "a divisor of the 4 heads", is_made_up=True,
     ),
     Architecture(
         "Gemma 3 that attends both ways within a window",
@@ -356,7 +390,7 @@ ARCHITECTURES = (
         "Gemma 2", lambda: transformers.Gemma2Config(**SIZES, **_ENDS, head_dim=8), "this gemma2 model(.|\n)*is_causal"
     ),
     Architecture(
-        "GPT-2", lambda: transformers.GPT2Config(vocab_size=40, n_embd=32, n_layer=3, n_head=4), "without hidden"
+        "GPT-2", lambda: transformers.GPT2Config(vocab_size=40, n_embd=32, n_layer=3, n_head=4), "it is a decoder"
     ),
     Architecture(
         "BART", lambda: transformers.BartConfig(vocab_size=40, d_model=32, encoder_layers=2, decoder_layers=2),

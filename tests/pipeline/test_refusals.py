@@ -254,7 +254,7 @@ def _without_vocabulary(model: Path) -> None:
         (_bert_config_over_esm_weights, "do not fill the model"),
         (_with_truncated_weights, "cannot be loaded"),
         (_with_a_truncated_checkpoint, "cannot be loaded"),
-        (_with_weights_of_another_shape, "cannot be loaded"),
+        (_with_weights_of_another_shape, "not of the sizes"),
         (_without_vocabulary, "is not that of a protein model"),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 import torch
 from helpers.architectures import ARCHITECTURES, load
 
-from attlas.pipeline.encoder.encoder import compile_layers
+from attlas.pipeline.encoder.compiled_layers import compile_layers
 from attlas.pipeline.model.precision import SPLIT
 from attlas.schema.run import PLAIN
 

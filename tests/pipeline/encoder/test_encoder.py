@@ -11,7 +11,8 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from transformers import BertConfig, BertModel, EsmcConfig, EsmcModel, EsmModel, EsmTokenizer
 
 from attlas.pipeline.encoder import guard
-from attlas.pipeline.encoder.encoder import Encoder, compile_layers
+from attlas.pipeline.encoder.compiled_layers import compile_layers
+from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.reductions import find_kernels
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.model.precision import SPLIT

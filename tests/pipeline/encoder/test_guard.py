@@ -76,13 +76,13 @@ def test_heads_in_another_order_are_refused_though_their_mean_is_the_same(encode
     attention = guard._run_eager(encoder, make_known_protein(300))
     swapped = guard.KnownAttention(attention.received, attention.heads[:, ::-1])
     with pytest.raises(EnvironmentFault, match=r"head \d-\d: \w+ \S+ here, \S+ by its own"):
-        guard.check_attention(encoder, swapped)
+        guard.check_attention(encoder, [(make_known_protein(300), swapped)])
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path):
     from helpers.tiny_esm import save_tiny_esm
 
-    with pytest.raises(EnvironmentFault, match="a difference of nan"):
+    with pytest.raises(EnvironmentFault, match="is not finite"):
         load(save_tiny_esm(tmp_path, nan_letter="W"))
 
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from transformers import AutoModel
 
-from attlas.pipeline.encoder.encoder import Encoder, compile_layers
+from attlas.pipeline.encoder.compiled_layers import compile_layers
+from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.model.files import find_model
 from attlas.schema.columns import EDGE_THETA
 

@@ -13,6 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from attlas.pipeline.encoder.products import (
     InputHalves,
     SplitLinear,
+    forget_inputs,
     join_input,
     multiply_halves,
     split,
@@ -118,6 +119,17 @@ def test_a_pass_that_broke_off_leaves_no_halves_for_the_next():
     block.query(values[0])  # and no further
     torch.testing.assert_close(block.query(values[1]), expected[2])
     torch.testing.assert_close(block.key(values[1]), expected[1])
+
+
+def test_memory_of_a_pass_that_broke_off_is_given_back():
+    block = Block()
+    split_linear_layers(block)
+    block.query(torch.randn(7, 64))  # and no further
+    assert block.query.input_halves.input_and_halves is not None
+    forget_inputs(block)
+    assert block.query.input_halves.input_and_halves is None
+    values = torch.randn(7, 64)
+    torch.testing.assert_close(block.key(values), block.key(values))
 
 
 def test_a_thread_never_takes_the_halves_of_another_threads_input():
