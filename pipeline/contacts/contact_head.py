@@ -7,7 +7,7 @@ of one of each head: `b + W + W^T - sum_c (w_c / t_c) r_c r_c^T`, with `W = sum_
 Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `P` sequences in a pack, `R` rows of a tile.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +57,12 @@ def find_contact_head(encoder: Encoder) -> ContactHead:
 
 
 def predict_probabilities(encoder: Encoder, sequences: Sequence[str]) -> list[NDArray[np.float32]]:
-    """Return, for each sequence, the probability that two residues are in contact, (N, N).
+    """Return the probabilities of `predict_probability_maps` as arrays on the host."""
+    return [values.cpu().numpy() for values in predict_probability_maps(encoder, sequences)]
+
+
+def predict_probability_maps(encoder: Encoder, sequences: Sequence[str]) -> list[Tensor]:
+    """Return, for each sequence, the probability that two residues are in contact, (N, N), on the model's device.
 
     Symmetric but for the last bit. The sequences run as one pack; memory holds a map of each, a layer's projections
     and a tile. Pairs nearer than 6 residues have a value too, but the published heads were not fitted to them. Where
@@ -98,28 +103,25 @@ class ReduceToContacts:
         self.n_layers_done += 1
         return PackAttention(output, received, received.new_zeros((len(inputs.pack.n_tokens), n_heads, 0)))
 
-    def probabilities(self) -> list[NDArray[np.float32]]:
+    def probabilities(self) -> list[Tensor]:
         """Return the probabilities of each sequence, (N, N), once all layers are added; uses the sums up.
 
         Raises:
             RuntimeError: layers are missing, or the sums were used up before.
         """
-        return [logits.sigmoid_().cpu().numpy() for logits in self._logits()]
+        return [logits.sigmoid_() for logits in self.scores()]
 
-    def scores(self) -> list[NDArray[np.float32]]:
+    def scores(self) -> list[Tensor]:
         """Return the weighted sum of the corrected maps of each sequence, (N, N), plus the bias; uses the sums up.
 
         Raises:
             RuntimeError: as `probabilities`.
         """
-        return [logits.cpu().numpy() for logits in self._logits()]
-
-    def _logits(self) -> Iterator[Tensor]:
         if self.n_layers_done != len(self.head.weights):
             raise RuntimeError(f"{self.n_layers_done} of {len(self.head.weights)} layers were added")
 
         maps, self._maps, self.n_layers_done = self._maps, [], 0
-        return (_add_transpose(logits).add_(self.head.bias) for logits in maps)
+        return [_add_transpose(logits).add_(self.head.bias) for logits in maps]
 
 
 class _Layer:

@@ -9,22 +9,19 @@ Axis letters: `N` residues, `L` layers, `H` heads.
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from attlas.pipeline.contacts.contact_head import ContactHead, ReduceToContacts
 from attlas.pipeline.contacts.head_choice import Head
 from attlas.pipeline.encoder.encoder import Encoder
 
 
-def predict_fused_scores(
-    encoder: Encoder, sequences: Sequence[str], heads: Sequence[Head]
-) -> list[NDArray[np.float32]]:
+def predict_fused_maps(encoder: Encoder, sequences: Sequence[str], heads: Sequence[Head]) -> list[Tensor]:
     """Return, for each sequence, the fused score of every pair, (N, N): the higher, the likelier a contact.
 
     The scores rank the pairs of one protein; pairs nearer than 6 residues have one, too. Memory and locks are as in
-    `contact_head.predict_probabilities`. Where half precision overflowed, the map is not finite.
+    `contact_head.predict_probability_maps`. Where half precision overflowed, the map is not finite.
 
     Raises:
         ValueError: there are no heads, or the model lacks one of them.

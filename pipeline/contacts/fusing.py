@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from attlas.pipeline.contacts.fused_heads import predict_fused_scores
+from attlas.pipeline.contacts.fused_heads import predict_fused_maps
 from attlas.pipeline.contacts.head_choice import Head, HeadChoice, spell_heads
 from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE, ContactPairs
 from attlas.pipeline.contacts.predicting import make_pair_rows, run_map_packs
@@ -64,7 +64,7 @@ class FuseHeads(PassTask[SequencesById, list[ContactPairs | None]]):
 
     def compute(self, encoder: Encoder, plan: Plan, sequences: SequencesById) -> list[ContactPairs | None]:
         """Return the pairs kept of each sequence, None where its map is not finite. Raises as `PassTask.compute`."""
-        predict = partial(predict_fused_scores, encoder, heads=self.heads)
+        predict = partial(predict_fused_maps, encoder, heads=self.heads)
         return run_map_packs(encoder, plan, list(sequences.values()), predict, floor=None)
 
     def make_rows(self, plan: Plan, sequences: SequencesById, results: list[ContactPairs | None]) -> ShardRows:

@@ -9,8 +9,10 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-from attlas.pipeline.contacts.contact_head import predict_probabilities
+from attlas.pipeline.contacts.contact_head import predict_probability_maps
+from attlas.pipeline.contacts.device_pairs import MOST_RESIDUES, select_pairs_on_device
 from attlas.pipeline.contacts.memory import cut_map_packs
 from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE, ContactPairs, select_pairs
 from attlas.pipeline.encoder.device_check import make_pack_runner
@@ -21,8 +23,8 @@ from attlas.pipeline.plan import Plan, Shard
 from attlas.schema import CONTACTS, AtlasPaths, Manifest
 from attlas.schema.json_file import digest
 
-PredictMaps = Callable[[Sequence[str]], list[NDArray[np.float32]]]
-"""Returns, for each sequence of a pack, the score of every pair, (N, N)."""
+PredictMaps = Callable[[Sequence[str]], list[Tensor]]
+"""Returns, for each sequence of a pack, the score of every pair, (N, N), on the device of the model."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class PredictContacts(PassTask[SequencesById, list[ContactPairs | None]]):
 
     def compute(self, encoder: Encoder, plan: Plan, sequences: SequencesById) -> list[ContactPairs | None]:
         """Return the pairs kept of each sequence, None where its map is not finite. Raises as `PassTask.compute`."""
-        predict = partial(predict_probabilities, encoder)
+        predict = partial(predict_probability_maps, encoder)
         return run_map_packs(encoder, plan, list(sequences.values()), predict, floor=self.floor)
 
     def make_rows(self, plan: Plan, sequences: SequencesById, results: list[ContactPairs | None]) -> ShardRows:
@@ -120,7 +122,10 @@ def make_pair_rows(sequence_ids: Sequence[int], results: Sequence[ContactPairs |
     return PairColumns(repeated_ids, i, j, scores), len(results) - len(pairs)
 
 
-def _keep_pairs(scores: NDArray[np.float32], floor: float | None) -> ContactPairs | None:
+def _keep_pairs(scores: Tensor, floor: float | None) -> ContactPairs | None:
     """Return the pairs of a map, (N, N), that are kept, None where it is not finite."""
-    is_finite = np.isfinite(scores.sum())  # a mask of all pairs would be a quarter of the map
-    return select_pairs(scores, floor=floor) if is_finite else None
+    if not scores.sum().isfinite():  # a mask of all pairs would be a quarter of the map
+        return None
+    if scores.is_cuda and len(scores) <= MOST_RESIDUES:
+        return select_pairs_on_device(scores, floor=floor)
+    return select_pairs(scores.cpu().numpy(), floor=floor)

@@ -18,7 +18,7 @@ from helpers.sealed_atlas import list_files, query_rows, read_manifest, read_set
 
 from attlas.pipeline.contacts.choosing_heads import ChoiceSettings, choose_heads, rank_heads
 from attlas.pipeline.contacts.contact_head import predict_probabilities
-from attlas.pipeline.contacts.fused_heads import predict_fused_scores
+from attlas.pipeline.contacts.fused_heads import predict_fused_maps
 from attlas.pipeline.contacts.head_choice import Head
 from attlas.queries import Atlas
 from attlas.schema import InputError
@@ -65,11 +65,11 @@ def maps(tiny_esm: Path, proteins) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("heads", [[(1, 2)], [(0, 3), (1, 0), (1, 2)], [(i, j) for i in range(2) for j in range(4)]])
 def test_the_fused_score_is_the_mean_of_the_corrected_maps(tiny_esm: Path, proteins, maps, heads) -> None:
     encoder = load(tiny_esm)
-    scores = predict_fused_scores(encoder, list(proteins.values()), [Head(*head) for head in heads])
+    scores = predict_fused_maps(encoder, list(proteins.values()), [Head(*head) for head in heads])
     for name, score in zip(proteins, scores, strict=True):
         expected = np.mean([maps[name][head] for head in heads], axis=0)
         np.testing.assert_allclose(score, expected, rtol=0, atol=1e-5)
-    assert np.ptp(scores[0]) > 0.1
+    assert np.ptp(scores[0].numpy()) > 0.1
 
 
 def test_the_contact_head_is_as_before_beside_the_fused_heads(tiny_esm: Path, proteins) -> None:
@@ -87,10 +87,10 @@ def test_the_contact_head_is_as_before_beside_the_fused_heads(tiny_esm: Path, pr
 def test_heads_that_a_model_lacks_are_no_mean(tiny_esm: Path) -> None:
     encoder = load(tiny_esm)
     with pytest.raises(ValueError, match="lacks"):
-        predict_fused_scores(encoder, ["MKTAYIAK"], [Head(2, 0)])
+        predict_fused_maps(encoder, ["MKTAYIAK"], [Head(2, 0)])
     with pytest.raises(ValueError, match="no head"):
-        predict_fused_scores(encoder, ["MKTAYIAK"], [])
-    assert predict_fused_scores(encoder, [], [Head(0, 0)]) == []
+        predict_fused_maps(encoder, ["MKTAYIAK"], [])
+    assert predict_fused_maps(encoder, [], [Head(0, 0)]) == []
 
 
 # Choosing

@@ -4,9 +4,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 from helpers.contact_oracles import LIMITS, folded, top_precision
 from helpers.drawn_map import draw_map
 
+from attlas.pipeline.contacts.device_pairs import select_pairs_on_device
 from attlas.pipeline.contacts.pairs import RANGES, mark_highest, select_pairs
 
 pytestmark = pytest.mark.slow
@@ -36,6 +38,18 @@ def test_kept_are_the_pairs_above_the_floor_and_the_best_of_each_range(n: int, d
         expected |= {*best, *(pair for pair in pairs if scores[pair] >= floor)}
     assert [(i - 1, j - 1) for i, j in zip(kept.i, kept.j, strict=True)] == sorted(expected)
     np.testing.assert_array_equal(kept.score, [np.float32(scores[pair]) for pair in sorted(expected)])
+
+
+@pytest.mark.parametrize("n", [1, 6, 25, 26, 80])
+@pytest.mark.parametrize("decimals", [8, 1])
+@pytest.mark.parametrize("floor", [None, 0.0, 0.85])
+def test_a_gpu_keeps_the_same_pairs(n: int, decimals: int, floor: float | None) -> None:
+    scores = draw_map(n, seed=n, decimals=decimals).astype(np.float32)
+    kept, expected = select_pairs_on_device(torch.from_numpy(scores), floor=floor), select_pairs(scores, floor=floor)
+    for name in ("i", "j", "score"):
+        values = getattr(kept, name)
+        assert values.dtype == getattr(expected, name).dtype
+        np.testing.assert_array_equal(values, getattr(expected, name))
 
 
 def test_a_map_that_is_no_number_is_refused() -> None:

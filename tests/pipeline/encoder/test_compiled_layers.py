@@ -1,5 +1,8 @@
 """Compiled layers compute what uncompiled ones do."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,9 +10,14 @@ from helpers.architectures import ARCHITECTURES, load
 
 from attlas.pipeline.encoder.compiled_layers import compile_layers
 from attlas.pipeline.model.precision import SPLIT
+from attlas.pipeline.plan import order_sequences
+from attlas.pipeline.proteins.proteome import read_proteome
+from attlas.pipeline.sites.calling import call_sites
 from attlas.schema.run import PLAIN
 
 pytestmark = pytest.mark.slow
+
+HUMAN = Path(__file__).parents[2] / "data" / "human200.fasta"
 
 
 @pytest.mark.thorough
@@ -38,3 +46,17 @@ def test_compiled_layers_add_to_scores_what_uncompiled_ones_do(name, tmp_path):
         for exact, of_compiled in zip(*(encoder.encode(pack) for encoder in (uncompiled, compiled)), strict=True):
             difference = np.abs(of_compiled.received - exact.received).max() / exact.received.max()
             assert 0 < difference < 1e-3
+
+
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # torch's own
+@pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a C++ compiler on a CPU")
+def test_sites_of_compiled_layers_of_halves_are_those_of_plain_float32(weights):
+    """A compiler may leave out the rounding that makes the halves: sites move then as those of bfloat16 do."""
+    plain, compiled = load(weights), load(weights, products=SPLIT)
+    torch._dynamo.reset()
+    compile_layers(compiled.model, compiled.n_layers)
+    for sequence in order_sequences(read_proteome(str(HUMAN)).proteins)[4::50]:
+        (exact,), (of_compiled,) = plain.encode([sequence]), compiled.encode([sequence])
+        sites = [call_sites(answer.received).positions.tolist() for answer in (exact, of_compiled)]
+        assert set(sites[0]) == set(sites[1])

@@ -1,6 +1,5 @@
 """Models whose layers multiply halves: all that a GPU reduces, and the sites of real weights."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from helpers.default_cases import each_nth_by_default
 from helpers.verdicts import load_reference
 from torch import nn
 
-from attlas.pipeline.encoder.compiled_layers import compile_layers
 from attlas.pipeline.encoder.products import SplitLinear, join_weights
 from attlas.pipeline.model.architectures import KERNELS, choose_attention
 from attlas.pipeline.model.precision import SPLIT
@@ -93,20 +91,6 @@ def test_sites_by_products_of_halves_are_those_of_plain_float32(weights, human_s
     print(f"{len(human_sequences)} proteins: {n_moved} with other sites, profiles within {largest:.1e}")
     assert n_moved == 0
     assert largest < 1e-3
-
-
-@pytest.mark.thorough
-@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # torch's own
-@pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a C++ compiler on a CPU")
-def test_sites_of_compiled_layers_of_halves_are_those_of_plain_float32(weights, human_sequences):
-    """A compiler may leave out the rounding that makes the halves: sites move then as those of bfloat16 do."""
-    plain, compiled = load(weights), load(weights, products=SPLIT)
-    torch._dynamo.reset()
-    compile_layers(compiled.model, compiled.n_layers)
-    for sequence in human_sequences[::10]:
-        (exact,), (of_compiled,) = plain.encode([sequence]), compiled.encode([sequence])
-        sites = [call_sites(answer.received).positions.tolist() for answer in (exact, of_compiled)]
-        assert set(sites[0]) == set(sites[1])
 
 
 def test_a_whole_model_of_halves_is_near_its_own_attention_in_float64(weights, human_sequences):
