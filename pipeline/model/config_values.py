@@ -14,11 +14,13 @@ def read_number(config: dict[str, Any], name: str, directory: Path, *, minimum: 
     return value
 
 
-def wrong_value(directory: Path, name: str, expected: str, value: object) -> EnvironmentFault:
-    """Return the error for a value of a configuration that is not what it must be."""
+def wrong_value(
+    directory: Path, name: str, expected: str, value: object, *, found: str | None = None
+) -> EnvironmentFault:
+    """Return the error for a value of a configuration that is not what it must be; `found` says more than the value."""
     return EnvironmentFault(
         f"{directory / 'config.json'} is no configuration of a model.",
         expected=f"{name}: {expected}",
-        found=repr(value)[:100],
+        found=found or repr(value)[:100],
         hint="copy the model again, or use ESM-2 or another encoder of the transformers library",
     )

@@ -323,7 +323,7 @@ ARCHITECTURES = (
     ),
     Architecture(
         "EuroBERT with three key heads for four heads", lambda: _eurobert(num_key_value_heads=3),
-        "a divisor of the 4 heads", is_made_up=True,
+        "key heads for 4 heads", is_made_up=True,
     ),
     Architecture(
         "EuroBERT with positions stretched by YaRN",
@@ -372,7 +372,7 @@ ARCHITECTURES = (
     ),
     Architecture(
         "Qwen 3 without key heads", lambda: transformers.Qwen3Config(**SIZES, **_ENDS, head_dim=8),
-        "a divisor of the 4 heads", is_made_up=True,
+        "key heads for 4 heads", is_made_up=True,
     ),
     Architecture(
         "Gemma 3 that attends both ways within a window",

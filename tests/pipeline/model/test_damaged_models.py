@@ -56,7 +56,7 @@ def test_a_configuration_that_is_a_directory_is_refused(model):
         ({"num_hidden_layers": 1}, "have more layers than(.|\n)*1 layers(.|\n)*encoder.layer.1."),
         ({"num_hidden_layers": 0}, "num_hidden_layers: a whole number"),
         ({"num_attention_heads": 2.0}, "num_attention_heads: a whole number"),
-        ({"num_attention_heads": 5}, "hidden_size: a multiple of the 5 heads"),
+        ({"num_attention_heads": 5}, "hidden_size: a multiple of the number(.|\n)*32 for 5 heads"),
         ({"hidden_size": -32}, "hidden_size: a whole number"),
         ({"hidden_size": 48}, "of 33 x 32, not 33 x 48"),
         ({"intermediate_size": "wide"}, "intermediate_size: a whole number"),
