@@ -1,33 +1,36 @@
 """Everything that is to be done on a GPU, as one command: tests, agreement, rates, profile, proteome, memory.
 
-    python benchmarks/gpu_day.py --weights DIR --proteome FILE                      # all parts, 15 minutes
-    python benchmarks/gpu_day.py --weights DIR --proteome FILE --parts 1-4 --minutes 9
-    python benchmarks/gpu_day.py --dry-run                                          # on a CPU, tiny shapes
+    python benchmarks/gpu_day.py --weights DIR --proteome FILE                    # all parts, 9 minutes
+    python benchmarks/gpu_day.py --weights DIR --proteome FILE --cpu-atlas DIR --parts 1-4
+    python benchmarks/gpu_day.py --dry-run                                        # on a CPU, tiny shapes
 
 The parts are ordered by worth (`gpu_parts/parts.py`). Each runs in a process of its own with its own time limit, prints
-its table as it ends, and is left out, with the reason, for want of an input or of time. All figures are in gpu-day.json
-and gpu-day.md of the folder --out, with the goals and what the first run reached. The same command goes on where it
-stopped; `--again` runs parts again that are done. It needs attlas's `pipeline` on a CUDA torch with Triton and
-transformers, pytest and hypothesis for part 1, and no duckdb.
+its table as it ends, and is left out, with the reason, for want of an input, a package or time. All figures are in
+gpu-day.json and gpu-day.md of the folder --out, with the goals and what the first run reached, and the sizes that part
+5 found in blocks.json; nothing else is there. The same command goes on where it stopped, with the models and the CPU's
+atlas in --scratch; `--again` runs parts again that are done.
+
+To prepare a machine that has a CUDA torch with Triton and transformers: `pip install --no-deps .` in the checkout, or
+the wheel that `pip wheel --no-deps .` makes elsewhere; numpy, pyarrow, psutil, numba; typer and rich for parts 2 and 6,
+pytest and hypothesis for part 1, biopython for fits and interfaces. What is missing is told before the parts begin.
 """
 
 import argparse
 import os
 import signal
 import sys
-import tempfile
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from gpu_parts.day import run_day, run_inside
+from gpu_parts.day import DamagedFiguresError, run_day, run_inside
 from gpu_parts.parts import PARTS, select_parts
 from gpu_parts.settings import Settings
 
-MINUTES = 15
+MINUTES = 9
 CPU_ATLAS_HELP = (
     "the examples' atlas from a CPU with all passes, such as examples-cpu in the --scratch folder of a "
-    "`--dry-run --parts 2 --weights DIR` on a CPU; default: part 2 computes it"
+    "`--dry-run --parts 2 --weights DIR --minutes 30` on a CPU; default: the one in --scratch, or part 2 computes it"
 )
 
 
@@ -47,7 +50,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
     settings = read_settings(options)
-    figures = run_day(settings, parts, minutes=options.minutes, is_again=options.again, describe=describe_machine)
+    try:
+        figures = run_day(settings, parts, minutes=options.minutes, is_again=options.again, describe=describe_machine)
+    except DamagedFiguresError as error:
+        parser.error(str(error))
     print(f"\n{settings.out / 'gpu-day.json'}\n{settings.out / 'gpu-day.md'}")
     return int(any(part["state"] not in ("done", "left out") for part in figures["parts"].values()))
 
@@ -60,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--parts", metavar="A-B", help=f"such as 1-4 or 2,5; default: 1-{len(PARTS)}")
     parser.add_argument("--minutes", type=float, default=MINUTES, help=f"time for all; default: {MINUTES}")
     parser.add_argument("--out", type=Path, default=Path("gpu-day"), help="folder of the figures; default: gpu-day")
-    parser.add_argument("--scratch", type=Path, help="folder of models and atlases; default: a new temporary one")
+    parser.add_argument("--scratch", type=Path, help="folder of models and atlases; default: OUT-scratch, beside --out")
     parser.add_argument("--again", action="store_true", help="run parts again that are done")
     parser.add_argument("--dry-run", action="store_true", help="tiny shapes on a CPU")
     for name, kind in (("--inside", int), ("--settings", Path), ("--rows", Path)):
@@ -71,11 +77,12 @@ def make_parser() -> argparse.ArgumentParser:
 def read_settings(options: argparse.Namespace) -> Settings:
     """Return the settings of the options, with whole paths: parts run elsewhere."""
     inputs = {name: getattr(options, name) for name in ("weights", "proteome", "cpu_atlas")}
-    scratch = options.scratch or Path(tempfile.mkdtemp(prefix="gpu-day-"))
+    out = options.out.resolve()
+    scratch = options.scratch or out.with_name(f"{out.name}-scratch")
     return Settings(
         device="cpu" if options.dry_run else "cuda",
         is_tiny=options.dry_run,
-        out=options.out.resolve(),
+        out=out,
         scratch=scratch.resolve(),
         **{name: path.resolve() if path is not None else None for name, path in inputs.items()},
     )
@@ -83,11 +90,20 @@ def read_settings(options: argparse.Namespace) -> Settings:
 
 def describe_machine() -> dict[str, str]:
     """Return the device and the versions of the libraries, on which the figures depend."""
-    import torch
+    try:
+        import torch
 
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    versions = {name: version(name) for name in ("torch", "triton", "transformers")}
-    return {"device": device, **versions}
+        device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    except ImportError:
+        device = "no torch"
+    return {"device": device, **{name: read_version(name) for name in ("torch", "triton", "transformers")}}
+
+
+def read_version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The passes over a sealed atlas that parts of the day run, with the table by which each is compared."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,12 +29,16 @@ from attlas.schema import (
     AtlasPaths,
     Table,
 )
+from gpu_parts.packages import OF_ALIGNMENTS
 from gpu_parts.settings import Settings
 
 PROBE_THETA = 0.05
 
 PAIR_FORM = "linker"
 N_PAIRS = 8
+SHORTEST_IN_PAIRS = 20
+"""Residues of the shortest protein in a pair: among the examples are some that have fewer than a pair has contacts."""
+
 N_CONTACTS = 6
 """Contacts of a pair that are drawn: on a device, what they are does not matter."""
 
@@ -42,6 +46,9 @@ VECTOR_KINDS = "mean,cls"
 
 INTERFACE_SETTINGS = InterfaceSettings(n_heads=(1, 3), n_choosing=2, n_splits=2)
 FIT_SETTINGS = FitSettings(by="none", n_folds=3)
+
+
+ProteinPair = tuple[Protein, Protein]
 
 
 def quietly(*_: object) -> Callable[[object], None]:
@@ -55,10 +62,12 @@ class AtlasPass:
     name: str
     run: Callable[[Path], object]
     table: Table | None
+    packages: tuple[str, ...] = ()
+    """Packages without which it is left out."""
 
 
-def list_passes(settings: Settings) -> tuple[AtlasPass, ...]:
-    """Return the passes that any atlas takes, after the features of the examples."""
+def list_passes(settings: Settings, pairs: Path) -> tuple[AtlasPass, ...]:
+    """Return the passes that any atlas takes, after the features of the examples; `pairs` is a file of its pairs."""
     return (
         AtlasPass("annotate", lambda root: annotate(AtlasPaths(root), AnnotationSource(settings.features)), None),
         AtlasPass(
@@ -74,9 +83,7 @@ def list_passes(settings: Settings) -> tuple[AtlasPass, ...]:
         AtlasPass("links", lambda root: add_links(root, LinkSettings(), progress=quietly, n_workers=0), LINKS),
         AtlasPass(
             "pairs",
-            lambda root: add_pairs(
-                root, write_pairs(settings), PairSettings(forms=PAIR_FORM), progress=quietly, n_workers=0
-            ),
+            lambda root: add_pairs(root, pairs, PairSettings(forms=PAIR_FORM), progress=quietly, n_workers=0),
             PAIR_HEADS,
         ),
         AtlasPass(
@@ -95,25 +102,41 @@ def list_judging_passes(settings: Settings) -> tuple[AtlasPass, ...]:
         return add_interfaces(root, INTERFACE_SETTINGS, progress=quietly, n_workers=0)
 
     return (
-        AtlasPass("interfaces", judge_interfaces, PAIR_HEAD_CONTACTS),
+        AtlasPass("interfaces", judge_interfaces, PAIR_HEAD_CONTACTS, OF_ALIGNMENTS),
         AtlasPass("binders", lambda root: add_nulls(root, NullSettings(), progress=quietly, n_workers=0), PAIR_NULLS),
-        AtlasPass("fit", lambda root: add_fits(root, FIT_SETTINGS, start=lambda _: quietly, n_workers=0), FITS),
+        AtlasPass(
+            "fit", lambda root: add_fits(root, FIT_SETTINGS, start=lambda _: quietly, n_workers=0), FITS, OF_ALIGNMENTS
+        ),
     )
 
 
-def list_example_pairs(settings: Settings) -> list[tuple[Protein, Protein]]:
+def list_example_pairs(settings: Settings) -> list[ProteinPair]:
     """Return pairs of the shortest examples, each with the next longer one; no protein is in two of them."""
-    proteins = sorted(read_proteome(str(settings.examples)).proteins, key=lambda protein: len(protein.sequence))
-    return list(zip(proteins[: 2 * N_PAIRS : 2], proteins[1 : 2 * N_PAIRS : 2], strict=False))
+    return pair_neighbours(read_by_length(settings.examples)[: 2 * N_PAIRS])
 
 
-def write_pairs(settings: Settings) -> Path:
-    """Write a file of pairs of examples, every other one with the label of a binder, and return its path."""
-    path = settings.scratch / "pairs.tsv"
+def list_spread_pairs(fasta: Path) -> list[ProteinPair]:
+    """Return pairs of proteins of a file, evenly by length; no protein is in two of them."""
+    proteins = read_by_length(fasta)
+    return pair_neighbours(proteins[:: max(1, len(proteins) // (2 * N_PAIRS))][: 2 * N_PAIRS])
+
+
+def read_by_length(fasta: Path) -> list[Protein]:
+    """Return the proteins of a file that pairs are made of, by length."""
+    proteins = sorted(read_proteome(str(fasta)).proteins, key=lambda protein: len(protein.sequence))
+    return [protein for protein in proteins if len(protein.sequence) >= SHORTEST_IN_PAIRS]
+
+
+def pair_neighbours(proteins: Sequence[Protein]) -> list[ProteinPair]:
+    return list(zip(proteins[::2], proteins[1::2], strict=False))
+
+
+def write_pairs(path: Path, pairs: Sequence[ProteinPair]) -> Path:
+    """Write a file of pairs of proteins, every other one with the label of a binder, and return its path."""
     labels = ("binder", "none")
     lines = [
         f"{protein.accession}\t{partner.accession}\t{labels[number % 2]}\n"
-        for number, (protein, partner) in enumerate(list_example_pairs(settings))
+        for number, (protein, partner) in enumerate(pairs)
     ]
     path.write_text("".join(lines))
     return path

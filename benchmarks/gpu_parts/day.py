@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from gpu_parts.settings import Row, Settings
 
 SCRIPT = Path(__file__).resolve().parents[1] / "gpu_day.py"
 
+NAME = "gpu-day.json"
+"""File of all figures, among those that are to be kept."""
+
 FEWEST_S = 15
 """Seconds without which no part is begun."""
 
@@ -28,6 +31,11 @@ DONE, FAILED, CUT_OFF, LEFT_OUT = "done", "failed", "cut off", "left out"
 
 N_LOG_LINES = 5
 """Last lines of what a failed part printed, which are shown."""
+
+
+class DamagedFiguresError(Exception):
+    """The figures of an earlier run of the day cannot be read."""
+
 
 Figures = dict[str, Any]
 """The JSON of a day: the machine, and for every part by its number title, state, reason, seconds and rows."""
@@ -43,17 +51,32 @@ def run_day(
     figures = read_figures(settings.out) or {"machine": describe(), "parts": {}}
 
     outcomes = figures["parts"]
-    for part in sorted(parts, key=lambda part: bool(outcomes.get(str(part.number), {}).get("rows"))):
+    finished_parts = [
+        part for part in parts if outcomes.get(str(part.number), {}).get("state") == DONE and not is_again
+    ]
+    for part in finished_parts:
+        print(f"{part.number}. {part.title}: done before", flush=True)
+
+    parts_to_run = [part for part in parts if part not in finished_parts]
+    reasons = {part.number: part.reason_to_leave_out(settings) for part in parts_to_run}
+    tell_what_is_left_out(parts_to_run, reasons)
+    for part in sorted(parts_to_run, key=lambda part: bool(outcomes.get(str(part.number), {}).get("rows"))):
         earlier = outcomes.get(str(part.number), {})
-        if earlier.get("state") == DONE and not is_again:
-            print(f"\n{part.number}. {part.title}: done before", flush=True)
-            continue
-        outcome = run_or_leave_out(part, settings, end - time.monotonic())
+        outcome = run_or_leave_out(part, settings, end - time.monotonic(), reason=reasons[part.number])
         print(f"\n{describe_outcome(part, outcome)}", flush=True)
         if outcome["state"] == DONE or len(outcome["rows"]) >= len(earlier.get("rows", [])):
             outcomes[str(part.number)] = outcome
             write_figures(settings.out, figures)
     return figures
+
+
+def tell_what_is_left_out(parts: Sequence[Part], reasons: Mapping[int, str | None]) -> None:
+    """Print which parts, and passes of parts, are left out and why, before the time of the others is spent."""
+    for part in parts:
+        if reason := reasons[part.number]:
+            print(f"Part {part.number} will be left out, {reason}", flush=True)
+        elif passes := part.describe_passes_left_out():
+            print(f"Of part {part.number} will be left out: {passes}", flush=True)
 
 
 def describe_outcome(part: Part, outcome: Row) -> str:
@@ -63,31 +86,33 @@ def describe_outcome(part: Part, outcome: Row) -> str:
     return "\n".join([*lines, *format_table(outcome["rows"])])
 
 
-def run_or_leave_out(part: Part, settings: Settings, left_s: float) -> Row:
-    """Return the outcome of a part: state, reason, seconds and rows."""
-    reason = None
-    if lacking := part.lacks(settings):
-        reason = f"without {' and '.join(lacking)}"
-    elif left_s < FEWEST_S:
+def run_or_leave_out(part: Part, settings: Settings, left_s: float, *, reason: str | None) -> Row:
+    """Return the outcome of a part: state, reason, seconds and rows; with a `reason` it is left out."""
+    if reason is None and left_s < FEWEST_S:
         reason = f"{max(left_s, 0):.0f} s are left"
     if reason is not None:
         return {"title": part.title, "state": LEFT_OUT, "reason": reason, "seconds": 0.0, "rows": []}
-    return run_part(part, settings, limit_s=min(part.limit_s, left_s))
+    # The limits of parts are those of a GPU: a dry run, which makes a CPU's atlas for it, has that of the day alone.
+    return run_part(part, settings, limit_s=left_s if settings.is_tiny else min(part.limit_s, left_s))
 
 
 def run_part(part: Part, settings: Settings, *, limit_s: float) -> Row:
     """Run a part in a process of its own, and return its outcome."""
-    rows_path, log_path, settings_path = (settings.out / f"part-{part.number}.{suffix}" for suffix in
+    rows_path, log_path, settings_path = (settings.scratch / f"part-{part.number}.{suffix}" for suffix in
                                           ("rows", "log", "settings.json"))  # fmt: skip
     rows_path.unlink(missing_ok=True)
     settings.write(settings_path)
     command = [sys.executable, str(SCRIPT), "--inside", str(part.number), "--settings", str(settings_path)]
     command += ["--rows", str(rows_path)]
+    # Without a GPU the kernels run in Triton's interpreter, which has to be told before Triton is imported.
+    environment = os.environ | {"TRITON_INTERPRET": "1" if settings.device == "cpu" else "0"}
 
     started = time.monotonic()
     with log_path.open("w") as log:
         # A session of its own, because a part starts processes too, and all of them have to end with it.
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
         try:
             code = process.wait(timeout=limit_s)
             state = DONE if code == 0 else FAILED
@@ -129,15 +154,27 @@ def last_lines(path: Path) -> str:
 
 
 def read_figures(out: Path) -> Figures | None:
-    """Return the figures of an earlier run of the day; None where there are none."""
-    path = out / "gpu-day.json"
-    figures: Figures | None = json.loads(path.read_text()) if path.is_file() else None
+    """Return the figures of an earlier run of the day; None where there are none.
+
+    Raises:
+        DamagedFiguresError: the file is not what `write_figures` wrote.
+    """
+    path = out / NAME
+    if not path.is_file():
+        return None
+    try:
+        figures: Figures = json.loads(path.read_text())
+        write_markdown(figures)  # reads all that there has to be
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DamagedFiguresError(
+            f"{path} is damaged ({type(error).__name__}: {error}): move it away, or give another folder by --out"
+        ) from error
     return figures
 
 
 def write_figures(out: Path, figures: Figures) -> None:
     """Write all figures as JSON and as Markdown, each beside its place and then renamed."""
-    for name, text in (("gpu-day.json", json.dumps(figures, indent=1) + "\n"), ("gpu-day.md", write_markdown(figures))):
+    for name, text in ((NAME, json.dumps(figures, indent=1) + "\n"), ("gpu-day.md", write_markdown(figures))):
         beside = out / f"{name}.new"
         beside.write_text(text)
         beside.replace(out / name)

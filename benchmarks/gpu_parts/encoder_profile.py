@@ -19,6 +19,7 @@ from attlas.schema.run import PLAIN
 from gpu_parts.settings import Row, Settings
 from gpu_parts.workload import (
     Sample,
+    describe_error,
     free_device,
     measure_s,
     model_shape,
@@ -94,7 +95,10 @@ SWEEP_LIMIT_S = 30
 
 @torch.inference_mode()
 def sweep_blocks(settings: Settings) -> Iterator[Row]:
-    """Yield the fastest sizes of every kernel beside those of the table, and write them where the code reads them."""
+    """Yield the fastest sizes of every kernel beside those of the table, and write them where the code reads them.
+
+    The kernel that takes the most time comes first; ways that are only compared come last.
+    """
     shape = model_shape(settings)
     dim = shape.width // shape.n_heads
     lengths = [len(sequence) + 2 for sequence in random_proteins(settings, Sample(60, 4000))]
@@ -103,16 +107,15 @@ def sweep_blocks(settings: Settings) -> Iterator[Row]:
         lengths, n_heads = lengths[:1], 1
     pack = Pack(tuple(lengths), torch.device(settings.device))
 
-    for products, dtype in ((SPLIT, torch.float32), (PLAIN, torch.bfloat16)):
-        q, k, v = torch.randn(3, n_heads, sum(lengths), dim, device=settings.device).to(dtype)
-        for kernel in ("columns", "softmax"):
-            if settings.is_tiny and (kernel, products) != ("columns", PLAIN):
-                continue
-            yield sweep_kernel(settings, kernel, (q, k, v), pack, products=products)
-        if products == SPLIT:
-            yield from compare_precisions(settings, (q, k, v), pack)
-        if products == PLAIN or not settings.is_tiny:
-            yield from compare_added(settings, (q, k, v), pack, products=products)
+    numbers = torch.randn(3, n_heads, sum(lengths), dim, device=settings.device)
+    tensors = {PLAIN: tuple(numbers.bfloat16()), SPLIT: tuple(numbers)}
+    for kernel in ("columns", "softmax"):
+        for products in (PLAIN, SPLIT):
+            if not settings.is_tiny or (kernel, products) == ("columns", PLAIN):
+                yield sweep_kernel(settings, kernel, tensors[products], pack, products=products)
+    yield from compare_precisions(settings, tensors[SPLIT], pack)
+    for products in (PLAIN,) if settings.is_tiny else (PLAIN, SPLIT):
+        yield from compare_added(settings, tensors[products], pack, products=products)
 
 
 def compare_precisions(settings: Settings, tensors: Sequence[torch.Tensor], pack: Pack) -> Iterator[Row]:
@@ -120,9 +123,15 @@ def compare_precisions(settings: Settings, tensors: Sequence[torch.Tensor], pack
     from attlas.pipeline.attention import triton_options, triton_pass
 
     q, k, v = tensors
-    exact = triton_pass.reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.1), theta=0.3).received
+    try:
+        exact = triton_pass.reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.1), theta=0.3).received
+    except Exception as fault:  # what comes after it may run
+        yield {"measured": "a layer by exact products", "outcome": describe_error(fault)}
+        return
     before = triton_options.SPLIT_PRECISION
-    for precision in (before,) if settings.is_tiny else ("bf16x3", "tf32x3", "ieee"):
+    if settings.is_tiny:
+        yield {"measured": f"a layer by {before}", "outcome": "left out, Triton's interpreter has no such products"}
+    for precision in ("tf32x3", "ieee") if settings.is_tiny else ("bf16x3", "tf32x3", "ieee"):
         try:
             triton_options.SPLIT_PRECISION = precision
 
@@ -134,7 +143,7 @@ def compare_precisions(settings: Settings, tensors: Sequence[torch.Tensor], pack
             error = float((run() - exact).abs().max() / exact.max())
             seconds = measure_s(settings, run, repeats=1 if settings.is_tiny else 5)
         except Exception as fault:
-            yield {"measured": f"a layer by {precision}", "outcome": f"{type(fault).__name__}: {fault}"[:200]}
+            yield {"measured": f"a layer by {precision}", "outcome": describe_error(fault)}
             continue
         finally:
             triton_options.SPLIT_PRECISION = before
@@ -164,10 +173,15 @@ def compare_added(settings: Settings, tensors: Sequence[torch.Tensor], pack: Pac
         try:
             yield row | {"ms": round(measure_s(settings, run, repeats=1 if settings.is_tiny else 5) * 1e3, 3)}
         except Exception as fault:  # the next may run
-            yield row | {"outcome": f"{type(fault).__name__}: {fault}"[:200]}
+            yield row | {"outcome": describe_error(fault)}
 
 
 def sweep_kernel(settings: Settings, kernel: str, tensors: Sequence[torch.Tensor], pack: Pack, *, products: str) -> Row:
+    """Return the row of a kernel's fastest sizes.
+
+    A build runs the softmax kernel in half precision only where no values are multiplied, in the last layer: elsewhere
+    torch's flash attention takes its place. So it is measured without values.
+    """
     from attlas.pipeline.attention import triton_options, triton_pass
 
     q, k, v = tensors
@@ -176,10 +190,12 @@ def sweep_kernel(settings: Settings, kernel: str, tensors: Sequence[torch.Tensor
     def run() -> object:
         if kernel == "columns":
             return triton_pass.reduce_triton(LayerInputs(q, k, v, pack=pack, scaling=0.1), theta=0.3, products=products)
-        return triton_pass.attend_by_kernel(LayerInputs(q, k, v, pack=pack, scaling=0.1), products=products)
+        values = v if q.dtype == torch.float32 else None
+        return triton_pass.attend_by_kernel(LayerInputs(q, k, values, pack=pack, scaling=0.1), products=products)
 
     before = triton_options.read_blocks(table, kernel, dim=q.shape[2])
     seconds_by_blocks: dict[BlockSizes, float] = {}
+    last_fault = ""
     end = time.monotonic() + SWEEP_LIMIT_S
     for blocks in [before, *CANDIDATES[kernel][: 1 if settings.is_tiny else None]]:
         if seconds_by_blocks and time.monotonic() > end:
@@ -188,11 +204,11 @@ def sweep_kernel(settings: Settings, kernel: str, tensors: Sequence[torch.Tensor
             with using_blocks(kernel, blocks):
                 run()
                 seconds_by_blocks[blocks] = measure_s(settings, run, repeats=1 if settings.is_tiny else 5)
-        except Exception:  # too many registers, or too much shared memory: no candidate
-            continue
+        except Exception as fault:  # too many registers, or too much shared memory: no candidate
+            last_fault = describe_error(fault)
 
     if not seconds_by_blocks:
-        return {"measured": f"blocks of {table}, {kernel}", "outcome": "no sizes could be run"}
+        return {"measured": f"blocks of {table}, {kernel}", "outcome": f"no sizes could be run: {last_fault}"}
     fastest = min(seconds_by_blocks, key=lambda blocks: seconds_by_blocks[blocks])
     write_blocks(settings, table, kernel, fastest, dim=q.shape[2])
     return {

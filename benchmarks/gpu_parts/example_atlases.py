@@ -1,8 +1,7 @@
-"""Part 2: the examples with real 8M weights in every dtype against the atlas of a CPU, then every pass over it."""
+"""Part 2: the examples with real 8M weights by the command, in every dtype against the atlas of a CPU, all passes."""
 
 import argparse
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import precision
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from attlas.pipeline.build import build
@@ -19,9 +17,12 @@ from attlas.pipeline.drafting import Options
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.model.precision import SPLIT
 from attlas.pipeline.sites.calling import DEFAULT_RULE
-from attlas.schema import HEADS, RESIDUES, SITES, AtlasPaths, Manifest, Table
-from gpu_parts.atlas_passes import list_judging_passes, list_passes, quietly
+from attlas.schema import HEADS, RESIDUES, SITES, PlanError, Table
+from gpu_parts.atlas_passes import list_example_pairs, list_judging_passes, list_passes, quietly, write_pairs
+from gpu_parts.commands import run_command
+from gpu_parts.packages import describe_missing
 from gpu_parts.settings import GOALS, Row, Settings
+from gpu_parts.table_rows import read_table
 from gpu_parts.workload import describe_error
 
 VARIANTS = {
@@ -32,30 +33,40 @@ VARIANTS = {
 }
 """Builds, by name, with their options."""
 
+CPU = "cpu"
+"""Name of the atlas with which all are compared."""
+
+COMMAND_LIMIT_S = 60
+"""Seconds after which the whole command is ended: six times the goal."""
+
 SAMPLED_VARIANTS = (SPLIT, "mixed", "bfloat16")
 N_SAMPLED = 600
 """Proteins of the proteome on which dtypes are compared."""
 
 
 def measure(settings: Settings) -> Iterator[Row]:
-    """Yield the agreement of every dtype with the CPU, then of every pass, then the seconds of the whole command."""
-    reference = settings.cpu_atlas or build_atlas(settings, "cpu", device="cpu")
-    atlases: dict[str, Path] = {}
+    """Yield the seconds of the whole command, then the agreement with the CPU of a build, all passes, other dtypes.
+
+    The passes run over the first atlas that could be built, before the other dtypes.
+    """
+    yield time_command(settings)
+    reference = settings.cpu_atlas or build_reference(settings)
+    has_passes = False
     for name, options in VARIANTS.items():
         started = time.perf_counter()
+        atlas = None
         try:
-            atlases[name] = build_atlas(settings, name.replace(" ", "-"), device=settings.device, **options)
-            row = compare_builds(name, reference, atlases[name])
+            atlas = build_atlas(settings, name.replace(" ", "-"), device=settings.device, **options)
+            row = compare_builds(name, reference, atlas)
         except Exception as error:  # the next variant may work
             row = {"compared": name, "outcome": describe_error(error)}
         yield row | {"s": round(time.perf_counter() - started, 1)}
 
-    for atlas in list(atlases.values())[:1]:  # the first that could be built
-        yield from compare_passes(settings, reference, atlas)
+        if atlas is not None and not has_passes:
+            has_passes = True
+            yield from compare_passes(settings, reference, atlas)
     if settings.proteome is not None:
         yield from compare_precisions(settings, settings.proteome)
-    if not settings.is_tiny:
-        yield time_command(settings)
 
 
 def compare_precisions(settings: Settings, proteome: Path) -> Iterator[Row]:
@@ -78,10 +89,19 @@ def compare_precisions(settings: Settings, proteome: Path) -> Iterator[Row]:
         }
 
 
-def build_atlas(settings: Settings, name: str, *, device: str, **options: object) -> Path:
-    """Return an atlas of the examples, built in this process."""
+def build_reference(settings: Settings) -> Path:
+    """Return the atlas of the examples from this machine's CPU: one that is there, unless its input was another."""
+    try:
+        return build_atlas(settings, CPU, device="cpu", is_kept=True)
+    except PlanError:
+        return build_atlas(settings, CPU, device="cpu")
+
+
+def build_atlas(settings: Settings, name: str, *, device: str, is_kept: bool = False, **options: object) -> Path:
+    """Return an atlas of the examples, built in this process; with `is_kept`, going on with an earlier build."""
     out = settings.scratch / f"examples-{name}"
-    shutil.rmtree(out, ignore_errors=True)  # of an earlier try: it would only go on
+    if not is_kept:
+        shutil.rmtree(out, ignore_errors=True)
     build(
         str(settings.examples),
         out,
@@ -90,16 +110,6 @@ def build_atlas(settings: Settings, name: str, *, device: str, **options: object
         n_workers=0,
     )
     return out
-
-
-def read_table(root: Path, table: Table) -> dict[str, list[Any]]:
-    """Return the rows of a table in its order, by column, as its files have them."""
-    paths = AtlasPaths(root)
-    files = [paths.root / file.path for file in Manifest.read(paths).of_table(table)]
-    rows = pq.read_table(files, schema=pq.read_schema(files[0])) if files else None
-    assert rows is not None, f"{root} has no {table.name}"
-    columns: dict[str, list[Any]] = rows.sort_by([(name, "ascending") for name in table.sort]).to_pydict()
-    return columns
 
 
 def compare_builds(name: str, reference: Path, other: Path) -> Row:
@@ -182,11 +192,15 @@ def _scaled_difference(values: list[Any], others: list[Any]) -> float:
 
 def compare_passes(settings: Settings, reference: Path, atlas: Path) -> Iterator[Row]:
     """Yield for every pass its seconds on the CPU and on the device, and the largest difference of its table."""
-    for atlas_pass in (*list_passes(settings), *list_judging_passes(settings)):
+    pairs = write_pairs(settings.scratch / "pairs-examples.tsv", list_example_pairs(settings))
+    for atlas_pass in (*list_passes(settings, pairs), *list_judging_passes(settings)):
         row: Row = {"compared": atlas_pass.name}
+        if reason := describe_missing(atlas_pass.packages):
+            yield row | {"outcome": f"left out, {reason}"}
+            continue
         try:
             if settings.cpu_atlas is None:
-                atlas_pass.run(reference)
+                atlas_pass.run(reference)  # at once where the atlas has the pass from an earlier run
             started = time.perf_counter()
             atlas_pass.run(atlas)
             row["s"] = round(time.perf_counter() - started, 1)
@@ -208,8 +222,11 @@ def time_command(settings: Settings) -> Row:
     command = [sys.executable, "-m", "attlas.cli.main", "build", str(settings.examples), "--out", str(out)]
     command += ["--model", str(settings.weights), "--device", settings.device]
     started = time.perf_counter()
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    code, errors = run_command(command, limit_s=COMMAND_LIMIT_S)
     seconds = time.perf_counter() - started
-    if result.returncode:
-        return {"compared": "whole command", "outcome": result.stderr[-300:]}
-    return {"compared": "whole command", "s": round(seconds, 1), GOALS: {"examples": seconds}}
+    row: Row = {"compared": "whole command", "s": round(seconds, 1)}
+    if code is None:
+        return row | {"outcome": f"not finished after {COMMAND_LIMIT_S} s"}
+    if code:
+        return row | {"outcome": errors[-300:]}
+    return row | {GOALS: {} if settings.is_tiny else {"examples": seconds}}

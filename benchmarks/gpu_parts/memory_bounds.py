@@ -1,5 +1,6 @@
 """Part 7: memory predicted and measured, and a pack that is too large for the memory on purpose."""
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 
 import throughput
@@ -92,7 +93,8 @@ def run_oversized(settings: Settings, encoder: Encoder, variant: str) -> Row:
 
 def limit_memory(settings: Settings, variant: str, n_tokens: int) -> None:
     """Leave this process memory for about so many tokens beside what it has allocated."""
-    free_device(settings)
+    gc.collect()
+    torch.cuda.empty_cache()  # what was compiled stays: to compile again would take as long as all else
     needed = n_tokens * predict_activation_bytes(model_shape(settings), n_bytes=VALUE_BYTES[variant])
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(min(1.0, (torch.cuda.memory_allocated() + needed) / total))

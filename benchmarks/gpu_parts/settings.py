@@ -22,9 +22,9 @@ class Settings:
     is_tiny: bool
     """Whether shapes and samples are tiny, for a dry run."""
     out: Path
-    """Folder of the figures."""
+    """Folder of the figures: of nothing else."""
     scratch: Path
-    """Folder of what may be thrown away: a random model, atlases."""
+    """Folder of what may be thrown away: a random model, atlases, what parts print. A later run goes on with it."""
     weights: Path | None = None
     """Directory of real 8M weights."""
     proteome: Path | None = None

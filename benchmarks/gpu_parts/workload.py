@@ -1,6 +1,7 @@
 """What several parts need: a random model of the 650M shape, proteins of human lengths, seconds on a device."""
 
 import gc
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,10 +33,15 @@ def model_shape(settings: Settings) -> ModelShape:
 def random_model(settings: Settings) -> ModelFiles:
     """Return a model of random weights, saved once for all parts."""
     directory = settings.scratch / ("tiny" if settings.is_tiny else "650M")
-    if not (directory / "config.json").is_file():
-        directory.mkdir(parents=True, exist_ok=True)
+    if not directory.is_dir():
+        beside = directory.with_name(
+            f"{directory.name}.new"
+        )  # a part that is ended meanwhile leaves no half of a model
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
         torch.manual_seed(0)
-        throughput.save_random_model(model_shape(settings), str(directory))
+        throughput.save_random_model(model_shape(settings), str(beside))
+        beside.rename(directory)
     return find_model(str(directory))
 
 

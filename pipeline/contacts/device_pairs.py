@@ -15,7 +15,7 @@ MOST_RESIDUES = 8_192
 def select_pairs_on_device(
     scores: Tensor, *, floor: float | None = DEFAULT_FLOOR, keep: int = KEPT_PER_RESIDUE
 ) -> ContactPairs:
-    """Return what `pairs.select_pairs` returns, from a map of finite scores, (N, N), on any device."""
+    """Return the pairs of `pairs.select_pairs`, from a map of finite scores, (N, N), on any device."""
     n_residues = len(scores)
     pairs = [_select_in_range(scores, limits, floor=floor, n_kept=keep * n_residues) for limits in RANGES.values()]
     i, j = torch.cat(pairs, dim=1)

@@ -19,7 +19,7 @@ class HostCopy:
         self._tensors = tensors
         if any(tensor.is_cuda for tensor in tensors):
             self._tensors = tuple(map(_copy_to_pinned, tensors))
-            self._event = torch.cuda.Event()
+            self._event = torch.cuda.Event(blocking=True)  # who waits sleeps: other threads need the core
             self._event.record()
 
     def read(self) -> list[NDArray[np.float32]]:

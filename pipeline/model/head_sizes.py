@@ -27,22 +27,22 @@ def refuse_uneven_heads(config: dict[str, Any], directory: Path, *, n_heads: int
     """
     head_dim, remainder = divmod(heads_width, n_heads)
     if remainder:
-        found = f"{heads_width} for {n_heads} heads"
-        raise wrong_value(directory, "hidden_size", "a multiple of the number of heads", heads_width, found=found)
+        sizes = f"{heads_width} for {n_heads} heads"
+        raise wrong_value(directory, "hidden_size", "a multiple of the number of heads", heads_width, found=sizes)
 
     if config.get("num_key_value_heads") is not None:
         n_key_heads = read_number(config, "num_key_value_heads", directory)
         if n_heads % n_key_heads:
-            found = f"{n_key_heads} key heads for {n_heads} heads"
+            sizes = f"{n_key_heads} key heads for {n_heads} heads"
             expected = "a divisor of the number of heads"
-            raise wrong_value(directory, "num_key_value_heads", expected, n_key_heads, found=found)
+            raise wrong_value(directory, "num_key_value_heads", expected, n_key_heads, found=sizes)
 
     if has_rotary_positions(config) or config["model_type"] in ROTARY_CLASSES:
         n_rotated = int(head_dim * _read_rotated_share(config))
         if n_rotated % 2:
             expected = "an even number of rotated dimensions of a head: positions turn pairs of them"
-            found = f"{n_rotated} rotated dimensions of a head"
-            raise wrong_value(directory, "head_dim", expected, n_rotated, found=found)
+            sizes = f"{n_rotated} rotated dimensions of a head"
+            raise wrong_value(directory, "head_dim", expected, n_rotated, found=sizes)
 
     if config.get("relative_attention_num_buckets") is not None:
         read_number(config, "relative_attention_num_buckets", directory, minimum=FEWEST_BUCKETS)

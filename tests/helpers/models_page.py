@@ -45,6 +45,7 @@ refused before anything is computed: {MAP_COPIES} copies of heads x tokens x tok
 
 Code that comes with a model is never run; weights are read as safetensors or with `weights_only=True`; of an
 encoder-decoder (T5) only the encoder is loaded. Models in which a residue attends only to those before it are refused.
+The table is of transformers 5.23. Under 5.17, the oldest that attlas takes, UMT5 returns no maps and is refused.
 
 ## Tokens around a sequence
 
