@@ -13,7 +13,7 @@ ROTARY_SETTINGS = ("rope_parameters", "rope_theta")
 
 OFFSET_POSITIONS = (
     *("esm", "roberta", "xlm-roberta", "camembert", "longformer"),
-    *("xlm-roberta-xl", "roberta-prelayernorm", "xmod", "data2vec-text", "ibert", "luke"),
+    *("xlm-roberta-xl", "roberta-prelayernorm", "xmod", "data2vec-text", "luke"),
 )
 """Architectures whose learned positions begin after the padding index."""
 

@@ -163,7 +163,7 @@ def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(switches, di
     assert len(compiled) == 3 * len(tables) + sum("ampere" not in table for table in tables) + 1
     for made in compiled:
         is_plain = made.dtype == "fp32" and made.kernel == "band_kernel" and dim > 64 and switches == "on"
-        assert made.stack_bytes <= (256 if is_plain else 16 if dim == 64 else 32), made
+        assert made.stack_bytes <= (256 if is_plain else 16 if dim == 64 else 64), made
         # What every GPU since Ampere has; in half precision without values half of it, so that two programs fit.
         is_half = made.dtype == "bf16" and switches == "off" and dim == 64
         assert made.shared_bytes <= (48 if is_half else 99) * 1024, made

@@ -18,7 +18,6 @@ LEARNED = (
     transformers.XLMRobertaXLConfig,
     transformers.RobertaPreLayerNormConfig,
     transformers.Data2VecTextConfig,
-    transformers.IBertConfig,
     transformers.MPNetConfig,
 )
 
