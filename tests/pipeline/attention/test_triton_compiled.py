@@ -144,8 +144,7 @@ def print_compiled(tables: tuple[str, ...], name: str, dim: int) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("dim", [64, 128])
-@pytest.mark.parametrize("switches", SWITCHES)
+@pytest.mark.parametrize(("switches", "dim"), [("off", 64), ("on", 64), ("off", 128)])
 def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(switches, dim, tmp_path):
     """The compiler needs no GPU, and the blocks were chosen by what it says of registers and loops."""
     if not (NVIDIA / "ptxas").exists():
@@ -162,8 +161,7 @@ def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(switches, di
     compiled = [Compiled(**json.loads(line)) for line in result.stdout.splitlines()]
     assert len(compiled) == 3 * len(tables) + sum("ampere" not in table for table in tables) + 1
     for made in compiled:
-        is_plain = made.dtype == "fp32" and made.kernel == "band_kernel" and dim > 64 and switches == "on"
-        assert made.stack_bytes <= (256 if is_plain else 16 if dim == 64 else 64), made
+        assert made.stack_bytes <= (16 if dim == 64 else 64), made
         # What every GPU since Ampere has; in half precision without values half of it, so that two programs fit.
         is_half = made.dtype == "bf16" and switches == "off" and dim == 64
         assert made.shared_bytes <= (48 if is_half else 99) * 1024, made
