@@ -142,9 +142,27 @@ def weigh(products, scale, shifts, masses, place, has_query, has_masses: tl.cons
     shift = tl.load(shifts + place, mask=has_query, other=NO_QUERY)
     if has_masses:
         mass = tl.load(masses + place, mask=has_query, other=0.0)
-        logs = (products + shift[None, :]) * scale - mass[None, :]
-    else:
-        logs = products * scale + shift[None, :]
+        return (products + shift[None, :]) * scale - mass[None, :]
+    return products * scale + shift[None, :]
+
+
+@triton.jit
+def weigh_tile(
+    keys, q, shifts, masses, bias, i, first_token, n, scale, window, q_token,
+    dim: tl.constexpr, kept: tl.constexpr, walked: tl.constexpr, has_masses: tl.constexpr, precision: tl.constexpr,
+    has_bias: tl.constexpr, has_window: tl.constexpr,
+):  # fmt: skip
+    """Return the base-2 logarithms of the weights of queries `i` to `i + W` for a tile of keys, (K, W)."""
+    step = tl.arange(0, walked)
+    q += tl.cast(i, tl.int64) * q_token
+    # Rows past the end have weight 0, but an overflow in the next sequence would give 0 * inf. So they are not read.
+    queries = tl.load(q + step[None, :] * q_token + tl.arange(0, dim)[:, None], mask=step[None, :] < n - i, other=0.0)
+    products = tl.dot(keys, queries, input_precision=precision)  # (K, W)
+    if has_bias:
+        products += tl.load(bias + find_apart(first_token, i, kept, walked))
+    logs = weigh(products, scale, shifts, masses, i + step, True, has_masses)
+    if has_window:
+        logs = tl.where(tl.abs(find_apart(first_token, i, kept, walked)) <= window, logs, NO_QUERY)
     return logs
 
 
@@ -158,16 +176,10 @@ def _add_tile(
     columns, plogps, distances, largest, edges = sums
     step = tl.arange(0, walked)
 
-    # The weights of the tile.
-    q += i.to(tl.int64) * q_token
-    # Rows past the end have weight 0, but an overflow in the next sequence would give 0 * inf. So they are not read.
-    queries = tl.load(q + step[None, :] * q_token + tl.arange(0, dim)[:, None], mask=step[None, :] < n - i, other=0.0)
-    products = tl.dot(keys, queries, input_precision=precision)  # (K, W)
-    if has_bias:
-        products += tl.load(bias + find_apart(first_token, i, kept, walked))
-    logs = weigh(products, scale, shifts, masses, i + step, True, has_masses)
-    if has_window:
-        logs = tl.where(tl.abs(find_apart(first_token, i, kept, walked)) <= window, logs, NO_QUERY)
+    logs = weigh_tile(
+        keys, q, shifts, masses, bias, i, first_token, n, scale, window, q_token,
+        dim, kept, walked, has_masses, precision, has_bias, has_window,
+    )  # fmt: skip
     weights = tl.exp2(logs)
 
     # Sums of each lane, which are added up once, after the last tile.

@@ -17,7 +17,7 @@ from torch import Tensor
 from attlas.pipeline.attention.attending import AddTile
 from attlas.pipeline.attention.definitions import LayerInputs
 from attlas.pipeline.attention.receiving import SUMS, receive_by_device
-from attlas.pipeline.attention.triton_kernels import LANE, NO_QUERY, find_apart, read_program, weigh
+from attlas.pipeline.attention.triton_kernels import LANE, read_program, weigh_tile
 from attlas.pipeline.attention.triton_pass import prepare_layer
 from attlas.schema.run import PLAIN
 
@@ -35,7 +35,6 @@ def receive_kernel(
     first_tile = tl.load(first_tiles + sequence)
     j = first_token + tl.arange(0, kept)
     d = tl.arange(0, dim)
-    step = tl.arange(0, walked)
 
     # The keys of the tile, and pointers to the queries of the sequence and to their softmax.
     key_head = head if group == 1 else head // group
@@ -56,14 +55,10 @@ def receive_kernel(
     mass = tl.zeros([kept, LANE], tl.float32)
     edges, edge_mass = mass, mass
     for i in range(first_query, end_query, walked):
-        rows = q + (i + step).to(tl.int64)[None, :] * q_token
-        queries = tl.load(rows + d[:, None], mask=step[None, :] < n - i, other=0.0)
-        products = tl.dot(keys, queries, input_precision=precision)  # (K, W)
-        if has_bias:
-            products += tl.load(bias + find_apart(first_token, i, kept, walked))
-        logs = weigh(products, scale, shifts, masses, i + step, True, has_masses)
-        if has_window:
-            logs = tl.where(tl.abs(find_apart(first_token, i, kept, walked)) <= window, logs, NO_QUERY)
+        logs = weigh_tile(
+            keys, q, shifts, masses, bias, i, first_token, n, scale, window, q_token,
+            dim, kept, walked, has_masses, precision, has_bias, has_window,
+        )  # fmt: skip
 
         # Sums of each lane, which are added up once, after the last queries.
         lanes = tl.reshape(tl.exp2(logs), [kept, walked // LANE, LANE])
